@@ -1,0 +1,50 @@
+"""Blind deblurring of SPIM and widefield images: read the blur off the image, remove it.
+
+Importing this package loads neither torch nor Qt nor napari; its names load what they need.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_deepblur.engine.blur import BlurEstimate, load_blur
+    from napari_deepblur.engine.deblur import deblur
+    from napari_deepblur.engine.estimate import estimate_blur
+    from napari_deepblur.engine.models import Model, available_models, load_model
+    from napari_deepblur.optics.settings import Optics
+
+__all__ = [
+    "BlurEstimate",
+    "Model",
+    "Optics",
+    "available_models",
+    "deblur",
+    "estimate_blur",
+    "load_blur",
+    "load_model",
+]
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "BlurEstimate": "engine.blur",
+    "Model": "engine.models",
+    "Optics": "optics.settings",
+    "available_models": "engine.models",
+    "deblur": "engine.deblur",
+    "estimate_blur": "engine.estimate",
+    "load_blur": "engine.blur",
+    "load_model": "engine.models",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""What the docks and the command line call: estimate, deblur, models, progress events."""

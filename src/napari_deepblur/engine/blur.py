@@ -1,0 +1,170 @@
+"""The blur of an image, as it was estimated: coefficients, spread, PSF."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from napari_deepblur.engine.models import Model, load_model
+from napari_deepblur.errors import describe
+from napari_deepblur.optics.settings import Optics
+
+if TYPE_CHECKING:
+    import torch
+
+    from napari_deepblur.operators import OperatorFamily
+
+__all__ = ["BlurEstimate", "Per", "load_blur"]
+
+Per = Literal["plane", "stack"]
+
+_FORMAT = "napari-deepblur blur 1"
+
+
+class _BlurFile(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal["napari-deepblur blur 1"] = "napari-deepblur blur 1"
+    model: str
+    optics: Optics
+    per: Per
+    n_planes: int
+    coefficient_names: tuple[str, ...]
+    coefficients: list[list[float]]
+    std: list[list[float]]
+
+
+@dataclass(frozen=True)
+class BlurEstimate:
+    """Blur coefficients of an image's planes, and how far sub-fields disagree on them.
+
+    Attributes
+    ----------
+    coefficients
+        γ, float32, shape (N, P); N is 1 where one blur serves all planes. Waves RMS.
+        Of γ and its twin (all even modes flipped: the same PSF) the one with γ₄ ≥ 0.
+    std
+        Standard deviation over sub-fields, same shape and unit.
+    optics
+        Of the image.
+    model
+        Bundled name or folder of the model that read the blur.
+    per
+        Whether each plane has its own blur.
+    n_planes
+        Number of planes of the image.
+    """
+
+    coefficients: NDArray[np.float32]
+    std: NDArray[np.float32]
+    optics: Optics
+    model: str
+    per: Per = "plane"
+    n_planes: int = 1
+
+    @property
+    def coefficient_names(self) -> tuple[str, ...]:
+        """What each coefficient is."""
+        return self._model.family.coefficient_names
+
+    @property
+    def eigen_psfs(self) -> NDArray[np.float32]:
+        """Eigen-PSFs of the model's family at its canonical sampling, shape (K, h, w)."""
+        eigen_psfs: NDArray[np.float32] = self._model.space.eigen_psfs.numpy()
+        return eigen_psfs
+
+    def psf(
+        self,
+        plane: int = 0,
+        position_yx: tuple[float, float] | None = None,  # noqa: ARG002 - for varying families
+    ) -> NDArray[np.float32]:
+        """PSF at the image's own sampling, shape (h, w), sum 1.
+
+        Parameters
+        ----------
+        plane
+            Number of the plane, the last leading axis running fastest.
+        position_yx
+            Pixel in the field; this family's PSF is the same everywhere.
+        """
+        import torch
+
+        with torch.no_grad():
+            psf: NDArray[np.float32] = self.family.psf(self.coefficients_of(plane)).numpy()
+        return psf
+
+    @cached_property
+    def family(self) -> OperatorFamily:
+        """The family at the image's own sampling."""
+        return self._model.family.at_cutoff(self.optics.cutoff)
+
+    def coefficients_of(self, plane: int) -> torch.Tensor:
+        """γ of one plane, shape (P,).
+
+        Raises
+        ------
+        IndexError
+            If there is no such plane.
+        """
+        import torch
+
+        if not 0 <= plane < self.n_planes:
+            raise IndexError(f"plane {plane} is not one of 0 … {self.n_planes - 1}")
+        return torch.from_numpy(self.coefficients[plane if self.per == "plane" else 0])
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write to a JSON file.
+
+        Raises
+        ------
+        FileExistsError
+            If the file exists and `overwrite` is false.
+        """
+        path = Path(path)
+        if path.exists() and not overwrite:
+            raise FileExistsError(f"{path} exists: choose another name or ask to overwrite it")
+        content = _BlurFile(
+            model=self.model,
+            optics=self.optics,
+            per=self.per,
+            n_planes=self.n_planes,
+            coefficient_names=self.coefficient_names,
+            coefficients=np.asarray(self.coefficients, float).round(7).tolist(),
+            std=np.asarray(self.std, float).round(7).tolist(),
+        )
+        path.write_text(content.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+    @property
+    def _model(self) -> Model:
+        return load_model(self.model)
+
+
+def load_blur(path: str | Path) -> BlurEstimate:
+    """Read a blur that `BlurEstimate.save` wrote.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is not such a file.
+    """
+    try:
+        content = _BlurFile.model_validate(json.loads(Path(path).read_text(encoding="utf-8")))
+        coefficients = np.array(content.coefficients, np.float32)
+        std = np.array(content.std, np.float32)
+    except (ValidationError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not a blur file: {describe(error)}") from error
+    n_rows = content.n_planes if content.per == "plane" else 1
+    if not coefficients.shape == std.shape == (n_rows, len(content.coefficient_names)):
+        raise ValueError(f"{path} is damaged: its tables do not fit its planes and names")
+    return BlurEstimate(
+        coefficients, std, content.optics, content.model, content.per, content.n_planes
+    )

@@ -1,0 +1,171 @@
+"""From an image and its blur to a sharper image."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_deepblur.engine.axes import Planes
+from napari_deepblur.engine.blur import BlurEstimate
+from napari_deepblur.engine.devices import Device, memory_guard, resolve_device
+from napari_deepblur.engine.events import Job, Progress, finish
+from napari_deepblur.engine.models import Model, load_model
+from napari_deepblur.errors import ImageError
+
+if TYPE_CHECKING:
+    import torch
+
+    from napari_deepblur.networks.unrolled import DeblurringNetwork
+    from napari_deepblur.operators import Convolution
+
+__all__ = ["deblur", "deblur_job"]
+
+
+def deblur(
+    image: Any,
+    blur: BlurEstimate,
+    *,
+    model: str | Path | Model | None = None,
+    axes: str | None = None,
+    device: Device = "auto",
+) -> NDArray[np.float32]:
+    """Take the blur out of an image.
+
+    Parameters
+    ----------
+    image
+        Observed, counts, shape (…, Y, X) with up to five axes.
+    blur
+        As estimated from it, or from another image of the same microscope.
+    model
+        Whose deblurring network to use; by default that of the blur's model.
+    axes
+        Letters of TCZYX, one per dimension; by default the last ones.
+    device
+        ``auto``, ``cpu``, ``cuda`` or ``mps``.
+
+    Returns
+    -------
+        Sharper image, float32, same shape and unit, same flux in each plane.
+
+    Raises
+    ------
+    ImageError
+        If the image cannot be used or has another number of planes than the blur.
+    ModelError
+        If the model is unknown or damaged.
+    DeviceError
+        If the device is absent or out of memory.
+    """
+    return finish(deblur_job(image, blur, model=model, axes=axes, device=device))
+
+
+def deblur_job(
+    image: Any,
+    blur: BlurEstimate,
+    *,
+    model: str | Path | Model | None = None,
+    axes: str | None = None,
+    device: Device = "auto",
+) -> Job[NDArray[np.float32]]:
+    """`deblur` as a job: yields after each iteration on each plane."""
+    import torch
+
+    planes = Planes.of(image, axes)
+    blur.optics.require_resolved_blur()
+    if blur.per == "plane" and blur.n_planes != len(planes):
+        raise ImageError(
+            f"the blur was estimated for {blur.n_planes} planes, the image has {len(planes)}: "
+            "estimate it anew, or once for the whole stack (per='stack')"
+        )
+    opened = load_model(blur.model if model is None else model)
+    _warn_of_cutoff(opened, blur)
+    with memory_guard():
+        network = opened.deblurring.to(resolve_device(device))
+        total = len(planes) * network.n_iterations
+        yield Progress(0, total, "deblurring")
+        sharp = np.empty(planes.shape, np.float32)
+        flat = sharp.reshape(-1, *planes.plane_shape)
+        for index, plane in enumerate(planes):
+            with torch.no_grad():
+                gamma = blur.coefficients_of(index)
+                operator = blur.family.operator(gamma[None], planes.plane_shape)
+            restoration = PlaneRestoration(network, plane, operator)
+            for step in range(network.n_iterations):
+                restoration.advance()
+                done = index * network.n_iterations + step + 1
+                yield Progress(done, total, "deblurring")
+            flat[index] = restoration.result()
+    return sharp
+
+
+class PlaneRestoration:
+    """One plane on its way through the network, an iteration at a time.
+
+    Gradients are off within each step, not between them: between, other code runs.
+
+    Parameters
+    ----------
+    network
+        Deblurring network.
+    plane
+        Observed, counts, shape (Y, X).
+    operator
+        Its blur, a batch of one.
+    """
+
+    def __init__(
+        self, network: DeblurringNetwork, plane: NDArray[np.float32], operator: Convolution
+    ) -> None:
+        import torch
+
+        from napari_deepblur.networks.photometry import IntensityScale
+
+        place = network.step_logits.device
+        self._operator = operator.to(place)
+        self._image = torch.from_numpy(plane)[None].to(place)
+        self._scale = IntensityScale.of(self._image)
+        normal = self._scale.normalise(self._image)
+        level = torch.tensor([noise_deviation(normal[0].cpu().numpy())]).to(place)
+        self._estimates = network.iterate(normal, self._operator, level)
+
+    def advance(self) -> None:
+        """Do one FISTA iteration."""
+        import torch
+
+        with torch.no_grad():
+            self._estimate = next(self._estimates)
+
+    def result(self) -> NDArray[np.float32]:
+        """Current estimate over the field, counts, with the observation's flux."""
+        seen = self._operator.crop(self._estimate)
+        observed = self._scale.normalise(self._image)
+        # Above the dark level, so that offset and gain of the camera stay what they are.
+        seen = seen * (observed.sum() / seen.sum().clamp_min(1e-6 * seen.numel()))
+        counts: NDArray[np.float32] = self._scale.restore(seen)[0].cpu().numpy()
+        return counts
+
+
+def noise_deviation(plane: NDArray[np.float32]) -> float:
+    """Standard deviation of a plane's noise, in its own unit, from its finest wavelets."""
+    from skimage.restoration import estimate_sigma
+
+    return float(estimate_sigma(plane))
+
+
+def _warn_of_cutoff(model: Model, blur: BlurEstimate) -> None:
+    card = model.card.deblurring
+    if card is None:
+        return
+    low, high = card.cutoff_range
+    if not low <= blur.optics.cutoff <= high:
+        warnings.warn(
+            f"cutoff {blur.optics.cutoff:.2f} cycles/pixel lies outside the range "
+            f"{low:g} … {high:g} that the deblurring network was trained for",
+            UserWarning,
+            stacklevel=3,
+        )

@@ -1,0 +1,65 @@
+"""Where networks run, and what happens when that place is absent or full."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal
+
+from napari_deepblur.errors import DeviceError
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["Device", "memory_guard", "resolve_device"]
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
+
+def resolve_device(device: Device) -> torch.device:
+    """The computing device of a name; ``auto`` takes a GPU where there is one.
+
+    Raises
+    ------
+    DeviceError
+        If that device is not there.
+    """
+    import torch
+
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if device == "auto":
+        device = next(name for name, there in available.items() if there)  # type: ignore[assignment]
+    if device not in available:
+        raise DeviceError(f"unknown device {device!r}: use auto, cpu, cuda or mps")
+    if not available[device]:
+        raise DeviceError(f"device {device!r} was asked for but is not there: use auto or cpu")
+    return torch.device(device)
+
+
+@contextmanager
+def memory_guard() -> Iterator[None]:
+    """Turn exhausted memory, however it shows itself, into one clear error.
+
+    torch raises RuntimeErrors for it, and those vanish in some GUI workers.
+    """
+    import torch
+
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise DeviceError(_OUT_OF_MEMORY) from error
+    except RuntimeError as error:
+        # The CPU allocator has no class of its own.
+        if "alloc" in str(error).lower() and "memory" in str(error).lower():
+            raise DeviceError(_OUT_OF_MEMORY) from error
+        raise
+
+
+_OUT_OF_MEMORY = (
+    "out of memory: crop the image or give fewer planes, close other programs, "
+    "or choose the device cpu"
+)

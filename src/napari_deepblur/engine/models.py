@@ -1,0 +1,266 @@
+"""Model folders: what a trained model is, where it lies, how it is read and written.
+
+A folder holds `model.json`, `identification.safetensors`, `deblurring.safetensors` and a
+`README.md` (the model card). Nothing in it is ever executed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from napari_deepblur.errors import ModelError, describe
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from napari_deepblur.networks.identification import IdentificationNetwork
+    from napari_deepblur.networks.unrolled import DeblurringNetwork
+    from napari_deepblur.operators import EigenPsfSpace, ZernikeFamily
+
+__all__ = [
+    "DEFAULT_MODEL",
+    "FamilySettings",
+    "Model",
+    "ModelCard",
+    "NetworkCard",
+    "available_models",
+    "load_model",
+    "write_network",
+]
+
+DEFAULT_MODEL = "widefield-zernike"
+
+_BUNDLED = Path(__file__).parent.parent / "models"
+_FORMAT = 1
+
+Kind = Literal["identification", "deblurring"]
+
+
+class _Card(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FamilySettings(_Card):
+    """The family of blurs: a pupil with Zernike aberrations."""
+
+    kind: Literal["zernike"] = "zernike"
+    noll_indices: tuple[int, ...]
+    limit_waves: float
+
+
+class NetworkCard(_Card):
+    """One network of a model: its file's digest and the arguments it is built with."""
+
+    sha256: str
+    arguments: dict[str, float | int]
+    trained_on: tuple[str, ...] = ()
+    n_training_crops: int = 0
+    cutoff_range: tuple[float, float] = (0.25, 0.25)
+    highest_noise: float = 0.1
+    accuracy: dict[str, float] = {}
+
+
+class ModelCard(_Card):
+    """The contents of `model.json`."""
+
+    format: Literal[1] = _FORMAT
+    name: str
+    status: Literal["preview", "stable"] = "preview"
+    description: str = ""
+    licence: str = "BSD-3-Clause"
+    family: FamilySettings
+    identification: NetworkCard | None = None
+    deblurring: NetworkCard | None = None
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained model; its networks are read when they are first used."""
+
+    folder: Path
+    card: ModelCard
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        return self.card.name
+
+    @property
+    def reference(self) -> str:
+        """What `load_model` finds this model by: a bundled name, or else the folder."""
+        return self.name if self.folder.parent == _BUNDLED else str(self.folder)
+
+    @cached_property
+    def family(self) -> ZernikeFamily:
+        """The family of blurs, at the canonical cutoff."""
+        from napari_deepblur.operators import ZernikeFamily
+
+        settings = self.card.family
+        return ZernikeFamily(settings.noll_indices, limit_waves=settings.limit_waves)
+
+    @cached_property
+    def space(self) -> EigenPsfSpace:
+        """The eigen-PSF space in which the identification network answers."""
+        from napari_deepblur.operators import EigenPsfSpace
+
+        n_eigen_psfs = int(self._network_card("identification").arguments["n_outputs"])
+        return EigenPsfSpace(self.family, n_eigen_psfs=n_eigen_psfs)
+
+    @cached_property
+    def identification(self) -> IdentificationNetwork:
+        """The identification network, in eval mode on the CPU."""
+        from napari_deepblur.networks.identification import IdentificationNetwork
+
+        return self._filled("identification", IdentificationNetwork)
+
+    @cached_property
+    def deblurring(self) -> DeblurringNetwork:
+        """The deblurring network, in eval mode on the CPU."""
+        from napari_deepblur.networks.unrolled import DeblurringNetwork
+
+        return self._filled("deblurring", DeblurringNetwork)
+
+    def _network_card(self, kind: Kind) -> NetworkCard:
+        card: NetworkCard | None = getattr(self.card, kind)
+        if card is None:
+            raise ModelError(
+                f"model {self.name!r} has no {kind} network: train one with "
+                f"`deepblur train {kind}` or choose another model"
+            )
+        return card
+
+    def _filled(self, kind: Kind, network_type: Any) -> Any:
+        from safetensors.torch import load_file
+
+        card = self._network_card(kind)
+        network = network_type(**card.arguments)
+        weights = load_file(self.folder / f"{kind}.safetensors")
+        try:
+            network.load_state_dict(weights)
+        except RuntimeError as error:
+            raise ModelError(
+                f"{self.folder / kind}.safetensors is not the network that model.json "
+                "describes: get the model folder again"
+            ) from error
+        # Stored in half precision, used in single.
+        return network.float().eval()
+
+
+def available_models() -> dict[str, ModelCard]:
+    """Cards of the bundled models by name."""
+    folders = sorted(path.parent for path in _BUNDLED.glob("*/model.json"))
+    return {folder.name: _read_card(folder) for folder in folders}
+
+
+def load_model(model: str | Path | Model = DEFAULT_MODEL) -> Model:
+    """Open a model by its bundled name or its folder.
+
+    Raises
+    ------
+    ModelError
+        If there is none, or a file is missing, truncated or foreign.
+    """
+    if isinstance(model, Model):
+        return model
+    bundled = _BUNDLED / str(model)
+    folder = bundled if (bundled / "model.json").is_file() else Path(model).expanduser()
+    if not (folder / "model.json").is_file():
+        names = ", ".join(available_models()) or "none"
+        raise ModelError(
+            f"no model {str(model)!r}: give a bundled name ({names}) or a folder "
+            "with a model.json"
+        )
+    return _open(folder.resolve())
+
+
+@lru_cache(maxsize=4)
+def _open(folder: Path) -> Model:
+    card = _read_card(folder)
+    for kind in ("identification", "deblurring"):
+        network = getattr(card, kind)
+        if network is not None:
+            _check_file(folder / f"{kind}.safetensors", network.sha256)
+    return Model(folder, card)
+
+
+def _read_card(folder: Path) -> ModelCard:
+    path = folder / "model.json"
+    try:
+        return ModelCard.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except (ValidationError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path} is not a model description: {describe(error)}") from error
+
+
+def _check_file(path: Path, sha256: str) -> None:
+    if not path.is_file():
+        raise ModelError(f"{path.name} is missing from the model folder {path.parent}")
+    if _digest(path) != sha256:
+        raise ModelError(
+            f"{path} is truncated or not the file that model.json describes: "
+            "get the model folder again"
+        )
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def write_network(
+    folder: Path,
+    kind: Kind,
+    network: nn.Module,
+    *,
+    family: FamilySettings,
+    card: dict[str, Any],
+) -> ModelCard:
+    """Put a trained network into a model folder, in half precision.
+
+    The folder is made where there is none; its other network stays as it is.
+
+    Parameters
+    ----------
+    folder
+        Model folder; its name becomes the model's name.
+    kind
+        ``identification`` or ``deblurring``.
+    network
+        With trained weights.
+    family
+        The family it was trained for.
+    card
+        Fields of `NetworkCard` but the digest.
+
+    Raises
+    ------
+    ModelError
+        If the folder holds a model of another family.
+    """
+    import torch
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    old = _read_card(folder) if (folder / "model.json").exists() else None
+    if old is not None and old.family != family:
+        raise ModelError(f"{folder} holds a model of another family: choose another folder")
+    path = folder / f"{kind}.safetensors"
+    weights = {
+        name: value.half().contiguous() if value.dtype == torch.float32 else value
+        for name, value in network.state_dict().items()
+    }
+    save_file(weights, path)
+    part = NetworkCard(sha256=_digest(path), **card)
+    base = old or ModelCard(name=folder.name, family=family)
+    return save_card(folder, base.model_copy(update={kind: part}))
+
+
+def save_card(folder: Path, card: ModelCard) -> ModelCard:
+    """Write `model.json`."""
+    (folder / "model.json").write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    return card

@@ -1,0 +1,1 @@
+"""The two architectures: identification and deblurring."""

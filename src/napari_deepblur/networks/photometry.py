@@ -1,0 +1,47 @@
+"""The scale on which the deblurring network sees an image, and the way back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+__all__ = ["IntensityScale"]
+
+_BRIGHT_SHARE = 1e-3
+_DARK_SHARE = 1e-2
+
+
+@dataclass(frozen=True, slots=True)
+class IntensityScale:
+    """Dark level and span of images, both moving with the image's own gain and offset.
+
+    So whatever is computed between `normalise` and `restore` satisfies
+    f(a y + b) = a f(y) + b to rounding.
+    """
+
+    dark: Tensor  # (N, 1, 1)
+    span: Tensor  # (N, 1, 1), positive
+
+    @classmethod
+    def of(cls, image: Tensor) -> IntensityScale:
+        """Scale of images of shape (N, Y, X): from the 1 % darkest to the 0.1 % brightest.
+
+        The brightest pixels' mean, not a quantile: a field of a few points has its span,
+        while a single hot pixel among many does not set it.
+        """
+        flat = image.flatten(1)
+        n_bright = max(1, round(_BRIGHT_SHARE * flat.shape[1]))
+        n_dark = max(1, round(_DARK_SHARE * flat.shape[1]))
+        dark = flat.kthvalue(n_dark, dim=1).values
+        span = flat.topk(n_bright, dim=1).values.mean(1) - dark
+        positive = span.where(span > 0, 1)
+        return cls(dark[:, None, None], positive[:, None, None])
+
+    def normalise(self, image: Tensor) -> Tensor:
+        """To the network's scale, mostly in [0, 1]."""
+        return (image - self.dark) / self.span
+
+    def restore(self, image: Tensor) -> Tensor:
+        """Back to counts."""
+        return image * self.span + self.dark

@@ -1,0 +1,118 @@
+"""Convex sets C of coefficients γ that a microscope can have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["AdmissibleSet", "Box", "HalfBox"]
+
+
+@runtime_checkable
+class AdmissibleSet(Protocol):
+    """Closed convex subset of R^P."""
+
+    @property
+    def n_coefficients(self) -> int:
+        """P, the dimension of the space."""
+
+    def contains(self, coefficients: Tensor, *, tolerance: float = 1e-6) -> Tensor:
+        """Whether each vector of shape (..., P) lies in the set: booleans (...)."""
+
+    def project(self, coefficients: Tensor) -> Tensor:
+        """Nearest point of the set (Euclidean) to each vector of shape (..., P)."""
+
+    def sample(self, n: int, *, seed: int | None = None) -> Tensor:
+        """Points drawn uniformly, shape (n, P)."""
+
+
+class Box(nn.Module):
+    """All γ with low ≤ γ ≤ high, coefficient by coefficient.
+
+    Parameters
+    ----------
+    low, high
+        Bounds, P numbers each.
+    """
+
+    low: Tensor
+    high: Tensor
+
+    def __init__(self, low: Sequence[float] | Tensor, high: Sequence[float] | Tensor) -> None:
+        super().__init__()
+        lower = torch.as_tensor(low, dtype=torch.float32)
+        upper = torch.as_tensor(high, dtype=torch.float32)
+        if lower.ndim != 1 or lower.shape != upper.shape:
+            raise ValueError(
+                f"low and high must be vectors of one length, "
+                f"got shapes {tuple(lower.shape)} and {tuple(upper.shape)}"
+            )
+        if not bool((lower <= upper).all()):
+            raise ValueError(f"low must not exceed high, got {lower} and {upper}")
+        self.register_buffer("low", lower, persistent=False)
+        self.register_buffer("high", upper, persistent=False)
+
+    @property
+    def n_coefficients(self) -> int:
+        """P, the dimension of the space."""
+        return len(self.low)
+
+    def contains(self, coefficients: Tensor, *, tolerance: float = 1e-6) -> Tensor:
+        """Whether each vector of shape (..., P) lies in the box: booleans (...)."""
+        above = coefficients >= self.low - tolerance
+        below = coefficients <= self.high + tolerance
+        return (above & below).all(-1)
+
+    def project(self, coefficients: Tensor) -> Tensor:
+        """Nearest point of the box (Euclidean) to each vector of shape (..., P)."""
+        return coefficients.clamp(self.low, self.high)
+
+    def sample(
+        self, n: int, *, seed: int | None = None, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Points drawn uniformly, shape (n, P), on the box's device."""
+        if seed is not None:
+            generator = torch.Generator(self.low.device).manual_seed(seed)
+        uniform = torch.rand(n, self.n_coefficients, generator=generator, device=self.low.device)
+        return self.low + uniform * (self.high - self.low)
+
+
+class HalfBox(Box):
+    """Symmetric box cut at zero along one even mode, which ends the twin ambiguity.
+
+    Flipping the signs of all modes of even radial degree together leaves the in-focus PSF
+    as it is, so one half of the box describes every blur of the whole.
+
+    Parameters
+    ----------
+    limits
+        Largest |γ|, P numbers.
+    even
+        Positions of the modes of even radial degree; the first one is kept ≥ 0.
+    """
+
+    def __init__(self, limits: Sequence[float] | Tensor, even: Sequence[int]) -> None:
+        high = torch.as_tensor(limits, dtype=torch.float32)
+        low = -high
+        self_even = list(even)
+        if self_even:
+            low[self_even[0]] = 0
+        super().__init__(low, high)
+        signs = torch.ones_like(high)
+        signs[self_even] = -1
+        self._first = self_even[0] if self_even else None
+        self.register_buffer("_twin_signs", signs, persistent=False)
+
+    def twin(self, coefficients: Tensor) -> Tensor:
+        """The other vector with the same PSF: all even modes flipped."""
+        return coefficients * self._twin_signs
+
+    def fold(self, coefficients: Tensor) -> Tensor:
+        """The one of γ and its twin that lies on the set's side."""
+        if self._first is None:
+            return coefficients
+        outside = coefficients[..., self._first, None] < 0
+        return torch.where(outside, self.twin(coefficients), coefficients)

@@ -1,0 +1,122 @@
+"""The linear space near which all PSFs of a family lie.
+
+A family's PSFs are curved in γ, and two γ can have one PSF (the twin ambiguity); in this
+space neither is a trouble: squared distance of coordinates *is* squared distance of PSFs.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from napari_deepblur.operators.families import OperatorFamily
+
+__all__ = ["EigenPsfSpace"]
+
+
+class EigenPsfSpace(nn.Module):
+    """Mean PSF and leading eigen-PSFs of a family, found by singular value decomposition.
+
+    Coordinates are scaled to unit variance over the admissible set.
+
+    Parameters
+    ----------
+    family
+        Whose PSFs to span.
+    n_eigen_psfs
+        Dimension K of the space.
+    n_samples
+        PSFs that the decomposition sees.
+    seed
+        Of their coefficients.
+    """
+
+    mean: Tensor
+    eigen_psfs: Tensor
+    scale: Tensor
+
+    def __init__(
+        self,
+        family: OperatorFamily,
+        *,
+        n_eigen_psfs: int = 64,
+        n_samples: int = 4096,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.family = family
+        with torch.no_grad():
+            starts = family.admissible_set.sample(n_samples, seed=seed)
+            psfs = family.psf(starts)
+            mean = psfs.mean(0)
+            flat = (psfs - mean).flatten(1).double()
+            # The Gram matrix of 31² pixels is smaller than the samples' own.
+            _, vectors = torch.linalg.eigh(flat.T @ flat)
+            leading = vectors[:, -n_eigen_psfs:].flip(1)
+            # An eigenvector's sign is arbitrary: fix it, so that files agree.
+            strongest = leading.abs().argmax(0, keepdim=True)
+            leading = leading * leading.gather(0, strongest).sign()
+            scale = (flat @ leading).square().mean(0).sqrt()
+        self.register_buffer("mean", mean)
+        self.register_buffer("eigen_psfs", leading.T.float().reshape(-1, *mean.shape).contiguous())
+        self.register_buffer("scale", scale.float())
+        self.register_buffer("_starts", starts, persistent=False)
+        self.register_buffer("_start_coordinates", self.encode(psfs), persistent=False)
+
+    @property
+    def n_eigen_psfs(self) -> int:
+        """K, the dimension of the space."""
+        return len(self.scale)
+
+    def encode(self, psf: Tensor) -> Tensor:
+        """Coordinates of PSFs: shape (..., h, w) to (..., K)."""
+        centred = (psf - self.mean).flatten(-2)
+        return centred @ self.eigen_psfs.flatten(1).T / self.scale
+
+    def decode(self, coordinates: Tensor) -> Tensor:
+        """PSFs at coordinates, not necessarily of the family: (..., K) to (..., h, w)."""
+        return self.mean + torch.tensordot(coordinates * self.scale, self.eigen_psfs, dims=1)
+
+    @torch.no_grad()
+    def fit(self, coordinates: Tensor, *, n_starts: int = 3, n_iterations: int = 12) -> Tensor:
+        """γ whose PSF is nearest to each point: shape (N, K) to (N, P), inside C.
+
+        Projected Levenberg-Marquardt from the nearest of the sampled PSFs.
+        """
+        target = coordinates * self.scale
+        distance = torch.cdist(target, self._start_coordinates * self.scale)
+        nearest = distance.topk(n_starts, largest=False).indices
+        gamma = self._starts[nearest].flatten(0, 1)
+        target = target.repeat_interleave(n_starts, 0)
+        gamma, misfit = self._levenberg_marquardt(gamma, target, n_iterations)
+        best = misfit.reshape(-1, n_starts).argmin(1)
+        picked: Tensor = gamma.reshape(len(coordinates), n_starts, -1)[range(len(best)), best]
+        return picked
+
+    def _levenberg_marquardt(
+        self, gamma: Tensor, target: Tensor, n_iterations: int
+    ) -> tuple[Tensor, Tensor]:
+        def model(point: Tensor) -> Tensor:
+            return self.encode(self.family.psf(point)) * self.scale
+
+        jacobian = torch.func.vmap(torch.func.jacfwd(model))
+        damping = torch.full((len(gamma), 1, 1), 1e-2, device=gamma.device)
+        identity = torch.eye(gamma.shape[-1], device=gamma.device)
+        residual = model(gamma) - target
+        misfit = residual.square().sum(-1)
+        for _ in range(n_iterations):
+            slope = jacobian(gamma)
+            normal = slope.mT @ slope
+            size = normal.diagonal(dim1=-2, dim2=-1).mean(-1)[:, None, None]
+            step = torch.linalg.solve(
+                normal + damping * size * identity, slope.mT @ residual[..., None]
+            )
+            trial = self.family.admissible_set.project(gamma - step[..., 0])
+            trial_residual = model(trial) - target
+            trial_misfit = trial_residual.square().sum(-1)
+            better = trial_misfit < misfit
+            gamma = torch.where(better[:, None], trial, gamma)
+            residual = torch.where(better[:, None], trial_residual, residual)
+            misfit = torch.where(better, trial_misfit, misfit)
+            damping = torch.where(better[:, None, None], damping * 0.3, damping * 5)
+        return gamma, misfit

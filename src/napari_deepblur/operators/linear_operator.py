@@ -1,0 +1,85 @@
+"""What every blur operator can do: forward, adjoint, norm."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["AdjointOperator", "LinearOperator"]
+
+
+class LinearOperator(nn.Module, ABC):
+    """Linear map from a sharp image (domain) to an observed one (range).
+
+    Leading dimensions are a batch; the last two are Y, X.
+    """
+
+    #: (Y, X) of the sharp image, larger than the range where the border is unknown.
+    domain_shape: tuple[int, int]
+    #: (Y, X) of the observed image.
+    range_shape: tuple[int, int]
+
+    @abstractmethod
+    def forward(self, sharp: Tensor) -> Tensor:
+        """Blur: shape (..., *domain_shape) to (..., *range_shape)."""
+
+    @abstractmethod
+    def adjoint(self, image: Tensor) -> Tensor:
+        """Transpose of `forward`: shape (..., *range_shape) to (..., *domain_shape)."""
+
+    @property
+    def H(self) -> LinearOperator:  # noqa: N802 - the mathematical symbol
+        """The adjoint as an operator."""
+        return AdjointOperator(self)
+
+    def norm(self, *, n_iterations: int = 50, seed: int = 0) -> Tensor:
+        """Largest singular value of each batch element, by power iteration.
+
+        Parameters
+        ----------
+        n_iterations
+            Applications of A*A; the estimate approaches the norm from below.
+        seed
+            Of the random start.
+
+        Returns
+        -------
+            Shape (...): that of the operator's own batch.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        vector = torch.rand(self.domain_shape, generator=generator)
+        size = torch.ones(())
+        for _ in range(n_iterations):
+            vector = self.adjoint(self.forward(vector))
+            size = torch.linalg.vector_norm(vector, dim=(-2, -1), keepdim=True)
+            vector = vector / size
+        return size[..., 0, 0].sqrt()
+
+    def _check(self, image: Tensor, expected: tuple[int, int]) -> None:
+        if tuple(image.shape[-2:]) != expected:
+            raise ValueError(f"expected shape (..., {expected}), got {tuple(image.shape)}")
+
+
+class AdjointOperator(LinearOperator):
+    """The transpose A* of an operator A, itself an operator."""
+
+    def __init__(self, operator: LinearOperator) -> None:
+        super().__init__()
+        self._operator = operator
+        self.domain_shape = operator.range_shape
+        self.range_shape = operator.domain_shape
+
+    def forward(self, sharp: Tensor) -> Tensor:
+        """Apply A*."""
+        return self._operator.adjoint(sharp)
+
+    def adjoint(self, image: Tensor) -> Tensor:
+        """Apply A."""
+        return self._operator.forward(image)
+
+    @property
+    def H(self) -> LinearOperator:  # noqa: N802 - the mathematical symbol
+        """The original operator."""
+        return self._operator

@@ -1,0 +1,118 @@
+"""What is known of the microscope before any image is looked at."""
+
+from __future__ import annotations
+
+import warnings
+
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+
+from napari_deepblur.errors import UndersampledError
+
+__all__ = ["CANONICAL_CUTOFF", "Optics"]
+
+#: Cutoff NA · pixel / λ at which networks see images (cycles per pixel): Nyquist sampling.
+CANONICAL_CUTOFF = 0.25
+
+_UNDERSAMPLED_ABOVE = 0.3
+_NOTHING_LEFT_ABOVE = 0.5
+
+
+class Optics(BaseModel):
+    """Numerical aperture, emission wavelength, pixel size and refractive index.
+
+    Parameters
+    ----------
+    numerical_aperture
+        NA of the detection objective; smaller than `refractive_index`.
+    wavelength_um
+        Emission wavelength in vacuum, µm.
+    pixel_size_um
+        Side of a pixel in the sample, µm.
+    refractive_index
+        Refractive index of the immersion medium.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        (a `ValueError`) for values that no light microscope has, such as a
+        wavelength in nanometres.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    numerical_aperture: float
+    wavelength_um: float
+    pixel_size_um: float
+    refractive_index: float = 1.518
+
+    @field_validator("numerical_aperture")
+    @classmethod
+    def _check_aperture(cls, value: float) -> float:
+        if not 0 < value < 2:
+            raise ValueError(f"numerical_aperture must lie between 0 and 2, got {value:g}")
+        return value
+
+    @field_validator("wavelength_um")
+    @classmethod
+    def _check_wavelength(cls, value: float) -> float:
+        if 200 <= value <= 2000:
+            raise ValueError(
+                f"wavelength_um is in micrometres, got {value:g}: "
+                f"if these are nanometres, give {value / 1000:g}"
+            )
+        if not 0.2 <= value <= 2:
+            raise ValueError(f"wavelength_um must lie between 0.2 and 2 µm, got {value:g}")
+        return value
+
+    @field_validator("pixel_size_um")
+    @classmethod
+    def _check_pixel(cls, value: float) -> float:
+        if not 0 < value < 1000:
+            raise ValueError(
+                f"pixel_size_um must be a positive number of micrometres, got {value:g}: "
+                "give the side of one pixel in the sample, e.g. 0.065"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _check_medium(self) -> Optics:
+        if not 1 <= self.refractive_index < 3:
+            raise ValueError(
+                f"refractive_index must lie between 1 and 3, got {self.refractive_index:g}"
+            )
+        if self.numerical_aperture >= self.refractive_index:
+            raise ValueError(
+                f"numerical_aperture ({self.numerical_aperture:g}) must be smaller than "
+                f"refractive_index ({self.refractive_index:g}): check both (air 1.0, "
+                "water 1.33, oil 1.518)"
+            )
+        return self
+
+    @property
+    def cutoff(self) -> float:
+        """Pupil radius NA · pixel / λ in cycles per pixel; the OTF ends at twice this."""
+        return self.numerical_aperture * self.pixel_size_um / self.wavelength_um
+
+    def require_resolved_blur(self) -> None:
+        """Refuse a sampling that holds no optical blur, warn of a coarse one.
+
+        Raises
+        ------
+        UndersampledError
+            If `cutoff` > 0.5 cycles per pixel.
+        """
+        if self.cutoff > _NOTHING_LEFT_ABOVE:
+            limit_um = self.wavelength_um / (2 * self.numerical_aperture)
+            raise UndersampledError(
+                f"the pixels ({self.pixel_size_um:g} µm) are larger than the optical blur "
+                f"(λ / 2NA = {limit_um:.3g} µm; cutoff {self.cutoff:.2f} > 0.5 cycles/pixel): "
+                "there is no blur left to estimate. Check the units of pixel size and "
+                "wavelength, or use an image with smaller pixels"
+            )
+        if self.cutoff > _UNDERSAMPLED_ABOVE:
+            warnings.warn(
+                f"undersampled image: cutoff {self.cutoff:.2f} > 0.3 cycles/pixel. "
+                "Fine detail is aliased; the estimate is less reliable",
+                UserWarning,
+                stacklevel=2,
+            )

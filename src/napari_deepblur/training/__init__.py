@@ -1,0 +1,1 @@
+"""Headless training of both networks; only the command line imports it."""

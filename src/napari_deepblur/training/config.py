@@ -1,0 +1,124 @@
+"""Settings of a training run, read from a YAML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = [
+    "DeblurringConfig",
+    "FamilyConfig",
+    "FolderSource",
+    "IdentificationConfig",
+    "SceneSource",
+    "StageConfig",
+    "TrainingConfig",
+    "read_config",
+]
+
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(gt=0)]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FolderSource(_Settings):
+    """Image files of a folder; validation files are left out by a rule on their names."""
+
+    folder: Path
+
+
+class SceneSource(_Settings):
+    """A procedural scene by its name."""
+
+    scene: str
+
+
+class FamilyConfig(_Settings):
+    """The blurs to learn: a pupil with Zernike aberrations."""
+
+    noll_indices: tuple[int, ...] = tuple(range(4, 11))
+    limit_waves: Positive = 0.15
+    cutoff: tuple[Positive, Positive] = (0.25, 0.25)
+
+
+class StageConfig(_Settings):
+    """One part of the curriculum.
+
+    The learning rate follows half a cosine from `learning_rate` to `final_learning_rate`.
+    """
+
+    n_crops: Count
+    mix: dict[str, float]
+    crop: Count = 96
+    batch: Count = 64
+    learning_rate: Positive = 1e-3
+    final_learning_rate: float = Field(default=0.0, ge=0)
+
+
+class TrainingConfig(_Settings):
+    """What both networks' training has in common."""
+
+    output: Path
+    sources: dict[str, FolderSource | SceneSource]
+    stages: list[StageConfig] = Field(min_length=1)
+    family: FamilyConfig = FamilyConfig()
+    highest_noise: float = Field(default=0.1, ge=0)
+    seed: int = 0
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    weight_decay: float = Field(default=0.01, ge=0)
+    gradient_norm: Positive = 1.0
+    averaging: float = Field(default=0.999, ge=0, lt=1)
+    checkpoint_every: Count = 200
+    validate_every: Count = 400
+
+
+class IdentificationConfig(TrainingConfig):
+    """Settings of the identification network's training."""
+
+    n_eigen_psfs: Count = 64
+    whitening_exponent: float = Field(default=1.0, ge=0)
+    #: Relative PSF errors below this count little: the loss is log(error + floor).
+    error_floor: Positive = 0.03
+
+
+class DeblurringConfig(TrainingConfig):
+    """Settings of the deblurring network's training."""
+
+    n_iterations: Count = 15
+    n_channels: Count = 32
+    n_layers: int = Field(default=4, ge=2)
+    unshuffle: Count = 2
+
+
+def read_config(path: Path, kind: type[TrainingConfig]) -> TrainingConfig:
+    """Read settings; relative folders are meant relative to the file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is not YAML or a setting is unknown or out of range.
+    """
+    try:
+        values = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not a YAML file: {error}") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"{path} holds no settings: expected `name: value` lines")
+    config = kind.model_validate(values)
+    sources = {
+        name: FolderSource(folder=path.parent / source.folder)
+        if isinstance(source, FolderSource)
+        else source
+        for name, source in config.sources.items()
+    }
+    return config.model_copy(
+        update={"sources": sources, "output": path.parent / config.output}
+    )
