@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,7 @@ class Planes:
         """
         if not hasattr(data, "shape") or not hasattr(data, "dtype"):
             data = np.asarray(data)
-        if not np.issubdtype(data.dtype, np.number) or np.issubdtype(data.dtype, np.complexfloating):
+        if np.dtype(data.dtype).kind not in "uif":
             raise ImageError(f"expected an image of real numbers, got data type {data.dtype}")
         axes = default_axes(data.ndim) if axes is None else axes.upper()
         _check_axes(axes, data.shape)
@@ -124,7 +125,7 @@ def _check_axes(axes: str, shape: tuple[int, ...]) -> None:
     if shape[-1] in (3, 4) and len(shape) > 2:
         raise ImageError(_RGB.format(shape=shape))
     positions = [AXES.find(letter) for letter in axes]
-    ordered = all(a < b for a, b in zip(positions, positions[1:], strict=False))
+    ordered = all(a < b for a, b in pairwise(positions))
     if -1 in positions or not ordered or not axes.endswith("YX"):
         raise ImageError(
             f"axes {axes!r} are not understood: use letters of TCZYX in that order, "

@@ -19,13 +19,11 @@ from napari_deepblur.optics.settings import Optics
 if TYPE_CHECKING:
     import torch
 
-    from napari_deepblur.operators import OperatorFamily
+    from napari_deepblur.operators import ZernikeFamily
 
 __all__ = ["BlurEstimate", "Per", "load_blur"]
 
 Per = Literal["plane", "stack"]
-
-_FORMAT = "napari-deepblur blur 1"
 
 
 class _BlurFile(BaseModel):
@@ -101,7 +99,7 @@ class BlurEstimate:
         return psf
 
     @cached_property
-    def family(self) -> OperatorFamily:
+    def family(self) -> ZernikeFamily:
         """The family at the image's own sampling."""
         return self._model.family.at_cutoff(self.optics.cutoff)
 

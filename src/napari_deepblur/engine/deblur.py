@@ -17,8 +17,6 @@ from napari_deepblur.engine.models import Model, load_model
 from napari_deepblur.errors import ImageError
 
 if TYPE_CHECKING:
-    import torch
-
     from napari_deepblur.networks.unrolled import DeblurringNetwork
     from napari_deepblur.operators import Convolution
 

@@ -26,13 +26,13 @@ def resolve_device(device: Device) -> torch.device:
     """
     import torch
 
-    available = {
+    available: dict[Device, bool] = {
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
         "cpu": True,
     }
     if device == "auto":
-        device = next(name for name, there in available.items() if there)  # type: ignore[assignment]
+        device = next(name for name, there in available.items() if there)
     if device not in available:
         raise DeviceError(f"unknown device {device!r}: use auto, cpu, cuda or mps")
     if not available[device]:

@@ -11,18 +11,22 @@ import json
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from napari_deepblur.errors import ModelError, describe
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import nn
 
     from napari_deepblur.networks.identification import IdentificationNetwork
     from napari_deepblur.networks.unrolled import DeblurringNetwork
     from napari_deepblur.operators import EigenPsfSpace, ZernikeFamily
+
+    Network = TypeVar("Network", IdentificationNetwork, DeblurringNetwork)
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -32,13 +36,13 @@ __all__ = [
     "NetworkCard",
     "available_models",
     "load_model",
+    "save_card",
     "write_network",
 ]
 
 DEFAULT_MODEL = "widefield-zernike"
 
 _BUNDLED = Path(__file__).parent.parent / "models"
-_FORMAT = 1
 
 Kind = Literal["identification", "deblurring"]
 
@@ -70,7 +74,7 @@ class NetworkCard(_Card):
 class ModelCard(_Card):
     """The contents of `model.json`."""
 
-    format: Literal[1] = _FORMAT
+    format: Literal[1] = 1
     name: str
     status: Literal["preview", "stable"] = "preview"
     description: str = ""
@@ -118,14 +122,14 @@ class Model:
         """The identification network, in eval mode on the CPU."""
         from napari_deepblur.networks.identification import IdentificationNetwork
 
-        return self._filled("identification", IdentificationNetwork)
+        return self._fill("identification", IdentificationNetwork)
 
     @cached_property
     def deblurring(self) -> DeblurringNetwork:
         """The deblurring network, in eval mode on the CPU."""
         from napari_deepblur.networks.unrolled import DeblurringNetwork
 
-        return self._filled("deblurring", DeblurringNetwork)
+        return self._fill("deblurring", DeblurringNetwork)
 
     def _network_card(self, kind: Kind) -> NetworkCard:
         card: NetworkCard | None = getattr(self.card, kind)
@@ -136,7 +140,7 @@ class Model:
             )
         return card
 
-    def _filled(self, kind: Kind, network_type: Any) -> Any:
+    def _fill(self, kind: Kind, network_type: Callable[..., Network]) -> Network:
         from safetensors.torch import load_file
 
         card = self._network_card(kind)
@@ -174,8 +178,7 @@ def load_model(model: str | Path | Model = DEFAULT_MODEL) -> Model:
     if not (folder / "model.json").is_file():
         names = ", ".join(available_models()) or "none"
         raise ModelError(
-            f"no model {str(model)!r}: give a bundled name ({names}) or a folder "
-            "with a model.json"
+            f"no model {str(model)!r}: give a bundled name ({names}) or a folder with a model.json"
         )
     return _open(folder.resolve())
 

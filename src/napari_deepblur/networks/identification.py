@@ -74,7 +74,7 @@ class Whitening(nn.Module):
             fft.rfftfreq(width, device=image.device),
         )
         inside = (radius <= self.highest_frequency).float()
-        white = fft.irfft2(spectrum * radius**self.exponent * inside, s=(height, width))
+        white: Tensor = fft.irfft2(spectrum * radius**self.exponent * inside, s=(height, width))
         return white / _deviation(white)
 
     def _fade(self, length: int, like: Tensor) -> Tensor:

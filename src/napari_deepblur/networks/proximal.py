@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -31,12 +33,12 @@ class ProximalNetwork(nn.Module):
         block = unshuffle**2
         widths = [block + 1, *[n_channels] * (n_layers - 1), block]
         layers: list[nn.Module] = []
-        for n_in, n_out in zip(widths[:-1], widths[1:], strict=True):
+        for n_in, n_out in pairwise(widths):
             layers += [nn.Conv2d(n_in, n_out, 3, padding=1), nn.ReLU(inplace=True)]
         self.layers = nn.Sequential(*layers[:-1])
-        last = self.layers[-1]
-        nn.init.zeros_(last.weight)
-        nn.init.zeros_(last.bias)
+        # The last change is zero: training starts from plain FISTA.
+        for parameter in self.layers[-1].parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, image: Tensor, noise_level: Tensor) -> Tensor:
         """Clean images (N, Y, X) of noise levels (N,), in the images' own unit."""

@@ -94,16 +94,16 @@ class HalfBox(Box):
         Positions of the modes of even radial degree; the first one is kept ≥ 0.
     """
 
+    _twin_signs: Tensor
+
     def __init__(self, limits: Sequence[float] | Tensor, even: Sequence[int]) -> None:
         high = torch.as_tensor(limits, dtype=torch.float32)
         low = -high
-        self_even = list(even)
-        if self_even:
-            low[self_even[0]] = 0
+        low[list(even[:1])] = 0
         super().__init__(low, high)
         signs = torch.ones_like(high)
-        signs[self_even] = -1
-        self._first = self_even[0] if self_even else None
+        signs[list(even)] = -1
+        self._first = even[0] if even else None
         self.register_buffer("_twin_signs", signs, persistent=False)
 
     def twin(self, coefficients: Tensor) -> Tensor:

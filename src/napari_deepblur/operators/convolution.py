@@ -28,6 +28,7 @@ class Convolution(LinearOperator):
     """
 
     transfer: Tensor
+    _psf: Tensor
 
     def __init__(self, psf: Tensor, shape: tuple[int, int]) -> None:
         super().__init__()
@@ -64,7 +65,7 @@ class Convolution(LinearOperator):
 
     def psf(self, position_yx: tuple[float, float] | None = None) -> Tensor:  # noqa: ARG002
         """PSF, shape (..., h, w); the same at every position."""
-        return self._psf  # type: ignore[return-value]
+        return self._psf
 
     def crop(self, sharp: Tensor) -> Tensor:
         """Part of a domain image that the camera sees: shape (..., *range_shape)."""
@@ -84,7 +85,7 @@ class Convolution(LinearOperator):
 
     def _filter(self, image: Tensor, transfer: Tensor) -> Tensor:
         spectrum = fft.rfft2(image, s=self._grid) * transfer
-        filtered = fft.irfft2(spectrum, s=self._grid)
+        filtered: Tensor = fft.irfft2(spectrum, s=self._grid)
         return filtered[..., : self.domain_shape[0], : self.domain_shape[1]]
 
 

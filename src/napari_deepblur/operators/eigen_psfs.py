@@ -34,6 +34,8 @@ class EigenPsfSpace(nn.Module):
     mean: Tensor
     eigen_psfs: Tensor
     scale: Tensor
+    _starts: Tensor
+    _start_coordinates: Tensor
 
     def __init__(
         self,
@@ -71,11 +73,13 @@ class EigenPsfSpace(nn.Module):
     def encode(self, psf: Tensor) -> Tensor:
         """Coordinates of PSFs: shape (..., h, w) to (..., K)."""
         centred = (psf - self.mean).flatten(-2)
-        return centred @ self.eigen_psfs.flatten(1).T / self.scale
+        coordinates: Tensor = centred @ self.eigen_psfs.flatten(1).T / self.scale
+        return coordinates
 
     def decode(self, coordinates: Tensor) -> Tensor:
         """PSFs at coordinates, not necessarily of the family: (..., K) to (..., h, w)."""
-        return self.mean + torch.tensordot(coordinates * self.scale, self.eigen_psfs, dims=1)
+        change: Tensor = torch.tensordot(coordinates * self.scale, self.eigen_psfs, dims=1)
+        return self.mean + change
 
     @torch.no_grad()
     def fit(self, coordinates: Tensor, *, n_starts: int = 3, n_iterations: int = 12) -> Tensor:

@@ -128,7 +128,7 @@ class Pupil(nn.Module):
         amplitude = field @ self.kernel
         intensity = amplitude.real.square() + amplitude.imag.square()
         psf = intensity / intensity.sum(-1, keepdim=True)
-        return psf.unflatten(-1, (self.window, self.window))
+        return psf.reshape(*psf.shape[:-1], self.window, self.window)
 
 
 def _disc_quadrature(

@@ -111,7 +111,9 @@ def read_config(path: Path, kind: type[TrainingConfig]) -> TrainingConfig:
     except yaml.YAMLError as error:
         raise ValueError(f"{path} is not a YAML file: {error}") from error
     if not isinstance(values, dict):
-        raise ValueError(f"{path} holds no settings: expected `name: value` lines")
+        raise ValueError(  # noqa: TRY004 - the file's content is wrong, no argument's type
+            f"{path} holds no settings: expected `name: value` lines"
+        )
     config = kind.model_validate(values)
     sources = {
         name: FolderSource(folder=path.parent / source.folder)
@@ -119,6 +121,4 @@ def read_config(path: Path, kind: type[TrainingConfig]) -> TrainingConfig:
         else source
         for name, source in config.sources.items()
     }
-    return config.model_copy(
-        update={"sources": sources, "output": path.parent / config.output}
-    )
+    return config.model_copy(update={"sources": sources, "output": path.parent / config.output})

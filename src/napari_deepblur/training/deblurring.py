@@ -10,7 +10,7 @@ from napari_deepblur.networks.photometry import IntensityScale
 from napari_deepblur.networks.unrolled import DeblurringNetwork
 from napari_deepblur.operators import Convolution, ZernikeFamily
 from napari_deepblur.training.config import DeblurringConfig, FolderSource, StageConfig
-from napari_deepblur.training.loop import iterate_validation
+from napari_deepblur.training.loop import held_out_crops
 from napari_deepblur.training.sources import ImageFolder, Source
 from napari_deepblur.training.synthesis import add_noise, draw_noise_levels, observe
 
@@ -83,7 +83,7 @@ class DeblurringTask:
         psf = family.psf(family.admissible_set.sample(_N_VALIDATION, seed=1))
         size = _VALIDATION_SIZE + psf.shape[-1] - 1
         figures: dict[str, float] = {}
-        for name, sharp in iterate_validation(self._folders, _N_VALIDATION, size):
+        for name, sharp in held_out_crops(self._folders, _N_VALIDATION, size):
             generator = Generator(self._device).manual_seed(2)
             clean = observe(sharp, psf)
             levels = torch.full((_N_VALIDATION,), _VALIDATION_LEVEL, device=self._device)

@@ -18,7 +18,7 @@ from napari_deepblur.training.config import (
     IdentificationConfig,
     StageConfig,
 )
-from napari_deepblur.training.loop import iterate_validation
+from napari_deepblur.training.loop import held_out_crops
 from napari_deepblur.training.sources import ImageFolder, Source
 from napari_deepblur.training.synthesis import add_noise, draw_noise_levels, observe
 
@@ -70,7 +70,8 @@ class IdentificationTask:
             answer = self.network(image)
         error = ((answer - self.space.encode(psf)) * self.space.scale).square().sum(-1)
         relative = error / psf.square().sum((-2, -1))
-        return (relative + self._config.error_floor).log().mean()
+        loss: Tensor = (relative + self._config.error_floor).log().mean()
+        return loss
 
     @torch.no_grad()
     def validate(self, network: nn.Module) -> dict[str, float]:
@@ -79,7 +80,7 @@ class IdentificationTask:
         psf = family.psf(family.admissible_set.sample(_N_VALIDATION, seed=1))
         size = _VALIDATION_SIZE + psf.shape[-1] - 1
         figures: dict[str, float] = {}
-        for name, sharp in iterate_validation(self._folders, _N_VALIDATION, size):
+        for name, sharp in held_out_crops(self._folders, _N_VALIDATION, size):
             clean = observe(sharp, psf)
             for level in _VALIDATION_LEVELS:
                 generator = Generator(self._device).manual_seed(2)

@@ -21,7 +21,7 @@ from napari_deepblur.training.config import (
 )
 from napari_deepblur.training.sources import ImageFolder, Mixture, ProceduralScenes, Source
 
-__all__ = ["Task", "build_mixture", "train"]
+__all__ = ["Task", "build_sources", "held_out_crops", "train"]
 
 _WARM_UP_STEPS = 100
 
@@ -29,7 +29,9 @@ _WARM_UP_STEPS = 100
 class Task(Protocol):
     """What is being learned."""
 
-    network: nn.Module
+    @property
+    def network(self) -> nn.Module:
+        """To be trained."""
 
     def loss(self, sources: Source, stage: StageConfig, generator: Generator) -> Tensor:
         """Loss of one fresh batch, a number with gradient."""
@@ -48,12 +50,7 @@ def build_sources(config: TrainingConfig, device: torch.device) -> dict[str, Sou
     }
 
 
-def build_mixture(sources: dict[str, Source], stage: StageConfig) -> Mixture:
-    """The sources as one stage of the curriculum mixes them."""
-    return Mixture(sources, stage.mix)
-
-
-def train(task: Task, config: TrainingConfig, device: torch.device) -> Job[nn.Module]:
+def train(task: Task, config: TrainingConfig, device: torch.device, folder: Path) -> Job[nn.Module]:
     """Train until the curriculum's end, from the last checkpoint where there is one.
 
     One seed gives one result on the CPU; a resumed run equals an uninterrupted one.
@@ -63,9 +60,11 @@ def train(task: Task, config: TrainingConfig, device: torch.device) -> Job[nn.Mo
     task
         Network, loss and validation.
     config
-        Curriculum and optimiser settings; checkpoints and the log go to its `output`.
+        Curriculum and optimiser settings.
     device
         Where everything lives.
+    folder
+        For `checkpoint.pt` and `log.csv`; made where there is none.
 
     Yields
     ------
@@ -76,22 +75,20 @@ def train(task: Task, config: TrainingConfig, device: torch.device) -> Job[nn.Mo
     -------
         The network with averaged weights.
     """
-    config.output.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     network = task.network.to(device).train()
     average = AveragedModel(
         network, multi_avg_fn=get_ema_multi_avg_fn(config.averaging), use_buffers=True
     )
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=1e-3, weight_decay=config.weight_decay
-    )
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=config.weight_decay)
     generator = Generator(device).manual_seed(config.seed)
     state = {"network": network, "average": average, "optimizer": optimizer}
-    checkpoint = config.output / "checkpoint.pt"
+    checkpoint = folder / "checkpoint.pt"
     start = _restore(checkpoint, state, generator) if checkpoint.exists() else 0
 
     sources = build_sources(config, device)
-    mixtures = [build_mixture(sources, stage) for stage in config.stages]
-    log = _Log(config.output / "log.csv")
+    mixtures = [Mixture(sources, stage.mix) for stage in config.stages]
+    log = _Log(folder / "log.csv")
     total = sum(_n_steps(stage) for stage in config.stages)
     for step in range(start, total):
         position, step_in_stage = _locate(config.stages, step)
@@ -185,7 +182,7 @@ class _Log:
         self._since = time.perf_counter()
 
 
-def iterate_validation(
+def held_out_crops(
     folders: dict[str, ImageFolder], n: int, size: int
 ) -> Iterator[tuple[str, Tensor]]:
     """Fixed crops (n, size, size) of each folder's held-out images."""

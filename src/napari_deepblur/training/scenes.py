@@ -97,9 +97,7 @@ def _some(generator: Generator, n: int, n_objects: int) -> Tensor:
     return present * (0.2 + 0.8 * _uniform(generator, n, n_objects))
 
 
-def _wavy_radius(
-    generator: Generator, n: int, n_cells: int, size: int, angle: Tensor
-) -> Tensor:
+def _wavy_radius(generator: Generator, n: int, n_cells: int, size: int, angle: Tensor) -> Tensor:
     harmonic = torch.arange(2, 8, device=generator.device)
     amplitude = _normal(generator, n, n_cells, 6) * 0.15 / harmonic
     phase = _uniform(generator, n, n_cells, 6) * 2 * math.pi

@@ -171,8 +171,7 @@ def _read_grey(path: Path) -> np.ndarray:
     from PIL import Image
 
     with Image.open(path) as image:
-        grey = np.array(image.convert("L"))
-    return grey
+        return np.array(image.convert("L"))
 
 
 def _half(image: Tensor) -> Tensor:

@@ -1,0 +1,95 @@
+"""One training run, from its settings to a network in a model folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from napari_deepblur.engine.devices import memory_guard, resolve_device
+from napari_deepblur.engine.events import Job
+from napari_deepblur.engine.models import FamilySettings, Kind, write_network
+from napari_deepblur.training.config import (
+    DeblurringConfig,
+    FolderSource,
+    IdentificationConfig,
+    TrainingConfig,
+)
+from napari_deepblur.training.deblurring import DeblurringTask
+from napari_deepblur.training.identification import IdentificationTask
+from napari_deepblur.training.loop import train
+
+__all__ = ["CONFIGS", "train_model_job"]
+
+#: The settings' type for each kind of network.
+CONFIGS: dict[str, type[TrainingConfig]] = {
+    "identification": IdentificationConfig,
+    "deblurring": DeblurringConfig,
+}
+
+
+def train_model_job(kind: Kind, config: TrainingConfig) -> Job[Path]:
+    """Train a network and put it into the model folder that the settings name.
+
+    Checkpoints and the log lie in `training/<kind>` of that folder; a run that was
+    interrupted goes on from there.
+
+    Parameters
+    ----------
+    kind
+        ``identification`` or ``deblurring``.
+    config
+        Settings of that kind.
+
+    Returns
+    -------
+        The model folder.
+
+    Raises
+    ------
+    TypeError
+        If the settings are those of the other kind.
+    ModelError
+        If the folder holds a model of another family.
+    DeviceError
+        If the device is absent or out of memory.
+    """
+    with memory_guard():
+        device = resolve_device(config.device)
+        task: IdentificationTask | DeblurringTask
+        if kind == "identification" and isinstance(config, IdentificationConfig):
+            task = IdentificationTask(config, device)
+            arguments: dict[str, float | int] = {
+                "n_outputs": config.n_eigen_psfs,
+                "whitening_exponent": config.whitening_exponent,
+            }
+        elif kind == "deblurring" and isinstance(config, DeblurringConfig):
+            task = DeblurringTask(config, device)
+            arguments = config.model_dump(
+                include={"n_iterations", "n_channels", "n_layers", "unshuffle"}
+            )
+        else:
+            raise TypeError(f"{type(config).__name__} does not fit a {kind} network")
+        folder = config.output / "training" / kind
+        network = yield from train(task, config, device, folder)
+        write_network(
+            config.output,
+            kind,
+            network,
+            family=FamilySettings(
+                noll_indices=config.family.noll_indices, limit_waves=config.family.limit_waves
+            ),
+            card=_description(config) | {"arguments": arguments},
+        )
+    return config.output
+
+
+def _description(config: TrainingConfig) -> dict[str, Any]:
+    return {
+        "trained_on": tuple(
+            f"{source.folder.name} images" if isinstance(source, FolderSource) else source.scene
+            for source in config.sources.values()
+        ),
+        "n_training_crops": sum(stage.n_crops for stage in config.stages),
+        "cutoff_range": config.family.cutoff,
+        "highest_noise": config.highest_noise,
+    }
