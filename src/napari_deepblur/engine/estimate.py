@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["estimate_blur", "estimate_blur_job"]
 
-#: Sides that the network is fed at least; smaller images are mirrored.
-_SMALLEST_INPUT = 128
+#: Side of sub-fields where the plane is large enough: the smallest that training shows.
+_SUB_FIELD = 96
 
 
 def estimate_blur(
@@ -98,11 +99,11 @@ def estimate_blur_job(
 
 
 def sub_fields(plane: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    """Parts of a plane that cover it, 2 × 2 or 3 × 3, none smaller than the network's input."""
+    """Parts of a plane that cover it, 2 × 2 or 3 × 3; they overlap where it is small."""
     slices = []
     for side in plane.shape:
-        n_parts = 3 if side >= 3 * _SMALLEST_INPUT else 2
-        length = min(side, max(_SMALLEST_INPUT, -(-side // n_parts)))
+        n_parts = 3 if side >= 4 * _SUB_FIELD else 2
+        length = max(ceil(side / n_parts), min(_SUB_FIELD, ceil(0.6 * side)))
         starts = np.linspace(0, side - length, n_parts).round().astype(int)
         slices.append([slice(start, start + length) for start in starts])
     return [plane[rows, columns] for rows in slices[0] for columns in slices[1]]
@@ -114,9 +115,6 @@ def _read(
     """The network's answer to one plane, shape (K,)."""
     import torch
 
-    missing = [max(0, _SMALLEST_INPUT - side) for side in plane.shape]
-    if any(missing):
-        plane = np.pad(plane, [(0, n) for n in missing], mode="symmetric")
     with torch.inference_mode():
         answer = network(torch.from_numpy(plane)[None].to(place))
     numbers: NDArray[np.float32] = answer[0].cpu().numpy()

@@ -153,8 +153,7 @@ class Model:
                 f"{self.folder / kind}.safetensors is not the network that model.json "
                 "describes: get the model folder again"
             ) from error
-        # Stored in half precision, used in single.
-        return network.float().eval()
+        return network.eval()
 
 
 def available_models() -> dict[str, ModelCard]:
@@ -223,7 +222,7 @@ def write_network(
     family: FamilySettings,
     card: dict[str, Any],
 ) -> ModelCard:
-    """Put a trained network into a model folder, in half precision.
+    """Put a trained network into a model folder, its weights in half precision.
 
     The folder is made where there is none; its other network stays as it is.
 
@@ -245,8 +244,7 @@ def write_network(
     ModelError
         If the folder holds a model of another family.
     """
-    import torch
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     folder.mkdir(parents=True, exist_ok=True)
     old = _read_card(folder) if (folder / "model.json").exists() else None
@@ -254,10 +252,11 @@ def write_network(
         raise ModelError(f"{folder} holds a model of another family: choose another folder")
     path = folder / f"{kind}.safetensors"
     weights = {
-        name: value.half().contiguous() if value.dtype == torch.float32 else value
+        # Statistics and biases are few, and some of them too small for half precision.
+        name: value.half().contiguous() if value.ndim > 1 else value
         for name, value in network.state_dict().items()
     }
-    save_file(weights, path)
+    path.write_bytes(save(weights))
     part = NetworkCard(sha256=_digest(path), **card)
     base = old or ModelCard(name=folder.name, family=family)
     return save_card(folder, base.model_copy(update={kind: part}))
