@@ -1,0 +1,275 @@
+"""The commands but `demo`, each a few calls of the engine."""
+
+# No postponed annotations here: typer reads them when a command is declared.
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import typer
+
+from napari_deepblur import __version__
+from napari_deepblur.cli import options as given
+from napari_deepblur.cli.inputs import GivenOptics, read_one_channel, warn_of_pixel_size
+from napari_deepblur.cli.progress import drive
+from napari_deepblur.cli.report import (
+    blur_lines,
+    blur_object,
+    optics_line,
+    print_json,
+    psf_stack,
+    sampling_verdict,
+    table,
+)
+from napari_deepblur.io import (
+    ImageFile,
+    check_image_output,
+    check_output,
+    read_image,
+    write_image,
+)
+
+if TYPE_CHECKING:
+    from napari_deepblur.engine.blur import BlurEstimate
+
+__all__ = ["deblur", "estimate", "info", "models", "train"]
+
+
+def estimate(
+    image: given.Image,
+    *,
+    na: given.Aperture = None,
+    wavelength: given.Wavelength = None,
+    pixel_size: given.PixelSize = None,
+    refractive_index: given.RefractiveIndex = None,
+    model: given.ModelOption = None,
+    axes: given.Axes = None,
+    channel: given.Channel = None,
+    per: given.PerOption = given.BlurPer.plane,
+    device: given.DeviceOption = given.DeviceName.auto,
+    out: Annotated[Path | None, typer.Option(help="Blur file (.json) to write.")] = None,
+    psf: Annotated[Path | None, typer.Option(help="PSF image (.tif, .zarr) to write.")] = None,
+    overwrite: given.Overwrite = False,
+    as_json: given.AsJson = False,
+) -> None:
+    """Estimate the blur of IMAGE: aberrations, their spread, and the PSF."""
+    if out is not None:
+        check_output(out, overwrite=overwrite, source=image)
+    if psf is not None:
+        check_image_output(psf, overwrite=overwrite, source=image)
+    optics = GivenOptics(na, wavelength, pixel_size, refractive_index)
+    file = read_one_channel(image, channel=channel, axes=axes)
+    blur, origins = _estimate(file, optics, model, per.value, device.value)
+    written = [str(path) for path in (out, psf) if path is not None]
+    if out is not None:
+        blur.save(out, overwrite=overwrite)
+    if psf is not None:
+        _write_psf(psf, blur, file, overwrite=overwrite)
+    if as_json:
+        print_json({"image": image, **blur_object(blur), "origins": origins, "written": written})
+        return
+    typer.echo(f"{image}: {file.axes} {file.shape}, model {blur.model}")
+    typer.echo(optics_line(blur.optics, origins))
+    typer.echo(f"cutoff {blur.optics.cutoff:.3f} cycles/pixel")
+    typer.echo("\n".join(blur_lines(blur)))
+    for path in written:
+        typer.echo(f"wrote {path}")
+
+
+def deblur(
+    image: given.Image,
+    *,
+    out: Annotated[Path, typer.Option(help="Image to write: .ome.tif, .tif or .ome.zarr.")],
+    blur: Annotated[
+        Path | None, typer.Option(help="Blur file of `deepblur estimate`, instead of optics.")
+    ] = None,
+    na: given.Aperture = None,
+    wavelength: given.Wavelength = None,
+    pixel_size: given.PixelSize = None,
+    refractive_index: given.RefractiveIndex = None,
+    model: given.ModelOption = None,
+    axes: given.Axes = None,
+    channel: given.Channel = None,
+    per: given.PerOption = given.BlurPer.plane,
+    device: given.DeviceOption = given.DeviceName.auto,
+    overwrite: given.Overwrite = False,
+    as_json: given.AsJson = False,
+) -> None:
+    """Take the blur out of IMAGE, estimating it first unless it is given."""
+    from napari_deepblur.engine.blur import load_blur
+    from napari_deepblur.engine.deblur import deblur_job
+
+    check_image_output(out, overwrite=overwrite, source=image)
+    optics = GivenOptics(na, wavelength, pixel_size, refractive_index)
+    if blur is not None and not optics.is_empty:
+        raise ValueError("the blur file knows the optics: give either --blur or the optics")
+    file = read_one_channel(image, channel=channel, axes=axes)
+    if blur is not None:
+        known = load_blur(blur)
+        warn_of_pixel_size(file, known.optics)
+    else:
+        known, _ = _estimate(file, optics, model, per.value, device.value)
+    sharp = drive(deblur_job(file.data, known, model=model, axes=file.axes, device=device.value))
+    write_image(
+        out,
+        sharp,
+        file.axes,
+        pixel_size_um=known.optics.pixel_size_um,
+        z_step_um=file.z_step_um,
+        overwrite=overwrite,
+        metadata=_provenance(known),
+    )
+    _report_deblurred(image, out, file, sharp, known, as_json=as_json)
+
+
+def info(
+    image: given.Image,
+    *,
+    na: given.Aperture = None,
+    wavelength: given.Wavelength = None,
+    pixel_size: given.PixelSize = None,
+    refractive_index: given.RefractiveIndex = None,
+    axes: given.Axes = None,
+    channel: given.Channel = None,
+    as_json: given.AsJson = False,
+) -> None:
+    """Show what IMAGE is, and whether its blur can be estimated."""
+    file = read_image(image, channel=channel, axes=axes)
+    content: dict[str, Any] = {
+        "image": image,
+        "axes": file.axes,
+        "shape": file.shape,
+        "dtype": np.dtype(file.data.dtype).name,
+        "n_channels": file.n_channels,
+    }
+    content |= {field: getattr(file, field) for field in _METADATA}
+    optics = GivenOptics(na, wavelength, pixel_size, refractive_index)
+    if not optics.missing(file):
+        known = optics.complete(file).optics
+        content |= {"cutoff": known.cutoff, "verdict": sampling_verdict(known)}
+    if as_json:
+        print_json(content)
+        return
+    for name, value in content.items():
+        shown = "unknown" if value is None else value
+        typer.echo(f"{name:<20}{shown:.5g}" if isinstance(shown, float) else f"{name:<20}{shown}")
+
+
+def models(*, as_json: given.AsJson = False) -> None:
+    """List the bundled models."""
+    from napari_deepblur.engine.models import available_models
+
+    cards = available_models()
+    if as_json:
+        print_json({"models": [card.model_dump(mode="json") for card in cards.values()]})
+        return
+    head = ["model", "status", "family", "networks"]
+    rows = []
+    for card in cards.values():
+        family = card.family
+        modes = f"{family.kind}, Noll {', '.join(map(str, family.noll_indices))}"
+        networks = [kind for kind in ("identification", "deblurring") if getattr(card, kind)]
+        rows.append(
+            [card.name, card.status, f"{modes}, ±{family.limit_waves:g}", " + ".join(networks)]
+        )
+    typer.echo("\n".join(table(head, rows)))
+    for card in cards.values():
+        for kind in ("identification", "deblurring"):
+            network = getattr(card, kind)
+            for name, value in (network.accuracy if network else {}).items():
+                typer.echo(f"{card.name} {kind} {name}: {value:.3g}")
+
+
+def train(
+    network: Annotated[given.Network, typer.Argument(help="Which network.")],
+    config: Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="Settings of the run.")],
+    *,
+    as_json: given.AsJson = False,
+) -> None:
+    """Train a network headless; an interrupted run goes on where it stopped."""
+    try:
+        from napari_deepblur.training.config import read_config
+        from napari_deepblur.training.run import CONFIGS, train_model_job
+    except ModuleNotFoundError as error:
+        if error.name not in {"yaml", "PIL"}:
+            raise
+        raise ImportError(
+            f"training needs {error.name}: pip install 'napari-deepblur[train]'"
+        ) from error
+    settings = read_config(config, CONFIGS[network.value])
+    folder = drive(train_model_job(network.value, settings))
+    if as_json:
+        print_json({"model": folder})
+    else:
+        typer.echo(f"wrote the {network.value} network into {folder}")
+
+
+_METADATA = (
+    "pixel_size_um",
+    "z_step_um",
+    "numerical_aperture",
+    "wavelength_um",
+    "refractive_index",
+)
+
+
+def _estimate(
+    file: ImageFile, optics: GivenOptics, model: str | None, per: Any, device: Any
+) -> tuple["BlurEstimate", dict[str, str]]:
+    from napari_deepblur.engine.estimate import estimate_blur_job
+    from napari_deepblur.engine.models import DEFAULT_MODEL
+
+    known = optics.complete(file)
+    blur = drive(
+        estimate_blur_job(
+            file.data,
+            optics=known.optics,
+            model=model or DEFAULT_MODEL,
+            axes=file.axes,
+            per=per,
+            device=device,
+        )
+    )
+    return blur, known.origins
+
+
+def _write_psf(path: Path, blur: "BlurEstimate", file: ImageFile, *, overwrite: bool) -> None:
+    psfs = psf_stack(blur, file.shape[:-2])
+    write_image(
+        path,
+        psfs,
+        file.axes[-psfs.ndim :],
+        pixel_size_um=blur.optics.pixel_size_um,
+        z_step_um=file.z_step_um,
+        overwrite=overwrite,
+        metadata=_provenance(blur),
+    )
+
+
+def _provenance(blur: "BlurEstimate") -> dict[str, Any]:
+    """What an output file tells of its making."""
+    return {
+        "software": f"napari-deepblur {__version__}",
+        "model": Path(blur.model).name,
+        **blur.optics.model_dump(),
+    }
+
+
+def _report_deblurred(
+    image: Path,
+    out: Path,
+    file: ImageFile,
+    sharp: np.ndarray,
+    blur: "BlurEstimate",
+    *,
+    as_json: bool,
+) -> None:
+    observed = float(np.asarray(file.data).sum(dtype=np.float64))
+    flux_change = float(sharp.sum(dtype=np.float64)) / observed - 1 if observed else 0.0
+    if as_json:
+        content = {"image": image, "out": out, "shape": sharp.shape, "axes": file.axes}
+        print_json(content | {"flux_change": flux_change, "blur": blur_object(blur)})
+        return
+    typer.echo(f"{image}: {file.axes} {file.shape}, model {blur.model}")
+    typer.echo(f"total flux {flux_change:+.2%}")
+    typer.echo(f"wrote {out}")

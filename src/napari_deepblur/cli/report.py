@@ -1,0 +1,165 @@
+"""What the commands print: tables for people, one object for machines."""
+
+from __future__ import annotations
+
+import json
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import typer
+
+from napari_deepblur.errors import UndersampledError
+from napari_deepblur.optics.settings import Optics
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_deepblur.engine.blur import BlurEstimate
+
+__all__ = [
+    "TWIN_NOTE",
+    "blur_lines",
+    "blur_object",
+    "optics_line",
+    "print_json",
+    "psf_stack",
+    "sampling_verdict",
+    "strehl_ratios",
+    "table",
+]
+
+TWIN_NOTE = (
+    "note: one plane cannot tell the common sign of the even modes (defocus, astigmatism): "
+    "flipped together they give the same PSF"
+)
+_MOST_COLUMNS = 4
+
+
+def print_json(content: Mapping[str, Any]) -> None:
+    """Print one JSON object on stdout; what is not finite becomes null."""
+    typer.echo(json.dumps(_plain(content), ensure_ascii=False, allow_nan=False))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.ndarray | np.generic):
+        # Single precision holds no more than seven digits.
+        return _plain(np.asarray(value, float).round(7).tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, int | str | None) else str(value)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a table: the first column flush left, the others flush right."""
+    columns = list(zip(head, *rows, strict=True))
+    widths = [max(len(cell) for cell in column) for column in columns]
+    return [
+        "  ".join(
+            cell.ljust(width) if position == 0 else cell.rjust(width)
+            for position, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in (head, *rows)
+    ]
+
+
+def optics_line(optics: Optics, origins: Mapping[str, str]) -> str:
+    """Optics with the origin of each value."""
+    shown = {
+        "numerical_aperture": f"NA {optics.numerical_aperture:g}",
+        "wavelength_um": f"λ {optics.wavelength_um:g} µm",
+        "pixel_size_um": f"pixel {optics.pixel_size_um:.5g} µm",
+        "refractive_index": f"n {optics.refractive_index:g}",
+    }
+    return ", ".join(f"{text} ({origins[field]})" for field, text in shown.items())
+
+
+def sampling_verdict(optics: Optics) -> str:
+    """What the image's sampling means for its blur, in a line."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            optics.require_resolved_blur()
+        except UndersampledError as error:
+            return str(error)
+    return str(caught[0].message) if caught else "sampled finely enough to estimate the blur"
+
+
+def strehl_ratios(blur: BlurEstimate) -> NDArray[np.float32]:
+    """Peak of each PSF relative to that of the unaberrated one, shape (N,)."""
+    import torch
+
+    with torch.no_grad():
+        psfs = blur.family.psf(torch.from_numpy(blur.coefficients))
+        best = blur.family.psf(torch.zeros(blur.coefficients.shape[-1]))
+    ratios: NDArray[np.float32] = (psfs.amax((-2, -1)) / best.max()).numpy()
+    return ratios
+
+
+def psf_stack(blur: BlurEstimate, lead_shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """PSF of each plane, shape (*lead_shape, h, w); (h, w) where one serves all planes."""
+    if blur.per == "stack":
+        return blur.psf()
+    psfs = np.stack([blur.psf(plane) for plane in range(blur.n_planes)])
+    return psfs.reshape(*lead_shape, *psfs.shape[-2:])
+
+
+def blur_lines(blur: BlurEstimate) -> list[str]:
+    """Coefficients and their spread: each plane's, or a summary of many."""
+    n = len(blur.coefficients)
+    rms = np.sqrt(np.square(blur.coefficients).sum(-1))
+    strehl = strehl_ratios(blur)
+    if n > _MOST_COLUMNS:
+        head, rows = _summary(blur)
+        strength = f"RMS {_extent(rms)} waves, Strehl ratio {_extent(strehl)} (mean, min … max)"
+    else:
+        titles = ["waves"] if n == 1 else [f"plane {index}" for index in range(n)]
+        head, rows = ["coefficient", *titles], _by_plane(blur)
+        strength = "; ".join(
+            f"RMS {a:.3f} waves, Strehl ratio {b:.2f}" for a, b in zip(rms, strehl, strict=True)
+        )
+    return [*table(head, rows), f"aberration: {strength}", TWIN_NOTE]
+
+
+def _extent(values: NDArray[np.float32]) -> str:
+    return f"{values.mean():.3f} ({values.min():.3f} … {values.max():.3f})"
+
+
+def _by_plane(blur: BlurEstimate) -> list[list[str]]:
+    return [
+        [name, *(f"{a:+.3f} ± {b:.3f}" for a, b in zip(values, spreads, strict=True))]
+        for name, values, spreads in zip(
+            blur.coefficient_names, blur.coefficients.T, blur.std.T, strict=True
+        )
+    ]
+
+
+def _summary(blur: BlurEstimate) -> tuple[list[str], list[list[str]]]:
+    head = [f"{len(blur.coefficients)} planes, waves", "mean", "min", "max", "spread"]
+    rows = [
+        [name, f"{a.mean():+.3f}", f"{a.min():+.3f}", f"{a.max():+.3f}", f"± {b.mean():.3f}"]
+        for name, a, b in zip(blur.coefficient_names, blur.coefficients.T, blur.std.T, strict=True)
+    ]
+    return head, rows
+
+
+def blur_object(blur: BlurEstimate) -> dict[str, Any]:
+    """A blur for machines."""
+    return {
+        "model": blur.model,
+        "optics": blur.optics.model_dump(),
+        "cutoff": blur.optics.cutoff,
+        "per": blur.per,
+        "n_planes": blur.n_planes,
+        "coefficient_names": blur.coefficient_names,
+        "coefficients": blur.coefficients,
+        "std": blur.std,
+        "rms_waves": np.sqrt(np.square(blur.coefficients).sum(-1)),
+        "strehl_ratio": strehl_ratios(blur),
+    }

@@ -1,0 +1,79 @@
+"""Samples: true to their own word, the same each time."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from napari_deepblur.operators import ZernikeFamily
+from napari_deepblur.samples import SAMPLES, Sample
+
+
+@pytest.fixture(scope="module", params=sorted(SAMPLES))
+def sample(request) -> Sample:
+    return SAMPLES[request.param]()
+
+
+def test_shapes_and_types(sample):
+    assert sample.image.dtype == np.uint16
+    assert sample.sharp.dtype == np.float32
+    assert sample.image.shape == sample.sharp.shape
+    assert len(sample.axes) == sample.image.ndim
+    n_planes = int(np.prod(sample.image.shape[:-2]))
+    assert sample.coefficients.shape == (n_planes, 7)
+    assert sample.coefficients.dtype == np.float32
+    assert (sample.z_step_um is None) == ("Z" not in sample.axes)
+    assert SAMPLES[sample.name]
+
+
+def test_coefficients_are_admissible(sample):
+    allowed = ZernikeFamily().admissible_set.contains(torch.from_numpy(sample.coefficients))
+    assert bool(allowed.all())
+
+
+def test_sampling_is_near_the_canonical_one(sample):
+    assert 0.2 < sample.optics.cutoff < 0.3
+
+
+def test_same_each_time(sample):
+    again = SAMPLES[sample.name]()
+    np.testing.assert_array_equal(again.image, sample.image)
+    np.testing.assert_array_equal(again.sharp, sample.sharp)
+
+
+def test_image_is_the_blurred_sharp_one_plus_noise(sample):
+    family = ZernikeFamily().at_cutoff(sample.optics.cutoff)
+    shape = sample.image.shape[-2:]
+    planes = zip(sample.image.reshape(-1, *shape), sample.sharp.reshape(-1, *shape), strict=True)
+    for gamma, (image, sharp) in zip(sample.coefficients, planes, strict=True):
+        operator = family.operator(torch.from_numpy(gamma), shape)
+        blurred = operator.forward(operator.extend(torch.from_numpy(sharp))).numpy()
+        inside = tuple(slice(m, -m) for m in operator.margin)
+        noise = (image - blurred)[inside]
+        assert abs(noise.mean()) < 1
+        assert 0.005 < noise.std() / np.ptp(blurred) < 0.03
+
+
+def test_aberration_of_the_spheroid_grows_with_depth():
+    strength = np.linalg.norm(SAMPLES["spheroid"]().coefficients, axis=-1)
+    assert (np.diff(strength) > 0).all()
+
+
+def test_sharp_truth_has_fine_detail(sample):
+    """Some of its variation lies beyond what any objective transmits."""
+    plane = sample.sharp.reshape(-1, *sample.sharp.shape[-2:])[0]
+    power = np.abs(np.fft.fft2(plane - plane.mean())) ** 2
+    row, column = np.meshgrid(*(np.fft.fftfreq(n) for n in plane.shape), indexing="ij")
+    beyond = np.hypot(row, column) > 2 * sample.optics.cutoff
+    assert power[beyond].sum() > 0.002 * power.sum()
+
+
+def test_import_is_light():
+    code = (
+        "import sys, napari_deepblur.samples;"
+        "print([m for m in ('torch', 'scipy', 'skimage', 'napari') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,465 @@
+"""The command line: what it prints, writes and refuses."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from typer.testing import CliRunner
+
+import napari_deepblur
+from napari_deepblur.cli import app
+from napari_deepblur.io import read_image, write_image
+
+OPTICS = ["--na", "1.4", "--wavelength", "0.52", "--pixel-size", "0.09"]
+CARD = Path(napari_deepblur.__file__).parent / "models" / "widefield-zernike"
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def succeed(*arguments):
+    result = run(*arguments)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def fail(*arguments):
+    """The one line that a refused command prints."""
+    result = run(*arguments)
+    assert result.exit_code == 1, result.output
+    lines = [line for line in result.stderr.splitlines() if not line.startswith("warning: ")]
+    assert len(lines) == 1
+    assert lines[0].startswith("error: ")
+    assert "Traceback" not in result.output
+    return lines[0]
+
+
+def observed(shape, seed=0):
+    rng = np.random.default_rng(seed)
+    return (100 + 2000 * (rng.random(shape) > 0.98) + rng.normal(0, 10, shape)).astype(np.float32)
+
+
+def write(path, data, axes="YX", **sizes):
+    write_image(path, data, axes, **sizes)
+    return path
+
+
+@pytest.fixture
+def plane(tmp_path):
+    return write(tmp_path / "plane.tif", observed((96, 80)))
+
+
+@pytest.fixture
+def stack(tmp_path):
+    data = observed((2, 64, 72))
+    return write(tmp_path / "stack.tif", data, "ZYX", pixel_size_um=0.09, z_step_um=0.3)
+
+
+class TestProgram:
+    def test_help_is_light(self):
+        code = (
+            "import sys, napari_deepblur.cli as cli\n"
+            "try: cli.app(['--help'])\n"
+            "except SystemExit: pass\n"
+            "heavy = {'torch', 'qtpy', 'PyQt6', 'PyQt5', 'napari', 'scipy', 'skimage', 'zarr'}\n"
+            "print(sorted(heavy & set(sys.modules)))"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        )
+        assert done.stdout.splitlines()[-1] == "[]"
+
+    @pytest.mark.parametrize("command", ["demo", "estimate", "deblur", "info", "models", "train"])
+    def test_every_command_has_help(self, command):
+        assert "--json" in succeed(command, "--help").stdout
+
+    def test_version(self):
+        assert succeed("--version").stdout.strip() == napari_deepblur.__version__
+
+    def test_traceback_on_demand(self, monkeypatch, tmp_path):
+        monkeypatch.setenv("DEEPBLUR_DEBUG", "1")
+        assert isinstance(run("info", tmp_path / "none.tif").exception, FileNotFoundError)
+
+    def test_entry_point_ends_in_one_line(self, tmp_path):
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                "from napari_deepblur.cli import main; main()",
+                "info",
+                "no.tif",
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+        )
+        assert done.returncode == 1
+        assert done.stdout == ""
+        assert done.stderr.strip() == "error: there is no file no.tif"
+
+
+class TestEstimate:
+    def test_table(self, plane):
+        text = succeed("estimate", plane, *OPTICS).stdout
+        assert "Z4 defocus" in text
+        assert "±" in text
+        assert "pixel 0.09 µm (command line)" in text
+        assert "n 1.518 (default)" in text
+        assert "even modes" in text
+
+    def test_json_is_one_object(self, stack):
+        result = succeed("estimate", stack, "--na", 1.4, "--wavelength", 0.52, "--json")
+        content = json.loads(result.stdout)
+        assert np.shape(content["coefficients"]) == np.shape(content["std"]) == (2, 7)
+        assert content["origins"]["pixel_size_um"] == "file"
+        assert content["optics"]["pixel_size_um"] == pytest.approx(0.09)
+        assert all(0 < ratio <= 1 for ratio in content["strehl_ratio"])
+
+    def test_many_planes_are_summarised(self, tmp_path):
+        path = write(tmp_path / "long.tif", observed((6, 64, 64)), "TYX")
+        text = succeed("estimate", path, *OPTICS).stdout
+        assert "6 planes" in text
+        assert "mean" in text
+
+    def test_one_blur_for_the_stack(self, stack):
+        result = succeed("estimate", stack, *OPTICS, "--per", "stack", "--json")
+        assert np.shape(json.loads(result.stdout)["coefficients"]) == (1, 7)
+
+    def test_files(self, stack, tmp_path):
+        blur, psf = tmp_path / "blur.json", tmp_path / "psf.tif"
+        succeed("estimate", stack, *OPTICS, "--out", blur, "--psf", psf)
+        assert napari_deepblur.load_blur(blur).n_planes == 2
+        image = read_image(psf)
+        assert image.axes == "ZYX"
+        assert image.pixel_size_um == pytest.approx(0.09)
+        np.testing.assert_allclose(image.data.sum((-2, -1)), 1, rtol=1e-4)
+
+    def test_metadata_of_the_file_is_used(self, tmp_path):
+        path = tmp_path / "told.ome.tif"
+        xml = """<?xml version="1.0" encoding="UTF-8"?>
+        <OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">
+        <Instrument ID="Instrument:0"><Objective ID="Objective:0" LensNA="1.2"/></Instrument>
+        <Image ID="Image:0"><ObjectiveSettings ID="Objective:0" RefractiveIndex="1.33"/>
+        <Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="float" SizeX="64" SizeY="64" SizeZ="1"
+        SizeC="1" SizeT="1" PhysicalSizeX="0.1" PhysicalSizeY="0.1">
+        <Channel ID="Channel:0:0" EmissionWavelength="520"/><TiffData/></Pixels></Image></OME>"""
+        tifffile.imwrite(path, observed((64, 64)), description=xml.encode(), metadata=None)
+        content = json.loads(succeed("estimate", path, "--json").stdout)
+        assert set(content["origins"].values()) == {"file"}
+        assert content["optics"]["numerical_aperture"] == pytest.approx(1.2)
+        content = json.loads(succeed("estimate", path, "--na", 1.0, "--json").stdout)
+        assert content["origins"]["numerical_aperture"] == "command line"
+        assert content["optics"]["numerical_aperture"] == pytest.approx(1.0)
+
+    def test_undersampled_image_runs_with_a_warning(self, plane):
+        result = succeed("estimate", plane, "--na", 1.4, "--wavelength", 0.52, "--pixel-size", 0.15)
+        assert result.stderr.startswith("warning: undersampled")
+        assert len(result.stderr.splitlines()) == 1
+
+
+class TestDeblur:
+    @pytest.mark.parametrize("ending", [".ome.tif", ".tif", ".ome.zarr"])
+    def test_same_grid(self, stack, tmp_path, ending):
+        out = tmp_path / f"sharp{ending}"
+        result = succeed("deblur", stack, *OPTICS, "--out", out, "--json")
+        before, after = read_image(stack), read_image(out)
+        assert json.loads(result.stdout)["flux_change"] == pytest.approx(0, abs=0.01)
+        assert after.axes == "ZYX"
+        assert after.shape == before.shape
+        assert np.asarray(after.data).dtype == np.float32
+        assert np.isfinite(after.data).all()
+        assert after.pixel_size_um == pytest.approx(before.pixel_size_um)
+        assert after.z_step_um == pytest.approx(before.z_step_um)
+
+    def test_with_a_blur_file(self, plane, tmp_path):
+        blur = tmp_path / "blur.json"
+        succeed("estimate", plane, *OPTICS, "--out", blur)
+        succeed("deblur", plane, "--blur", blur, "--out", tmp_path / "a.tif")
+        succeed("deblur", plane, *OPTICS, "--out", tmp_path / "b.tif")
+        first, second = (read_image(tmp_path / name).data for name in ("a.tif", "b.tif"))
+        np.testing.assert_allclose(first, second, rtol=1e-3, atol=0.1)
+
+    def test_blur_file_and_optics_exclude_each_other(self, plane, tmp_path):
+        line = fail("deblur", plane, "--blur", "b.json", *OPTICS, "--out", tmp_path / "a.tif")
+        assert "either --blur or the optics" in line
+
+    def test_blur_of_another_image(self, plane, stack, tmp_path):
+        blur, out = tmp_path / "blur.json", tmp_path / "a.tif"
+        succeed("estimate", stack, *OPTICS, "--out", blur)
+        assert "2 planes" in fail("deblur", plane, "--blur", blur, "--out", out)
+        assert "no file" in fail("deblur", tmp_path / "x.tif", "--blur", blur, "--out", out)
+        blur.write_text("{}")
+        assert "not a blur file" in fail("deblur", plane, "--blur", blur, "--out", out)
+        assert "No such file" in fail("deblur", plane, "--blur", tmp_path / "x", "--out", out)
+        assert not out.exists()
+
+    def test_blur_of_other_pixels_is_told(self, stack, tmp_path):
+        blur = tmp_path / "blur.json"
+        succeed("estimate", stack, *OPTICS[:-1], "0.1", "--out", blur)
+        result = succeed("deblur", stack, "--blur", blur, "--out", tmp_path / "a.tif")
+        assert "warning: the blur was estimated for pixels of 0.1 µm" in result.stderr
+
+    def test_channel(self, tmp_path):
+        path = write(tmp_path / "two.tif", observed((2, 64, 64)), "CYX")
+        out = tmp_path / "a.tif"
+        assert "--channel 0 … 1" in fail("deblur", path, *OPTICS, "--out", out)
+        assert "no channel 2" in fail("deblur", path, *OPTICS, "--out", out, "--channel", 2)
+        succeed("deblur", path, *OPTICS, "--out", out, "--channel", 1)
+        assert read_image(out).axes == "YX"
+
+
+def spoiled(value):
+    data = observed((64, 64))
+    data[3, 4] = value
+    return data
+
+
+class TestBadImages:
+    @pytest.mark.parametrize(
+        ("data", "axes", "says"),
+        [
+            (spoiled(np.nan), "YX", "NaN or infinite"),
+            (spoiled(np.inf), "YX", "NaN or infinite"),
+            (np.full((64, 64), 7.0, np.float32), "YX", "all pixels are equal"),
+            (observed((63, 64)), "YX", "63 × 64"),
+            (observed((64, 20)), "YX", "64 × 20"),
+        ],
+    )
+    def test_contents(self, tmp_path, data, axes, says):
+        path, out = write(tmp_path / "bad.tif", data, axes), tmp_path / "out.tif"
+        assert says in fail("estimate", path, *OPTICS)
+        assert says in fail("deblur", path, *OPTICS, "--out", out)
+        assert not out.exists()
+
+    def test_not_an_image(self, tmp_path):
+        path = tmp_path / "notes.tif"
+        path.write_text("not an image")
+        assert "cannot be read as an image" in fail("estimate", path, *OPTICS)
+        assert "no file" in fail("estimate", tmp_path / "none.tif", *OPTICS)
+        assert "is a folder" in fail("info", tmp_path)
+
+    @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="permissions do not bind")
+    def test_unreadable(self, plane):
+        plane.chmod(0)
+        assert "Permission denied" in fail("estimate", plane, *OPTICS)
+
+    def test_colour(self, tmp_path):
+        path = tmp_path / "colour.tif"
+        tifffile.imwrite(path, np.zeros((64, 64, 3), np.uint8), photometric="rgb")
+        assert "RGB" in fail("estimate", path, *OPTICS)
+
+    @pytest.mark.parametrize("axes", ["XYQ", "YX", "ZZYX", "TZYX"])
+    def test_axes(self, stack, axes):
+        assert "axes" in fail("estimate", stack, *OPTICS, "--axes", axes)
+
+
+class TestBadOptics:
+    @pytest.mark.parametrize(
+        ("option", "value", "says"),
+        [
+            ("--na", 1.6, "must be smaller than refractive_index"),
+            ("--na", 0, "between 0 and 2"),
+            ("--na", "nan", "between 0 and 2"),
+            ("--wavelength", 520, "give 0.52"),
+            ("--pixel-size", 0, "positive number of micrometres"),
+            ("--pixel-size", -0.1, "positive number of micrometres"),
+            ("--pixel-size", 0.5, "no blur left to estimate"),
+            ("--refractive-index", 1.33, "must be smaller than refractive_index"),
+        ],
+    )
+    def test_values(self, plane, option, value, says):
+        assert says in fail("estimate", plane, *OPTICS, option, value)
+
+    def test_missing(self, plane):
+        line = fail("estimate", plane, "--wavelength", 0.52)
+        assert "numerical aperture and pixel size" in line
+        assert "--na, --pixel-size" in line
+
+
+class TestBadModels:
+    @pytest.fixture
+    def folder(self, tmp_path):
+        return Path(shutil.copytree(CARD, tmp_path / "model"))
+
+    def test_unknown(self, plane):
+        line = fail("estimate", plane, *OPTICS, "--model", "nonsense")
+        assert "no model 'nonsense'" in line
+        assert "widefield-zernike" in line
+
+    @pytest.mark.parametrize("network", ["identification", "deblurring"])
+    def test_missing_file(self, plane, folder, network):
+        (folder / f"{network}.safetensors").unlink()
+        assert "is missing" in fail("estimate", plane, *OPTICS, "--model", folder)
+
+    def test_truncated_file(self, plane, folder):
+        weights = folder / "identification.safetensors"
+        weights.write_bytes(weights.read_bytes()[:1000])
+        assert "truncated" in fail("estimate", plane, *OPTICS, "--model", folder)
+
+    @pytest.mark.parametrize("text", ["", "{}", "[1]", '{"format": 9}', "\x00"])
+    def test_foreign_description(self, plane, folder, text):
+        (folder / "model.json").write_text(text)
+        assert "not a model description" in fail("estimate", plane, *OPTICS, "--model", folder)
+
+
+class TestOutputs:
+    @pytest.fixture(autouse=True)
+    def no_work(self, monkeypatch):
+        """Refusals come before any computation."""
+
+        def work(*_args, **_kwargs):
+            pytest.fail("the computation began")
+
+        monkeypatch.setattr("napari_deepblur.engine.estimate.estimate_blur_job", work)
+        monkeypatch.setattr("napari_deepblur.engine.deblur.deblur_job", work)
+
+    @pytest.mark.parametrize(
+        ("command", "option", "name"),
+        [
+            ("estimate", "--out", "blur.json"),
+            ("estimate", "--psf", "psf.tif"),
+            ("deblur", "--out", "sharp.tif"),
+        ],
+    )
+    def test_existing_output_is_kept(self, plane, tmp_path, command, option, name):
+        path = tmp_path / name
+        path.write_text("precious")
+        line = fail(command, plane, *OPTICS, option, path)
+        assert "exists" in line
+        assert "--overwrite" in line
+        assert path.read_text() == "precious"
+
+    def test_input_is_never_replaced(self, plane):
+        assert "is the input" in fail("deblur", plane, *OPTICS, "--out", plane, "--overwrite")
+
+    def test_unknown_ending_and_folder(self, plane, tmp_path):
+        assert ".ome.tif" in fail("deblur", plane, *OPTICS, "--out", tmp_path / "a.png")
+        assert "no folder" in fail("deblur", plane, *OPTICS, "--out", tmp_path / "x" / "a.tif")
+
+    def test_demo_folder(self, tmp_path):
+        (tmp_path / "blur.json").write_text("precious")
+        assert "exists" in fail("demo", "--out", tmp_path)
+        assert "no folder" in fail("demo", "--out", tmp_path / "blur.json")
+
+
+class TestMachine:
+    def test_absent_gpu(self, plane, monkeypatch):
+        monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+        line = fail("estimate", plane, *OPTICS, "--device", "cuda")
+        assert "not there" in line
+
+    @pytest.mark.parametrize("kind", ["torch", "cpu allocator", "python"])
+    def test_out_of_memory(self, plane, monkeypatch, tmp_path, kind):
+        import torch
+
+        error = {
+            "torch": torch.OutOfMemoryError("CUDA out of memory"),
+            "cpu allocator": RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+            "python": MemoryError(),
+        }[kind]
+
+        def exhausted(*_args):
+            raise error
+
+        monkeypatch.setattr("napari_deepblur.engine.estimate._read", exhausted)
+        out = tmp_path / "a.tif"
+        assert "out of memory" in fail("deblur", plane, *OPTICS, "--out", out)
+        assert not out.exists()
+
+    def test_interrupted(self, plane, monkeypatch, tmp_path):
+        def interrupted(*_args):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("napari_deepblur.engine.estimate._read", interrupted)
+        result = run("deblur", plane, *OPTICS, "--out", tmp_path / "a.tif")
+        assert result.exit_code == 130
+        assert result.stderr.strip() == "stopped"
+        assert [entry.name for entry in tmp_path.iterdir()] == [plane.name]
+
+
+class TestInfo:
+    def test_known_optics_give_a_verdict(self, stack):
+        content = json.loads(
+            succeed("info", stack, "--na", 1.4, "--wavelength", 0.52, "--json").stdout
+        )
+        assert content["axes"] == "ZYX"
+        assert content["shape"] == [2, 64, 72]
+        assert content["pixel_size_um"] == pytest.approx(0.09)
+        assert content["cutoff"] == pytest.approx(1.4 * 0.09 / 0.52)
+        assert "finely enough" in content["verdict"]
+
+    @pytest.mark.parametrize(("size", "says"), [(0.15, "undersampled"), (1, "no blur left")])
+    def test_verdict_on_coarse_pixels(self, plane, size, says):
+        text = succeed("info", plane, *OPTICS, "--pixel-size", size).stdout
+        assert says in text
+
+    def test_unknown_optics(self, plane):
+        text = succeed("info", plane).stdout
+        assert "unknown" in text
+        assert "cutoff" not in text
+
+
+def test_models():
+    assert "widefield-zernike" in succeed("models").stdout
+    cards = json.loads(succeed("models", "--json").stdout)["models"]
+    assert "widefield-zernike" in [card["name"] for card in cards]
+
+
+class TestTrain:
+    def config(self, tmp_path, extra=""):
+        path = tmp_path / "run.yaml"
+        path.write_text(
+            "output: model\nsources: {points: {scene: points}}\n"
+            f"stages: [{{n_crops: 8, mix: {{points: 1}}}}]\n{extra}"
+        )
+        return path
+
+    def test_runs_the_job(self, tmp_path, monkeypatch):
+        from napari_deepblur.engine.events import Progress
+
+        def job(kind, config):
+            yield Progress(0, 2, "stage 1")
+            yield Progress(2, 2, "stage 1")
+            assert kind == "deblurring"
+            return config.output
+
+        monkeypatch.setattr("napari_deepblur.training.run.train_model_job", job)
+        result = succeed("train", "deblurring", self.config(tmp_path), "--json")
+        assert json.loads(result.stdout) == {"model": str(tmp_path / "model")}
+
+    def test_bad_settings(self, tmp_path):
+        assert "sharpness" in fail(
+            "train", "identification", self.config(tmp_path, "sharpness: 11\n")
+        )
+        missing = tmp_path / "none.yaml"
+        assert "No such file" in fail("train", "identification", missing)
+
+    def test_missing_extra(self, tmp_path, monkeypatch):
+        monkeypatch.setitem(sys.modules, "yaml", None)
+        for name in [name for name in sys.modules if name.startswith("napari_deepblur.training")]:
+            monkeypatch.delitem(sys.modules, name)
+        line = fail("train", "identification", self.config(tmp_path))
+        assert "pip install 'napari-deepblur[train]'" in line
+
+
+def test_demo(tmp_path):
+    out = tmp_path / "demo"
+    text = succeed("demo", "--out", out, "--no-gui").stdout
+    for word in ("true", "estimated", "PSF-SNR", "PSNR", str(out)):
+        assert word in text
+    for name in ("observed", "sharp", "deblurred"):
+        image = read_image(out / f"{name}.ome.tif")
+        assert image.shape == (512, 512)
+        assert image.pixel_size_um == pytest.approx(0.09)
+    content = json.loads(succeed("demo", "--out", out, "--overwrite", "--json").stdout)
+    assert content["psf_snr"] > content["psf_snr_mean_psf"] > content["psf_snr_unaberrated"]
+    assert content["psnr_deblurred"] > content["psnr_observed"]
+    assert all(Path(name).is_file() for name in content["written"])
