@@ -1,0 +1,222 @@
+"""What the dock does: it ties viewer, settings, tasks and view together, without Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_deepblur.widgets.estimates import Estimates, blur_table, current_plane, misfit
+from napari_deepblur.widgets.jobs import (
+    Deblurred,
+    Estimated,
+    deblur_task,
+    estimate_task,
+    load_task,
+)
+from napari_deepblur.widgets.layer_facts import facts_of, pixels_of
+from napari_deepblur.widgets.layer_watch import LayerWatch
+from napari_deepblur.widgets.resolve import Resolved, resolve
+from napari_deepblur.widgets.result_layers import deblurred_layer, psf_layer
+from napari_deepblur.widgets.settings import OPTICS_FIELDS, DeblurSettings
+from napari_deepblur.widgets.task_slot import StartTask, TaskSlot
+from napari_deepblur.widgets.view import DeblurView, Tone
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image
+
+__all__ = ["DeblurController"]
+
+
+class DeblurController:
+    """The dock's behaviour.
+
+    Parameters
+    ----------
+    viewer
+        Whose layers are read, and where results go.
+    view
+        Shows everything.
+    settings
+        The user's wishes.
+    start
+        Runs tasks.
+    """
+
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        view: DeblurView,
+        settings: DeblurSettings,
+        *,
+        start: StartTask,
+    ) -> None:
+        self._viewer = viewer
+        self._view = view
+        self.settings = settings
+        self._layer: Image | None = None
+        self._slot = TaskSlot(view, start)
+        self._estimates = Estimates()
+        self._psf_layers: dict[Hashable, Image] = {}
+        self._watch = LayerWatch(viewer)
+        self._watch.listed.connect(self._on_listed)
+        self._watch.edited.connect(self._on_edited)
+        settings.events.connect(self._on_settings)
+        viewer.dims.events.current_step.connect(self._show_blur)
+        active = viewer.layers.selection.active
+        images = self._watch.images()
+        self.select(active if active in images else next(iter(images), None))
+
+    @property
+    def layer(self) -> Image | None:
+        """The layer that is worked on."""
+        return self._layer
+
+    @property
+    def resolved(self) -> Resolved:
+        """What would be computed now."""
+        return resolve(self.settings, facts_of(self._layer) if self._layer is not None else None)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a task runs."""
+        return self._slot.busy
+
+    def select(self, layer: Image | None) -> None:
+        """Work on another layer; values that were typed for the former one alone go."""
+        if layer != self._layer:
+            self._slot.abandon()
+            self._layer = layer
+            self._view.show_message(Tone.INFO, "")
+            self._forget_typed()
+        self._view.show_layers(self._watch.images(), layer)
+        self._refresh()
+
+    def estimate(self) -> None:
+        """Estimate the blur of the layer."""
+        layer, wanted = self._layer, self.resolved
+        if self._may_run(wanted) and layer is not None:
+            self._slot.run(estimate_task(pixels_of(layer), wanted), partial(self._take_blur, layer))
+
+    def deblur(self) -> None:
+        """Deblur the layer, estimating its blur first where that was not done."""
+        layer, wanted = self._layer, self.resolved
+        if self._may_run(wanted) and layer is not None:
+            known = self._estimates.fitting(layer, wanted)
+            task = deblur_task(pixels_of(layer), wanted, known)
+            self._slot.run(task, partial(self._take_sharp, layer, is_new=known is None))
+
+    def cancel(self) -> None:
+        """Stop the task; what it found is dropped."""
+        if self.busy:
+            self._slot.abandon()
+            self._view.show_message(Tone.INFO, "Cancelled.")
+
+    def save(self, path: str | Path) -> None:
+        """Write the layer's blur to a file, in place of what was there."""
+        estimated = self._estimates.of(self._layer)
+        if estimated is None:
+            self._view.show_message(Tone.ERROR, "There is no blur to save: estimate it first.")
+            return
+        try:
+            estimated.blur.save(path, overwrite=True)
+        except OSError as error:
+            self._view.show_message(Tone.ERROR, f"The blur was not saved: {error}")
+        else:
+            self._view.show_message(Tone.GOOD, f"Saved the blur to {Path(path).name}.")
+
+    def load(self, path: str | Path) -> None:
+        """Take the layer's blur from a file."""
+        if self._layer is None:
+            self._view.show_message(Tone.ERROR, "Open the image that the blur is for first.")
+        elif not self.busy:
+            self._slot.run(load_task(path), partial(self._take_loaded, self._layer))
+
+    def close(self) -> None:
+        """Stop listening and drop what runs."""
+        self._slot.silence()
+        self._watch.close()
+        self.settings.events.disconnect(self._on_settings)
+        self._viewer.dims.events.current_step.disconnect(self._show_blur)
+
+    def _may_run(self, wanted: Resolved) -> bool:
+        if self.busy:
+            return False
+        if not wanted.can_run:
+            self._view.show_message(Tone.ERROR, wanted.message)
+        return wanted.can_run
+
+    # Answers
+
+    def _take_blur(self, layer: Image, estimated: Estimated) -> None:
+        self._keep(layer, estimated)
+        self._slot.report(f"Estimated the blur of {layer.name!r}.")
+
+    def _take_sharp(self, layer: Image, result: Deblurred, *, is_new: bool) -> None:
+        if is_new:
+            self._keep(layer, result.estimated)
+        data, arguments = deblurred_layer(layer, result)
+        added = self._viewer.add_image(data, **arguments)
+        low, high = arguments["contrast_limits"]
+        added.contrast_limits_range = (min(low, result.extent[0]), max(high, result.extent[1]))
+        self._slot.report(f"Deblurred {layer.name!r}.")
+
+    def _take_loaded(self, layer: Image, estimated: Estimated) -> None:
+        blur = estimated.blur
+        problem = misfit(layer, estimated)
+        if problem:
+            self._view.show_message(Tone.ERROR, problem)
+            return
+        self.settings.update(blur.optics.model_dump() | {"model": blur.model, "per": blur.per})
+        self._keep(layer, estimated)
+        self._slot.report("Loaded a blur.")
+
+    def _keep(self, layer: Image, estimated: Estimated) -> None:
+        """Remember a layer's blur and show its PSFs, in place of the former ones."""
+        self._estimates.keep(layer, estimated)
+        former = self._psf_layers.pop(layer.unique_id, None)
+        if former is not None and former in self._viewer.layers:
+            self._viewer.layers.remove(former)
+        active = self._viewer.layers.selection.active
+        data, arguments = psf_layer(layer, estimated)
+        self._psf_layers[layer.unique_id] = self._viewer.add_image(data, **arguments)
+        self._viewer.layers.selection.active = active
+        self._show_blur()
+
+    # Viewer and settings
+
+    def _forget_typed(self) -> None:
+        """Forget the typed pixel size, and what the layer itself knows."""
+        known = facts_of(self._layer).known if self._layer is not None else {}
+        stale = [name for name in OPTICS_FIELDS if name in known or name == "pixel_size_um"]
+        self.settings.update(dict.fromkeys(stale))
+
+    def _refresh(self) -> None:
+        self._view.show_resolved(self.resolved)
+        self._show_blur()
+
+    def _show_blur(self) -> None:
+        layer = self._layer
+        estimated = self._estimates.of(layer)
+        if estimated is None or layer is None:
+            self._view.show_blur(None)
+        else:
+            plane = current_plane(self._viewer, layer)
+            self._view.show_blur(blur_table(layer, estimated, plane))
+
+    def _on_settings(self) -> None:
+        self._refresh()
+
+    def _on_listed(self) -> None:
+        images = self._watch.images()
+        gone = self._layer is None or self._layer not in images
+        self.select(next(iter(images), None) if gone else self._layer)
+
+    def _on_edited(self, layer: Any) -> None:
+        if layer == self._layer:
+            # Other pixels or another grid: neither a running task nor an old answer fits.
+            self._slot.abandon()
+            self._estimates.forget(layer)
+            self._refresh()

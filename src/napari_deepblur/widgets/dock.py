@@ -1,0 +1,210 @@
+"""The dock Deep-Blur: small widgets put together, and wired to the controller."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, get_args
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QFormLayout,
+    QGroupBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_deepblur.engine.devices import Device
+from napari_deepblur.engine.events import Progress
+from napari_deepblur.engine.models import ModelCard, available_models
+from napari_deepblur.widgets.blur_panel import BlurPanel
+from napari_deepblur.widgets.choice_box import ChoiceBox
+from napari_deepblur.widgets.controller import DeblurController
+from napari_deepblur.widgets.optics_form import OpticsForm
+from napari_deepblur.widgets.resolve import Resolved, Verdict
+from napari_deepblur.widgets.run_bar import RunBar
+from napari_deepblur.widgets.settings import DeblurSettings
+from napari_deepblur.widgets.vertical_scroll_area import VerticalScrollArea
+from napari_deepblur.widgets.view import BlurTable, Tone
+from napari_deepblur.widgets.worker import start_task
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image
+
+__all__ = ["DeblurDock"]
+
+_TONES = {
+    Verdict.WELL_SAMPLED: Tone.GOOD,
+    Verdict.UNDERSAMPLED: Tone.WARNING,
+    Verdict.MISSING: Tone.INFO,
+    Verdict.NO_LAYER: Tone.INFO,
+}
+_BLUR_FILES = "Blur (*.json)"
+
+
+class DeblurDock(QWidget):
+    """Estimates the blur of an image layer and takes it out.
+
+    Parameters
+    ----------
+    napari_viewer
+        Whose layers are read, and where results go.
+    """
+
+    def __init__(self, napari_viewer: ViewerModel) -> None:
+        super().__init__()
+        self._busy = False
+        self._can_run = False
+        self._cards = available_models()
+        self._make_widgets()
+        self._arrange()
+        self.controller = DeblurController(napari_viewer, self, DeblurSettings(), start=start_task)
+        self._connect()
+
+    # What the controller asks for
+
+    def show_layers(self, layers: Sequence[Image], current: Image | None) -> None:
+        """Offer layers to choose from."""
+        self.layer_box.setChoices([(layer.name, layer) for layer in layers])
+        self.layer_box.setValue(current)
+
+    def show_resolved(self, resolved: Resolved) -> None:
+        """Show optical values, their sources and the verdict."""
+        self.optics_form.setValue(resolved.fields)
+        self.model_box.setValue(resolved.model)
+        self.model_box.setToolTip(self._describe_model(resolved.model))
+        self.per_box.setValue(resolved.per)
+        self.device_box.setValue(resolved.device)
+        self.verdict.setText(_marked(_TONES.get(resolved.verdict, Tone.ERROR), resolved.message))
+        self._can_run = resolved.can_run
+        self._set_state()
+
+    def show_busy(self, *, busy: bool) -> None:
+        """Show whether a task runs."""
+        self._busy = busy
+        self._set_state()
+
+    def show_progress(self, progress: Progress) -> None:
+        """Show how far the task is."""
+        self.run_bar.setValue(progress)
+
+    def show_message(self, tone: Tone, text: str) -> None:
+        """Show one message in place of the former one."""
+        self.message.setText(_marked(tone, text))
+        self.message.setVisible(bool(text))
+
+    def show_blur(self, table: BlurTable | None) -> None:
+        """Show the blur of the current plane, or none."""
+        self.blur_panel.setValue(table)
+        self.save_button.setEnabled(table is not None and not self._busy)
+
+    # Building
+
+    def _make_widgets(self) -> None:
+        self.layer_box = ChoiceBox()
+        self.layer_box.setToolTip("The image layer to deblur")
+        self.model_box = ChoiceBox()
+        self.model_box.setChoices(
+            [(_title(name, card), name) for name, card in self._cards.items()]
+        )
+        self.per_box = ChoiceBox()
+        self.per_box.setChoices([("one per plane", "plane"), ("one per stack", "stack")])
+        self.per_box.setToolTip("Whether each plane has its own blur, or the whole stack has one")
+        self.device_box = ChoiceBox()
+        self.device_box.setChoices([(name, name) for name in get_args(Device)])
+        self.device_box.setToolTip("Where to compute; auto takes a graphics card if there is one")
+        self.optics_form = OpticsForm()
+        self.verdict = _text("Whether the image is sampled finely enough to hold an optical blur")
+        self.run_bar = RunBar()
+        self.message = _text("How the last task ended")
+        self.message.hide()
+        self.blur_panel = BlurPanel()
+        self.save_button = QPushButton("Save blur…")
+        self.save_button.setToolTip("Write the estimated blur to a file, for other images")
+        self.load_button = QPushButton("Load blur…")
+        self.load_button.setToolTip("Use a blur that was saved, in place of an estimate")
+
+    def _arrange(self) -> None:
+        image = QGroupBox("Image")
+        form = QFormLayout(image)
+        form.addRow("Layer", self.layer_box)
+        form.addRow("Model", self.model_box)
+        form.addRow("Blur", self.per_box)
+        form.addRow("Device", self.device_box)
+        optics = QGroupBox("Microscope")
+        QVBoxLayout(optics).addWidget(self.optics_form)
+        optics.layout().addWidget(self.verdict)
+        blur = QGroupBox("Estimated blur")
+        QVBoxLayout(blur).addWidget(self.blur_panel)
+        files = QHBoxLayout()
+        files.addWidget(self.save_button)
+        files.addWidget(self.load_button)
+        blur.layout().addLayout(files)
+        content = QWidget()
+        column = QVBoxLayout(content)
+        for widget in (image, optics, self.run_bar, self.message, blur):
+            column.addWidget(widget)
+        column.addStretch()
+        self._inputs = (image, optics, self.load_button)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(VerticalScrollArea(content))
+
+    def _connect(self) -> None:
+        settings = self.controller.settings
+        self.layer_box.valueChanged.connect(self.controller.select)
+        self.model_box.valueChanged.connect(lambda value: setattr(settings, "model", value))
+        self.per_box.valueChanged.connect(lambda value: setattr(settings, "per", value))
+        self.device_box.valueChanged.connect(lambda value: setattr(settings, "device", value))
+        self.optics_form.valueChanged.connect(lambda name, value: setattr(settings, name, value))
+        self.run_bar.estimateClicked.connect(self.controller.estimate)
+        self.run_bar.deblurClicked.connect(self.controller.deblur)
+        self.run_bar.cancelClicked.connect(self.controller.cancel)
+        self.save_button.clicked.connect(self._save)
+        self.load_button.clicked.connect(self._load)
+        self.destroyed.connect(self.controller.close)
+
+    def _set_state(self) -> None:
+        for widget in self._inputs:
+            widget.setEnabled(not self._busy)
+        self.save_button.setEnabled(not self._busy and self.blur_panel.value() is not None)
+        self.run_bar.set_state(busy=self._busy, can_run=self._can_run)
+
+    def _describe_model(self, name: str) -> str:
+        card = self._cards.get(name)
+        if card is None:
+            return "The trained model"
+        parts = [_title(name, card), card.description]
+        for network in (card.identification, card.deblurring):
+            measured = network.accuracy if network is not None else {}
+            parts += [f"{what}: {value:g}" for what, value in measured.items()]
+        return "\n".join(part for part in parts if part)
+
+    def _save(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Save blur", "blur.json", _BLUR_FILES)
+        if path:
+            self.controller.save(path)
+
+    def _load(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Load blur", "", _BLUR_FILES)
+        if path:
+            self.controller.load(path)
+
+
+def _title(name: str, card: ModelCard) -> str:
+    return name if card.status == "stable" else f"{name} ({card.status})"
+
+
+def _marked(tone: Tone, text: str) -> str:
+    return f"{tone.value} {text}".strip()
+
+
+def _text(tooltip: str) -> QLabel:
+    label = QLabel(wordWrap=True)
+    label.setToolTip(tooltip)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return label

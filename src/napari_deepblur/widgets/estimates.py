@@ -1,0 +1,90 @@
+"""The blurs of the viewer's layers, as far as they are known."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_deepblur.widgets.jobs import Estimated
+from napari_deepblur.widgets.layer_facts import facts_of, pixels_of
+from napari_deepblur.widgets.resolve import Resolved
+from napari_deepblur.widgets.view import BlurTable
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image
+
+__all__ = ["Estimates", "blur_table", "current_plane", "misfit"]
+
+
+class Estimates:
+    """Remembers each layer's blur."""
+
+    def __init__(self) -> None:
+        # By id: the layers that a viewer hands to plugins are short-lived proxies.
+        self._by_id: dict[Hashable, Estimated] = {}
+
+    def of(self, layer: Image | None) -> Estimated | None:
+        """Blur of a layer, if it is known."""
+        return None if layer is None else self._by_id.get(layer.unique_id)
+
+    def fitting(self, layer: Image, wanted: Resolved) -> Estimated | None:
+        """Blur of a layer, if it was estimated with these very settings."""
+        estimated = self.of(layer)
+        if estimated is None or wanted.optics is None:
+            return None
+        blur = estimated.blur
+        had, has = (list(optics.model_dump().values()) for optics in (blur.optics, wanted.optics))
+        same = (blur.model, blur.per) == (wanted.model, wanted.per) and np.allclose(had, has)
+        return estimated if same else None
+
+    def keep(self, layer: Image, estimated: Estimated) -> None:
+        """Remember a layer's blur."""
+        self._by_id[layer.unique_id] = estimated
+
+    def forget(self, layer: Image) -> None:
+        """Forget a layer's blur."""
+        self._by_id.pop(layer.unique_id, None)
+
+
+def misfit(layer: Image, estimated: Estimated) -> str:
+    """Why a blur from a file cannot be a layer's; empty if it can."""
+    blur, facts = estimated.blur, facts_of(layer)
+    n_planes = int(np.prod(pixels_of(layer).shape[:-2], dtype=int))
+    pixel = facts.known.get("pixel_size_um")
+    if facts.problem:
+        return facts.problem
+    if blur.per == "plane" and blur.n_planes != n_planes:
+        return f"The blur in the file is that of {blur.n_planes} planes; the layer has {n_planes}."
+    if pixel is not None and not np.isclose(pixel.value, blur.optics.pixel_size_um, rtol=0.01):
+        return (
+            f"The blur in the file is for pixels of {blur.optics.pixel_size_um:g} µm; "
+            f"those of the layer are {pixel.value:g} µm."
+        )
+    return ""
+
+
+def current_plane(viewer: ViewerModel, layer: Image) -> int:
+    """Number of the layer's plane that the viewer's sliders stand at."""
+    lead = pixels_of(layer).shape[:-2]
+    if not lead:
+        return 0
+    position = np.round(layer.world_to_data(viewer.dims.point)[: len(lead)])
+    inside = np.clip(position, 0, np.array(lead) - 1).astype(int)
+    return int(np.ravel_multi_index(tuple(inside), lead))
+
+
+def blur_table(layer: Image, estimated: Estimated, plane: int) -> BlurTable:
+    """What is shown of one plane's blur."""
+    row, blur = estimated.row(plane), estimated.blur
+    one_of = f", plane {row}" if len(estimated.psfs) > 1 else ""
+    return BlurTable(
+        f"{layer.name}{one_of}",
+        estimated.names,
+        blur.coefficients[row],
+        blur.std[row],
+        estimated.psfs[row],
+        blur.optics.pixel_size_um,
+    )

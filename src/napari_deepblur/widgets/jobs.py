@@ -1,0 +1,163 @@
+"""The dock's long work, as jobs that need neither Qt nor napari."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_deepblur.engine.blur import BlurEstimate, load_blur
+from napari_deepblur.engine.deblur import deblur_job
+from napari_deepblur.engine.estimate import estimate_blur_job
+from napari_deepblur.engine.events import Job, Progress
+from napari_deepblur.widgets.resolve import Resolved
+
+__all__ = [
+    "Cancelled",
+    "Deblurred",
+    "Done",
+    "Estimated",
+    "Failed",
+    "Notice",
+    "Outcome",
+    "Task",
+    "deblur_task",
+    "estimate_task",
+    "load_task",
+]
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A warning of the engine, for the user."""
+
+    text: str
+
+
+#: A job that also passes on the engine's warnings.
+Task = Generator[Progress | Notice, None, Result]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimated:
+    """A blur with all that the dock shows of it.
+
+    Attributes
+    ----------
+    blur
+        The engine's answer.
+    names
+        Of the P coefficients.
+    psfs
+        Shape (N, h, w), each of sum 1; N is 1 where one blur serves all planes.
+    """
+
+    blur: BlurEstimate
+    names: tuple[str, ...]
+    psfs: NDArray[np.float32]
+
+    def row(self, plane: int) -> int:
+        """Row of `coefficients` and `psfs` that belongs to a plane."""
+        return min(plane, len(self.psfs) - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Deblurred:
+    """A sharper image and the blur that was taken out.
+
+    Attributes
+    ----------
+    estimated
+        The blur.
+    sharp
+        Float32, shape of the image.
+    extent
+        Least and largest intensity of `sharp`.
+    """
+
+    estimated: Estimated
+    sharp: NDArray[np.float32]
+    extent: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The task came to its end."""
+
+    result: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The task met an error; `message` is one line for the user."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """The task was stopped between two events."""
+
+
+#: How a task ended.
+Outcome = Done | Failed | Cancelled
+
+
+def estimate_task(image: Any, wanted: Resolved) -> Task[Estimated]:
+    """Estimate an image's blur."""
+    yield Progress(0, 0, "loading torch")
+    assert wanted.optics is not None
+    blur = yield from _noting(
+        estimate_blur_job(
+            image,
+            optics=wanted.optics,
+            model=wanted.model,
+            axes=wanted.axes,
+            per=wanted.per,
+            device=wanted.device,
+        )
+    )
+    return _with_psfs(blur)
+
+
+def deblur_task(image: Any, wanted: Resolved, estimated: Estimated | None) -> Task[Deblurred]:
+    """Deblur an image; without an estimate, estimate its blur first."""
+    if estimated is None:
+        estimated = yield from estimate_task(image, wanted)
+    yield Progress(0, 0, "loading the model")
+    sharp = yield from _noting(
+        deblur_job(image, estimated.blur, axes=wanted.axes, device=wanted.device)
+    )
+    return Deblurred(estimated, sharp, (float(sharp.min()), float(sharp.max())))
+
+
+def load_task(path: str | Path) -> Task[Estimated]:
+    """Read a blur from its file."""
+    yield Progress(0, 0, "reading the blur")
+    return _with_psfs(load_blur(path))
+
+
+def _with_psfs(blur: BlurEstimate) -> Estimated:
+    rows = range(len(blur.coefficients))
+    return Estimated(blur, blur.coefficient_names, np.stack([blur.psf(row) for row in rows]))
+
+
+def _noting(job: Job[Result]) -> Task[Result]:
+    """Run a job, with its warnings as notices."""
+    # Catching warnings touches the whole process, so only the first step is watched: there
+    # the engine checks what it was given.
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", UserWarning)
+        first = next(job)
+    for warning in caught:
+        yield Notice(str(warning.message))
+    yield first
+    return (yield from job)

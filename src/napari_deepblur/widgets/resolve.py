@@ -1,0 +1,137 @@
+"""From the user's wishes and the layer's facts to one frozen value that a job can use."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from pydantic import ValidationError
+
+from napari_deepblur.engine.blur import Per
+from napari_deepblur.engine.devices import Device
+from napari_deepblur.errors import UndersampledError, describe
+from napari_deepblur.optics.settings import Optics
+from napari_deepblur.widgets.layer_facts import Known, LayerFacts
+from napari_deepblur.widgets.settings import OPTICS_FIELDS, DeblurSettings
+
+__all__ = ["Resolved", "Verdict", "resolve"]
+
+_DEFAULT_INDEX = Known(1.518, "default")
+
+
+class Verdict(Enum):
+    """Whether the blur of a layer can be estimated."""
+
+    NO_LAYER = "no image"
+    UNUSABLE = "unusable image"
+    MISSING = "missing values"
+    INVALID = "invalid values"
+    REFUSED = "refused"
+    UNDERSAMPLED = "undersampled"
+    WELL_SAMPLED = "well sampled"
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What would be computed, or why nothing can be.
+
+    Attributes
+    ----------
+    verdict
+        Whether it can be computed.
+    message
+        The verdict in words, with what to do.
+    fields
+        Optical values and their sources, by name.
+    optics
+        All of them, where they are valid.
+    axes
+        One letter of TCZYX per dimension of the layer.
+    model
+        Name of the model.
+    per
+        Whether each plane gets its own blur.
+    device
+        Where the networks run.
+    """
+
+    verdict: Verdict
+    message: str
+    fields: Mapping[str, Known] = field(default_factory=dict)
+    optics: Optics | None = None
+    axes: str = ""
+    model: str = ""
+    per: Per = "plane"
+    device: Device = "auto"
+
+    @property
+    def can_run(self) -> bool:
+        """Whether a blur can be estimated."""
+        return self.verdict in (Verdict.UNDERSAMPLED, Verdict.WELL_SAMPLED)
+
+
+def resolve(settings: DeblurSettings, facts: LayerFacts | None) -> Resolved:
+    """Judge the wishes for a layer; what was typed goes before what the layer says."""
+    fields = _merged(settings, facts)
+    verdict, message, optics = _judge(fields, facts)
+    return Resolved(
+        verdict,
+        message,
+        fields,
+        optics,
+        facts.axes if facts else "",
+        settings.model,
+        settings.per,
+        settings.device,
+    )
+
+
+def _merged(settings: DeblurSettings, facts: LayerFacts | None) -> dict[str, Known]:
+    fields = {"refractive_index": _DEFAULT_INDEX, **(facts.known if facts else {})}
+    for name in OPTICS_FIELDS:
+        typed = getattr(settings, name)
+        if typed is not None:
+            fields[name] = Known(typed, "typed")
+    return fields
+
+
+def _judge(
+    fields: Mapping[str, Known], facts: LayerFacts | None
+) -> tuple[Verdict, str, Optics | None]:
+    if facts is None:
+        return Verdict.NO_LAYER, "Open an image, or a sample from File > Open Sample.", None
+    if facts.problem:
+        return Verdict.UNUSABLE, facts.problem, None
+    missing = [name for name in OPTICS_FIELDS if name not in fields]
+    if missing:
+        return Verdict.MISSING, _ask_for(missing, facts), None
+    try:
+        optics = Optics(**{name: fields[name].value for name in OPTICS_FIELDS})
+    except ValidationError as error:
+        return Verdict.INVALID, describe(error), None
+    return *_sampling(optics), optics
+
+
+def _ask_for(missing: list[str], facts: LayerFacts) -> str:
+    names = ", ".join(OPTICS_FIELDS[name].lower().replace("(µm)", "in µm") for name in missing)
+    message = f"Please fill in: {names}."
+    if "pixel_size_um" in missing and facts.hint:
+        message += f" {facts.hint[0].upper()}{facts.hint[1:]}."
+    return message
+
+
+def _sampling(optics: Optics) -> tuple[Verdict, str]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            optics.require_resolved_blur()
+        except UndersampledError as error:
+            return Verdict.REFUSED, str(error)
+    if caught:
+        return Verdict.UNDERSAMPLED, str(caught[0].message)
+    return (
+        Verdict.WELL_SAMPLED,
+        f"well sampled: cutoff NA · pixel / λ = {optics.cutoff:.3f} cycles/pixel",
+    )

@@ -1,0 +1,106 @@
+"""Results as napari layers on the grid of the layer they come from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_deepblur import __version__
+from napari_deepblur.engine.axes import Planes
+from napari_deepblur.widgets.jobs import Deblurred, Estimated
+from napari_deepblur.widgets.layer_facts import axes_of, pixels_of
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+__all__ = ["deblurred_layer", "geometry_of", "is_psf", "psf_layer"]
+
+#: Distance between an image and its PSF, in pixels.
+_GAP = 8
+
+
+def geometry_of(layer: Image) -> dict[str, Any]:
+    """Everything that says where a layer lies; results inherit nothing by themselves."""
+    return {
+        "scale": np.array(layer.scale),
+        "translate": np.array(layer.translate),
+        "rotate": np.array(layer.rotate),
+        "shear": np.array(layer.shear),
+        "affine": np.array(layer.affine.affine_matrix),
+        "units": tuple(layer.units),
+        "axis_labels": tuple(layer.axis_labels),
+    }
+
+
+def deblurred_layer(layer: Image, result: Deblurred) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    """Data and arguments of the deblurred image's layer.
+
+    The contrast is that of the observed image, so the two can be compared.
+    """
+    arguments = geometry_of(layer) | {
+        "name": f"{layer.name} deblurred",
+        "colormap": layer.colormap.name,
+        "contrast_limits": tuple(layer.contrast_limits),
+        "gamma": layer.gamma,
+        "metadata": _metadata("deblurred", layer, result.estimated),
+    }
+    return result.sharp, arguments
+
+
+def psf_layer(layer: Image, estimated: Estimated) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    """Data and arguments of the layer of PSFs, beside the image at the image's own scale.
+
+    It has the image's leading axes, so it follows the sliders.
+    """
+    planes = Planes.of(pixels_of(layer), axes_of(layer))
+    n_rows, height, width = estimated.psfs.shape
+    psfs = estimated.psfs
+    if n_rows > 1:
+        psfs = psfs.reshape(*planes.lead_shape, height, width)
+    else:
+        psfs = np.broadcast_to(psfs[0], (*planes.lead_shape, height, width))
+    arguments = geometry_of(layer) | {
+        "name": f"{layer.name} PSF",
+        "translate": _beside(layer, planes.plane_shape[1] + _GAP),
+        "colormap": "inferno",
+        "contrast_limits": (0.0, float(estimated.psfs.max())),
+        # The rings are a hundredth of the peak.
+        "gamma": 0.5,
+        "metadata": _metadata("psf", layer, estimated),
+    }
+    return psfs, arguments
+
+
+def is_psf(layer: Any) -> bool:
+    """Whether a layer is one of ours that shows PSFs."""
+    own = layer.metadata.get("deepblur")
+    return isinstance(own, dict) and own.get("kind") == "psf"
+
+
+def _beside(layer: Image, column: int) -> NDArray[np.float64]:
+    """Translation that puts a layer's origin at a column of another of the same geometry."""
+    target = np.zeros(layer.ndim)
+    target[-1] = column
+    step = np.subtract(layer.data_to_world(target), layer.data_to_world(np.zeros(layer.ndim)))
+    linear = np.array(layer.affine.affine_matrix)[:-1, :-1]
+    moved: NDArray[np.float64] = np.array(layer.translate) + np.linalg.solve(linear, step)
+    return moved
+
+
+def _metadata(kind: str, layer: Image, estimated: Estimated) -> dict[str, Any]:
+    blur = estimated.blur
+    return {
+        "deepblur": {
+            "kind": kind,
+            "version": __version__,
+            "model": blur.model,
+            "optics": blur.optics.model_dump(),
+            "per": blur.per,
+            "coefficient_names": estimated.names,
+            "coefficients": np.array(blur.coefficients),
+            "std": np.array(blur.std),
+            "source": layer.name,
+        }
+    }

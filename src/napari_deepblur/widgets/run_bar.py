@@ -1,0 +1,65 @@
+"""The buttons that start and stop, and how far a task is."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QGridLayout, QProgressBar, QPushButton, QWidget
+
+from napari_deepblur.engine.events import Progress
+
+__all__ = ["RunBar"]
+
+
+class RunBar(QWidget):
+    """Estimate, Deblur, Cancel and a progress bar.
+
+    Parameters
+    ----------
+    parent
+        Parent widget.
+    """
+
+    estimateClicked = Signal()  # noqa: N815
+    deblurClicked = Signal()  # noqa: N815
+    cancelClicked = Signal()  # noqa: N815
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.estimate = QPushButton("Estimate blur")
+        self.estimate.setToolTip("Read the blur off the image; the PSF becomes a layer")
+        self.deblur = QPushButton("Deblur")
+        self.deblur.setToolTip(
+            "Take the blur out of the image; estimates it first where that was not done"
+        )
+        self.cancel = QPushButton("Cancel")
+        self.cancel.setToolTip("Stop; nothing is added")
+        self._bar = QProgressBar()
+        layout = QGridLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.estimate, 0, 0, 1, 2)
+        layout.addWidget(self.deblur, 0, 2, 1, 2)
+        layout.addWidget(self._bar, 1, 0, 1, 3)
+        layout.addWidget(self.cancel, 1, 3)
+        self.estimate.clicked.connect(lambda _checked: self.estimateClicked.emit())
+        self.deblur.clicked.connect(lambda _checked: self.deblurClicked.emit())
+        self.cancel.clicked.connect(lambda _checked: self.cancelClicked.emit())
+        self.set_state(busy=False, can_run=False)
+
+    def set_state(self, *, busy: bool, can_run: bool) -> None:
+        """Enable what can be pressed."""
+        self.estimate.setEnabled(can_run and not busy)
+        self.deblur.setEnabled(can_run and not busy)
+        self.cancel.setVisible(busy)
+        self._bar.setVisible(busy)
+        if not busy:
+            self.setValue(Progress(0, 0, ""))
+
+    def setValue(self, progress: Progress) -> None:  # noqa: N802
+        """Show how far the task is; a total of 0 is not known."""
+        self._bar.setRange(0, progress.total)
+        self._bar.setValue(progress.done)
+        self._bar.setFormat(f"{progress.stage} %p %" if progress.total else progress.stage)
+
+    def value(self) -> tuple[int, int]:
+        """Steps done and their total."""
+        return self._bar.value(), self._bar.maximum()

@@ -1,0 +1,49 @@
+"""What the user wishes, as an evented model that the dock edits."""
+
+from __future__ import annotations
+
+from psygnal import EventedModel
+
+from napari_deepblur.engine.blur import Per
+from napari_deepblur.engine.devices import Device
+from napari_deepblur.engine.models import DEFAULT_MODEL
+
+__all__ = ["OPTICS_FIELDS", "DeblurSettings"]
+
+#: The fields of `Optics`, in the order in which they are asked for, and what they are called.
+OPTICS_FIELDS = {
+    "numerical_aperture": "Numerical aperture",
+    "wavelength_um": "Wavelength (µm)",
+    "refractive_index": "Refractive index",
+    "pixel_size_um": "Pixel size (µm)",
+}
+
+
+class DeblurSettings(EventedModel):
+    """Choices of the dock; None stands for an optical value that was not typed.
+
+    Attributes
+    ----------
+    model
+        Name of a bundled model.
+    per
+        Whether each plane gets its own blur or the stack one.
+    device
+        Where the networks run.
+    numerical_aperture
+        NA of the detection objective.
+    wavelength_um
+        Emission wavelength in vacuum, µm.
+    refractive_index
+        Of the immersion medium.
+    pixel_size_um
+        Side of a pixel in the sample, µm.
+    """
+
+    model: str = DEFAULT_MODEL
+    per: Per = "plane"
+    device: Device = "auto"
+    numerical_aperture: float | None = None
+    wavelength_um: float | None = None
+    refractive_index: float | None = None
+    pixel_size_um: float | None = None

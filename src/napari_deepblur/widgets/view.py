@@ -1,0 +1,76 @@
+"""What the controller asks of whoever shows the dock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_deepblur.engine.events import Progress
+from napari_deepblur.widgets.resolve import Resolved
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+__all__ = ["BlurTable", "DeblurView", "Tone"]
+
+
+class Tone(Enum):
+    """How serious a message is."""
+
+    INFO = ""
+    GOOD = "✓"
+    WARNING = "⚠"
+    ERROR = "✗"
+
+
+@dataclass(frozen=True, slots=True)
+class BlurTable:
+    """The blur of one plane.
+
+    Attributes
+    ----------
+    title
+        Which plane of which layer.
+    names
+        Of the P coefficients.
+    coefficients, std
+        Waves RMS, shape (P,).
+    psf
+        Shape (h, w).
+    pixel_size_um
+        Side of a pixel of the PSF, µm.
+    """
+
+    title: str
+    names: tuple[str, ...]
+    coefficients: NDArray[np.float32]
+    std: NDArray[np.float32]
+    psf: NDArray[np.float32]
+    pixel_size_um: float
+
+
+class DeblurView(Protocol):
+    """The dock, as the controller sees it."""
+
+    def show_layers(self, layers: Sequence[Image], current: Image | None) -> None:
+        """Offer layers to choose from."""
+
+    def show_resolved(self, resolved: Resolved) -> None:
+        """Show optical values, their sources and the verdict."""
+
+    def show_busy(self, *, busy: bool) -> None:
+        """Show whether a task runs."""
+
+    def show_progress(self, progress: Progress) -> None:
+        """Show how far the task is."""
+
+    def show_message(self, tone: Tone, text: str) -> None:
+        """Show one message in place of the former one."""
+
+    def show_blur(self, table: BlurTable | None) -> None:
+        """Show the blur of the current plane, or none."""

@@ -1,0 +1,63 @@
+"""Small layers, blurs that no network read, and what their results must share."""
+
+from __future__ import annotations
+
+import numpy as np
+from napari.layers import Image
+
+from napari_deepblur import BlurEstimate, Optics
+from napari_deepblur.widgets.jobs import Estimated
+from napari_deepblur.widgets.result_layers import geometry_of
+
+OPTICS = {
+    "numerical_aperture": 1.4,
+    "wavelength_um": 0.52,
+    "refractive_index": 1.518,
+    "pixel_size_um": 0.09,
+}
+GEOMETRY = {
+    "scale": (0.5, 0.09, 0.09),
+    "translate": (3.0, -2.0, 7.0),
+    "rotate": [[1, 0, 0], [0, 0.8, -0.6], [0, 0.6, 0.8]],
+    "affine": [[1, 0, 0, 5], [0, 0, -1, 1], [0, 1, 0, -4], [0, 0, 0, 1]],
+    "units": ("second", "micrometer", "micrometer"),
+    "axis_labels": ("t", "y", "x"),
+}
+NAMES = tuple("abcdefg")
+
+
+def spots(*shape: int, seed: int = 0) -> np.ndarray:
+    """Noisy counts with some structure."""
+    rng = np.random.default_rng(seed)
+    scene = rng.random(shape) ** 40 * 3000
+    for axis in (-2, -1):
+        scene = (scene + np.roll(scene, 1, axis) + np.roll(scene, -1, axis)) / 3
+    return rng.poisson(scene + 100).astype(np.uint16)
+
+
+def known_layer(*shape: int, **arguments) -> Image:
+    """Layer that knows all of its optics."""
+    n = len(shape)
+    arguments = {
+        "name": "cells",
+        "scale": (0.5, 0.09, 0.09)[-n:],
+        "units": ("um",) * n,
+        "metadata": {"deepblur": {"optics": OPTICS}},
+    } | arguments
+    return Image(spots(*shape), **arguments)
+
+
+def estimated(n_rows: int = 1, **changes) -> Estimated:
+    coefficients = np.arange(n_rows * 7, dtype=np.float32).reshape(n_rows, 7) / 100
+    fields = {"model": "widefield-zernike", "per": "plane", "n_planes": n_rows} | changes
+    blur = BlurEstimate(coefficients, coefficients / 10, Optics(**OPTICS), **fields)
+    psfs = np.full((n_rows, 5, 5), 0.04, np.float32)
+    psfs[:, 2, 2] = 0.04 + np.arange(1, n_rows + 1)
+    return Estimated(blur, NAMES, psfs)
+
+
+def assert_same_geometry(one: Image, other: Image) -> None:
+    ours, theirs = geometry_of(one), geometry_of(other)
+    for name in ("scale", "translate", "rotate", "shear", "affine"):
+        np.testing.assert_allclose(ours[name], theirs[name], err_msg=name)
+    assert (ours["units"], ours["axis_labels"]) == (theirs["units"], theirs["axis_labels"])

@@ -1,0 +1,46 @@
+"""Menus and samples, through napari's own plugin machinery."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari._app_model import get_app_model
+from npe2 import DynamicPlugin, PluginManifest
+
+from helpers.layers import OPTICS, known_layer
+from napari_deepblur.widgets import sample_data
+from napari_deepblur.widgets.layer_facts import facts_of
+
+
+@pytest.fixture
+def viewer(make_napari_viewer, npe2pm):
+    manifest = PluginManifest.from_distribution("napari-deepblur")
+    with DynamicPlugin(manifest.name, plugin_manager=npe2pm, manifest=manifest):
+        yield make_napari_viewer()
+
+
+@pytest.mark.parametrize(("command", "result"), [("estimate", "PSF"), ("deblur", "deblurred")])
+def test_menu_command_works_on_the_active_layer(viewer, qtbot, command, result) -> None:
+    viewer.add_layer(known_layer(64, 64, name="other"))
+    chosen = viewer.add_layer(known_layer(64, 64, name="chosen"))
+    viewer.add_layer(known_layer(64, 64, name="last"))
+    viewer.layers.selection.active = chosen
+    get_app_model().commands.execute_command(f"napari-deepblur.{command}").result()
+    qtbot.waitUntil(lambda: f"chosen {result}" in viewer.layers, timeout=120_000)
+
+
+@pytest.mark.parametrize("name", ["podosomes", "spheroid"])
+def test_sample_knows_its_optics_and_its_truth(viewer, name: str) -> None:
+    (layer,) = viewer.open_sample("napari-deepblur", name)
+    facts = facts_of(layer)
+    assert not facts.problem
+    assert set(facts.known) == set(OPTICS)
+    assert layer.axis_labels == tuple(facts.axes.lower())
+    n_planes = int(np.prod(layer.data.shape[:-2], dtype=int))
+    assert layer.metadata["deepblur"]["true_coefficients"].shape == (n_planes, 7)
+
+
+def test_sample_functions_return_layer_data() -> None:
+    ((data, arguments, kind),) = sample_data.podosomes()
+    assert kind == "image"
+    assert data.ndim == len(arguments["scale"])

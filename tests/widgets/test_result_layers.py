@@ -1,0 +1,50 @@
+"""Results lie where their image lies."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari.layers import Image
+
+from helpers.layers import GEOMETRY, OPTICS, assert_same_geometry, estimated, known_layer
+from napari_deepblur.widgets.jobs import Deblurred
+from napari_deepblur.widgets.result_layers import deblurred_layer, geometry_of, is_psf, psf_layer
+
+
+@pytest.fixture
+def stack() -> Image:
+    return known_layer(3, 64, 96, **GEOMETRY, contrast_limits=(50, 900), colormap="green")
+
+
+def test_deblurred_layer_lies_on_the_image(stack: Image) -> None:
+    data, arguments = deblurred_layer(
+        stack, Deblurred(estimated(3), np.ones((3, 64, 96), np.float32), (1, 1))
+    )
+    result = Image(data, **arguments)
+    assert_same_geometry(result, stack)
+    assert (result.name, result.colormap.name) == ("cells deblurred", "green")
+    assert tuple(result.contrast_limits) == (50, 900)
+    own = result.metadata["deepblur"]
+    assert own["optics"] == OPTICS
+    assert own["source"] == "cells"
+    assert own["coefficients"].shape == own["std"].shape == (3, 7)
+
+
+@pytest.mark.parametrize("n_rows", [1, 3])
+def test_psf_layer_lies_beside_the_image_and_follows_its_planes(stack: Image, n_rows: int) -> None:
+    data, arguments = psf_layer(stack, estimated(n_rows, per="plane" if n_rows > 1 else "stack"))
+    result = Image(data, **arguments)
+    assert is_psf(result)
+    assert not is_psf(stack)
+    assert data.shape == (3, 5, 5)
+    np.testing.assert_allclose(
+        result.data_to_world((1, 2, 0)), stack.data_to_world((1, 2, 96 + 8)), atol=1e-9
+    )
+    for name in ("scale", "rotate", "shear", "affine"):
+        np.testing.assert_allclose(geometry_of(result)[name], geometry_of(stack)[name])
+    assert (result.units, result.axis_labels) == (stack.units, stack.axis_labels)
+    assert result.contrast_limits[1] == pytest.approx(data.max())
+
+
+def test_one_plane_has_one_psf(layer: Image) -> None:
+    assert psf_layer(layer, estimated())[0].shape == (5, 5)

@@ -1,0 +1,94 @@
+"""Signals of tasks in threads: every end is told, whatever it is."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from helpers.layers import OPTICS, spots
+from napari_deepblur import Optics
+from napari_deepblur.engine.events import Progress
+from napari_deepblur.errors import DeviceError
+from napari_deepblur.widgets.jobs import Cancelled, Done, Failed, Notice, estimate_task
+from napari_deepblur.widgets.resolve import Resolved, Verdict
+from napari_deepblur.widgets.worker import start_task
+
+
+class Log:
+    """What a task told, and in which thread."""
+
+    def __init__(self) -> None:
+        self.events, self.ends, self.threads = [], [], set()
+
+    def start(self, task):
+        return start_task(task, on_event=self.on_event, on_end=self.on_end)
+
+    def on_event(self, event) -> None:
+        self.threads.add(threading.current_thread())
+        self.events.append(event)
+
+    def on_end(self, outcome) -> None:
+        self.threads.add(threading.current_thread())
+        self.ends.append(outcome)
+
+
+def count(n: int, error: Exception | None = None):
+    for index in range(n):
+        yield Progress(index, n, "counting")
+    if error is not None:
+        raise error
+    return n
+
+
+@pytest.fixture
+def log(qapp) -> Log:
+    return Log()
+
+
+def test_events_and_result_arrive_in_this_thread(qtbot, log: Log) -> None:
+    log.start(count(3))
+    qtbot.waitUntil(lambda: log.ends == [Done(3)])
+    assert [event.done for event in log.events] == [0, 1, 2]
+    assert log.threads == {threading.main_thread()}
+
+
+@pytest.mark.parametrize("n_steps", [0, 2])
+@pytest.mark.parametrize(
+    "error", [DeviceError("out of memory"), RuntimeError("odd"), ValueError("bad"), KeyError("x")]
+)
+def test_every_error_is_told(qtbot, log: Log, error: Exception, n_steps: int) -> None:
+    log.start(count(n_steps, error))
+    qtbot.waitUntil(lambda: log.ends == [Failed(str(error))])
+
+
+def test_cancelling_closes_the_task_within_a_second(qtbot, log: Log) -> None:
+    closed_in = []
+
+    def endless():
+        try:
+            while True:
+                time.sleep(0.05)
+                yield Progress(0, 0, "waiting")
+        finally:
+            closed_in.append(threading.current_thread())
+
+    cancel = log.start(endless())
+    qtbot.waitUntil(lambda: len(log.events) > 1)
+    cancel()
+    qtbot.waitUntil(lambda: log.ends == [Cancelled()], timeout=1000)
+    assert closed_in
+    assert closed_in[0] is not threading.main_thread()
+
+
+def test_the_engines_warnings_become_notices() -> None:
+    optics = Optics(**OPTICS | {"pixel_size_um": 0.13})
+    wanted = Resolved(
+        Verdict.UNDERSAMPLED, "", optics=optics, axes="YX", model="widefield-zernike", device="cpu"
+    )
+    task = estimate_task(spots(64, 64), wanted)
+    events = list(task)
+    notices = [event.text for event in events if isinstance(event, Notice)]
+    assert len(notices) == 1
+    assert "undersampled" in notices[0]
