@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
-__all__ = ["DeviceError", "ImageError", "ModelError", "UndersampledError", "describe"]
+__all__ = ["DeviceError", "ImageError", "ModelError", "SamplingError", "describe"]
 
 
 class ImageError(ValueError):
     """The image cannot be used; the message says what to change."""
 
 
-class UndersampledError(ImageError):
-    """The pixel is larger than λ / 2NA: no optical blur is left to estimate."""
+class SamplingError(ImageError):
+    """The pixels are larger than λ / 2NA, or absurdly small: no blur can be estimated."""
 
 
 class ModelError(ValueError):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import typer
 
-from napari_deepblur.errors import UndersampledError
+from napari_deepblur.errors import SamplingError
 from napari_deepblur.optics.settings import Optics
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def sampling_verdict(optics: Optics) -> str:
         warnings.simplefilter("always")
         try:
             optics.require_resolved_blur()
-        except UndersampledError as error:
+        except SamplingError as error:
             return str(error)
     return str(caught[0].message) if caught else "sampled finely enough to estimate the blur"
 

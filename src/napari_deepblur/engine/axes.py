@@ -68,6 +68,8 @@ class Planes:
                 f"the image is {data.shape[-2]} × {data.shape[-1]} pixels: "
                 f"at least {SMALLEST_SIDE} × {SMALLEST_SIDE} are needed to read a blur"
             )
+        if 0 in data.shape:
+            raise ImageError(f"the image has no planes: its shape is {tuple(data.shape)}")
         if "C" in axes and data.shape[axes.index("C")] > 1:
             raise ImageError(
                 f"the image has {data.shape[axes.index('C')]} channels, each with its own "
@@ -105,7 +107,8 @@ class Planes:
             If the plane holds NaN or infinity, or is constant.
         """
         position = np.unravel_index(index, self.lead_shape) if self.lead_shape else ()
-        plane = np.asarray(self.data[tuple(int(p) for p in position)], dtype=np.float32)
+        # A copy: torch takes neither flipped nor read-only memory, and the caller's stays his.
+        plane = np.array(self.data[tuple(int(p) for p in position)], np.float32, order="C")
         where = f" in plane {index}" if len(self) > 1 else ""
         if not np.isfinite(plane).all():
             n_bad = int((~np.isfinite(plane)).sum())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from napari_deepblur.engine.models import Model, load_model
 from napari_deepblur.errors import describe
@@ -113,9 +113,11 @@ class BlurEstimate:
         """
         import torch
 
+        if self.per == "stack":  # serves any other stack of this microscope too
+            return torch.from_numpy(self.coefficients[0])
         if not 0 <= plane < self.n_planes:
             raise IndexError(f"plane {plane} is not one of 0 … {self.n_planes - 1}")
-        return torch.from_numpy(self.coefficients[plane if self.per == "plane" else 0])
+        return torch.from_numpy(self.coefficients[plane])
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write to a JSON file.
@@ -158,7 +160,7 @@ def load_blur(path: str | Path) -> BlurEstimate:
         content = _BlurFile.model_validate(json.loads(Path(path).read_text(encoding="utf-8")))
         coefficients = np.array(content.coefficients, np.float32)
         std = np.array(content.std, np.float32)
-    except (ValidationError, json.JSONDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # also of pydantic, of json and of ragged tables
         raise ValueError(f"{path} is not a blur file: {describe(error)}") from error
     n_rows = content.n_planes if content.per == "plane" else 1
     if not coefficients.shape == std.shape == (n_rows, len(content.coefficient_names)):

@@ -20,7 +20,7 @@ from napari_deepblur.errors import ModelError, describe
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from torch import nn
+    from torch import Tensor, nn
 
     from napari_deepblur.networks.identification import IdentificationNetwork
     from napari_deepblur.networks.unrolled import DeblurringNetwork
@@ -45,6 +45,11 @@ DEFAULT_MODEL = "widefield-zernike"
 _BUNDLED = Path(__file__).parent.parent / "models"
 
 Kind = Literal["identification", "deblurring"]
+
+# The space in which the identification network answers lies beside its weights: computed
+# anew, it would turn with every change of the decomposition.
+_SPACE = "space."
+_SPACE_PARTS = ("mean", "eigen_psfs", "scale")
 
 
 class _Card(BaseModel):
@@ -114,8 +119,9 @@ class Model:
         """The eigen-PSF space in which the identification network answers."""
         from napari_deepblur.operators import EigenPsfSpace
 
-        n_eigen_psfs = int(self._network_card("identification").arguments["n_outputs"])
-        return EigenPsfSpace(self.family, n_eigen_psfs=n_eigen_psfs)
+        weights = self._weights("identification")
+        mean, eigen_psfs, scale = (weights[_SPACE + name] for name in _SPACE_PARTS)
+        return EigenPsfSpace(self.family, mean, eigen_psfs, scale)
 
     @cached_property
     def identification(self) -> IdentificationNetwork:
@@ -141,19 +147,35 @@ class Model:
         return card
 
     def _fill(self, kind: Kind, network_type: Callable[..., Network]) -> Network:
+        weights = self._weights(kind)
+        try:
+            network = network_type(**self._network_card(kind).arguments)
+            network.load_state_dict(
+                {name: value for name, value in weights.items() if not name.startswith(_SPACE)}
+            )
+        except (RuntimeError, TypeError) as error:
+            raise self._foreign(kind) from error
+        return network.eval()
+
+    def _weights(self, kind: Kind) -> dict[str, Tensor]:
+        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
-        card = self._network_card(kind)
-        network = network_type(**card.arguments)
-        weights = load_file(self.folder / f"{kind}.safetensors")
+        self._network_card(kind)
         try:
-            network.load_state_dict(weights)
-        except RuntimeError as error:
-            raise ModelError(
-                f"{self.folder / kind}.safetensors is not the network that model.json "
-                "describes: get the model folder again"
-            ) from error
-        return network.eval()
+            weights: dict[str, Tensor] = load_file(self.folder / f"{kind}.safetensors")
+        except SafetensorError as error:
+            raise self._foreign(kind) from error
+        expected = {_SPACE + name for name in _SPACE_PARTS} if kind == "identification" else set()
+        if not expected <= set(weights):
+            raise self._foreign(kind)
+        return weights
+
+    def _foreign(self, kind: Kind) -> ModelError:
+        return ModelError(
+            f"{self.folder / kind}.safetensors is not the network that model.json "
+            "describes: get the model folder again"
+        )
 
 
 def available_models() -> dict[str, ModelCard]:
@@ -179,11 +201,12 @@ def load_model(model: str | Path | Model = DEFAULT_MODEL) -> Model:
         raise ModelError(
             f"no model {str(model)!r}: give a bundled name ({names}) or a folder with a model.json"
         )
-    return _open(folder.resolve())
+    folder = folder.resolve()
+    return _open(folder, (folder / "model.json").stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=4)
-def _open(folder: Path) -> Model:
+def _open(folder: Path, _written_ns: int) -> Model:
     card = _read_card(folder)
     for kind in ("identification", "deblurring"):
         network = getattr(card, kind)
@@ -221,6 +244,7 @@ def write_network(
     *,
     family: FamilySettings,
     card: dict[str, Any],
+    space: EigenPsfSpace | None = None,
 ) -> ModelCard:
     """Put a trained network into a model folder, its weights in half precision.
 
@@ -238,6 +262,8 @@ def write_network(
         The family it was trained for.
     card
         Fields of `NetworkCard` but the digest.
+    space
+        In which an identification network answers.
 
     Raises
     ------
@@ -256,6 +282,8 @@ def write_network(
         name: value.half().contiguous() if value.ndim > 1 else value
         for name, value in network.state_dict().items()
     }
+    if space is not None:
+        weights |= {_SPACE + name: getattr(space, name).contiguous() for name in _SPACE_PARTS}
     path.write_bytes(save(weights))
     part = NetworkCard(sha256=_digest(path), **card)
     base = old or ModelCard(name=folder.name, family=family)

@@ -70,6 +70,10 @@ class Box(nn.Module):
         """Nearest point of the box (Euclidean) to each vector of shape (..., P)."""
         return coefficients.clamp(self.low, self.high)
 
+    def fold(self, coefficients: Tensor) -> Tensor:
+        """The vector with the same PSF on the set's side; here each is its own."""
+        return coefficients
+
     def sample(
         self, n: int, *, seed: int | None = None, generator: torch.Generator | None = None
     ) -> Tensor:

@@ -15,20 +15,21 @@ __all__ = ["EigenPsfSpace"]
 
 
 class EigenPsfSpace(nn.Module):
-    """Mean PSF and leading eigen-PSFs of a family, found by singular value decomposition.
-
-    Coordinates are scaled to unit variance over the admissible set.
+    """Mean PSF and leading eigen-PSFs of a family.
 
     Parameters
     ----------
     family
-        Whose PSFs to span.
-    n_eigen_psfs
-        Dimension K of the space.
-    n_samples
-        PSFs that the decomposition sees.
-    seed
-        Of their coefficients.
+        Whose PSFs the space is near.
+    mean
+        Mean PSF, shape (h, w).
+    eigen_psfs
+        Orthonormal, shape (K, h, w).
+    scale
+        Standard deviation of the family's coordinates, shape (K,): in units of it they have
+        unit variance.
+    n_starts
+        PSFs of the family from which `fit` picks where to begin.
     """
 
     mean: Tensor
@@ -40,30 +41,58 @@ class EigenPsfSpace(nn.Module):
     def __init__(
         self,
         family: OperatorFamily,
+        mean: Tensor,
+        eigen_psfs: Tensor,
+        scale: Tensor,
+        *,
+        n_starts: int = 4096,
+    ) -> None:
+        super().__init__()
+        self.family = family
+        self.register_buffer("mean", mean)
+        self.register_buffer("eigen_psfs", eigen_psfs)
+        self.register_buffer("scale", scale)
+        with torch.no_grad():
+            starts = family.admissible_set.sample(n_starts, seed=0)
+            coordinates = self.encode(family.psf(starts))
+        self.register_buffer("_starts", starts)
+        self.register_buffer("_start_coordinates", coordinates)
+
+    @classmethod
+    @torch.no_grad()
+    def of(
+        cls,
+        family: OperatorFamily,
         *,
         n_eigen_psfs: int = 64,
         n_samples: int = 4096,
         seed: int = 0,
-    ) -> None:
-        super().__init__()
-        self.family = family
-        with torch.no_grad():
-            starts = family.admissible_set.sample(n_samples, seed=seed)
-            psfs = family.psf(starts)
-            mean = psfs.mean(0)
-            flat = (psfs - mean).flatten(1).double()
-            # The Gram matrix of 31² pixels is smaller than the samples' own.
-            _, vectors = torch.linalg.eigh(flat.T @ flat)
-            leading = vectors[:, -n_eigen_psfs:].flip(1)
-            # An eigenvector's sign is arbitrary: fix it, so that files agree.
-            strongest = leading.abs().argmax(0, keepdim=True)
-            leading = leading * leading.gather(0, strongest).sign()
-            scale = (flat @ leading).square().mean(0).sqrt()
-        self.register_buffer("mean", mean)
-        self.register_buffer("eigen_psfs", leading.T.float().reshape(-1, *mean.shape).contiguous())
-        self.register_buffer("scale", scale.float())
-        self.register_buffer("_starts", starts, persistent=False)
-        self.register_buffer("_start_coordinates", self.encode(psfs), persistent=False)
+    ) -> EigenPsfSpace:
+        """Find the space by singular value decomposition of sampled PSFs.
+
+        Parameters
+        ----------
+        family
+            Whose PSFs to span.
+        n_eigen_psfs
+            Dimension K of the space.
+        n_samples
+            PSFs that the decomposition sees.
+        seed
+            Of their coefficients.
+        """
+        psfs = family.psf(family.admissible_set.sample(n_samples, seed=seed))
+        mean = psfs.mean(0)
+        flat = (psfs - mean).flatten(1).double()
+        # The Gram matrix of 31² pixels is smaller than the samples' own.
+        _, vectors = torch.linalg.eigh(flat.T @ flat)
+        leading = vectors[:, -n_eigen_psfs:].flip(1)
+        # An eigenvector's sign is arbitrary: fix it, so that files agree.
+        strongest = leading.abs().argmax(0, keepdim=True)
+        leading = leading * leading.gather(0, strongest).sign()
+        scale = (flat @ leading).square().mean(0).sqrt().float()
+        eigen_psfs = leading.T.float().reshape(-1, *mean.shape).contiguous()
+        return cls(family, mean, eigen_psfs, scale)
 
     @property
     def n_eigen_psfs(self) -> int:
@@ -103,6 +132,7 @@ class EigenPsfSpace(nn.Module):
         def model(point: Tensor) -> Tensor:
             return self.encode(self.family.psf(point)) * self.scale
 
+        admissible = self.family.admissible_set
         jacobian = torch.func.vmap(torch.func.jacfwd(model))
         damping = torch.full((len(gamma), 1, 1), 1e-2, device=gamma.device)
         identity = torch.eye(gamma.shape[-1], device=gamma.device)
@@ -115,7 +145,8 @@ class EigenPsfSpace(nn.Module):
             step = torch.linalg.solve(
                 normal + damping * size * identity, slope.mT @ residual[..., None]
             )
-            trial = self.family.admissible_set.project(gamma - step[..., 0])
+            # Folded first: beyond the cut between twins the same PSF goes on, no wall stands.
+            trial = admissible.project(admissible.fold(gamma - step[..., 0]))
             trial_residual = model(trial) - target
             trial_misfit = trial_residual.square().sum(-1)
             better = trial_misfit < misfit

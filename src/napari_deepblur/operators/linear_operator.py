@@ -49,7 +49,8 @@ class LinearOperator(nn.Module, ABC):
             Shape (...): that of the operator's own batch.
         """
         generator = torch.Generator().manual_seed(seed)
-        vector = torch.rand(self.domain_shape, generator=generator)
+        place = next((buffer.device for buffer in self.buffers()), None)
+        vector = torch.rand(self.domain_shape, generator=generator).to(place)
         size = torch.ones(())
         for _ in range(n_iterations):
             vector = self.adjoint(self.forward(vector))

@@ -72,6 +72,8 @@ class Pupil(nn.Module):
         self.window = window
 
         degree = max((noll_to_radial_azimuthal(j)[0] for j in self.noll_indices), default=0)
+        # Many high modes together bend the phase faster than any one of them.
+        degree += 3 * max(0, degree - 3)
         # Depth bends the phase by many waves: it asks for as many nodes as a high degree.
         degree = degree + _DEGREE_OF_DEPTH if optics is not None else degree
         corner = window / math.sqrt(2)

@@ -6,13 +6,14 @@ import warnings
 
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
-from napari_deepblur.errors import UndersampledError
+from napari_deepblur.errors import SamplingError
 
 __all__ = ["CANONICAL_CUTOFF", "Optics"]
 
 #: Cutoff NA · pixel / λ at which networks see images (cycles per pixel): Nyquist sampling.
 CANONICAL_CUTOFF = 0.25
 
+_OVERSAMPLED_BELOW = 0.02
 _UNDERSAMPLED_ABOVE = 0.3
 _NOTHING_LEFT_ABOVE = 0.5
 
@@ -20,7 +21,7 @@ _NOTHING_LEFT_ABOVE = 0.5
 class Optics(BaseModel):
     """Numerical aperture, emission wavelength, pixel size and refractive index.
 
-    Parameters
+    Attributes
     ----------
     numerical_aperture
         NA of the detection objective; smaller than `refractive_index`.
@@ -98,12 +99,18 @@ class Optics(BaseModel):
 
         Raises
         ------
-        UndersampledError
-            If `cutoff` > 0.5 cycles per pixel.
+        SamplingError
+            If `cutoff` > 0.5 cycles per pixel, or < 0.02.
         """
+        if self.cutoff < _OVERSAMPLED_BELOW:
+            raise SamplingError(
+                f"the pixels ({self.pixel_size_um:g} µm) are over ten times finer than the "
+                f"optical blur needs (cutoff {self.cutoff:.3g} < {_OVERSAMPLED_BELOW} "
+                "cycles/pixel): check the unit of the pixel size, or bin the image"
+            )
         if self.cutoff > _NOTHING_LEFT_ABOVE:
             limit_um = self.wavelength_um / (2 * self.numerical_aperture)
-            raise UndersampledError(
+            raise SamplingError(
                 f"the pixels ({self.pixel_size_um:g} µm) are larger than the optical blur "
                 f"(λ / 2NA = {limit_um:.3g} µm; cutoff {self.cutoff:.2f} > 0.5 cycles/pixel): "
                 "there is no blur left to estimate. Check the units of pixel size and "

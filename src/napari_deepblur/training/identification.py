@@ -47,7 +47,7 @@ class IdentificationTask:
         family = ZernikeFamily(
             settings.noll_indices, limit_waves=settings.limit_waves, cutoff=settings.cutoff[0]
         )
-        self.space = EigenPsfSpace(family, n_eigen_psfs=config.n_eigen_psfs).to(device)
+        self.space = EigenPsfSpace.of(family, n_eigen_psfs=config.n_eigen_psfs).to(device)
         self.network = IdentificationNetwork(
             config.n_eigen_psfs, whitening_exponent=config.whitening_exponent
         )

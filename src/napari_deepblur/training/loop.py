@@ -66,14 +66,14 @@ def train(task: Task, config: TrainingConfig, device: torch.device, folder: Path
     folder
         For `checkpoint.pt` and `log.csv`; made where there is none.
 
-    Yields
-    ------
-    Progress
-        After each step, in crops.
-
     Returns
     -------
         The network with averaged weights.
+
+    Yields
+    ------
+    Progress
+        After each step.
     """
     folder.mkdir(parents=True, exist_ok=True)
     network = task.network.to(device).train()

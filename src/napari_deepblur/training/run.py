@@ -79,6 +79,7 @@ def train_model_job(kind: Kind, config: TrainingConfig) -> Job[Path]:
                 noll_indices=config.family.noll_indices, limit_waves=config.family.limit_waves
             ),
             card=_description(config) | {"arguments": arguments},
+            space=task.space if isinstance(task, IdentificationTask) else None,
         )
     return config.output
 

@@ -71,8 +71,9 @@ class ImageFolder:
         kept = [image for image in images if min(image.shape) >= smallest_side]
         if not kept:
             raise ValueError(
-                f"no usable image in {folder}: need JPEG, PNG or TIFF files with sides "
-                f"≥ {smallest_side} pixels (read {len(images)})"
+                f"no usable {'validation' if held_out else 'training'} image in {folder}: need "
+                f"JPEG, PNG or TIFF files with sides ≥ {smallest_side} pixels, of which one in "
+                f"{_HELD_OUT_ONE_IN} is held out for validation by its name (read {len(images)})"
             )
         self._full = [torch.from_numpy(image).to(device) for image in kept]
         self._half = [_half(image) for image in self._full]
@@ -171,7 +172,12 @@ def _read_grey(path: Path) -> np.ndarray:
     from PIL import Image
 
     with Image.open(path) as image:
-        return np.array(image.convert("L"))
+        if not image.mode.startswith(("I", "F")):
+            return np.array(image.convert("L"))
+        counts = np.array(image, np.float32)
+    # Pillow cuts deeper images off at 255; their own range fits instead.
+    low, high = counts.min(), counts.max()
+    return np.asarray((counts - low) * (255 / max(high - low, 1e-6)) + 0.5, np.uint8)
 
 
 def _half(image: Tensor) -> Tensor:

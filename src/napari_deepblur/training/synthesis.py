@@ -11,6 +11,9 @@ from napari_deepblur.operators import Convolution
 
 __all__ = ["add_noise", "draw_noise_levels", "observe"]
 
+#: Highest by lowest noise level.
+_NOISE_SPAN = 50
+
 
 def observe(sharp: Tensor, psf: Tensor) -> Tensor:
     """Noiseless image of scenes on the larger domain.
@@ -34,8 +37,7 @@ def observe(sharp: Tensor, psf: Tensor) -> Tensor:
 def draw_noise_levels(n: int, highest: float, generator: Generator) -> Tensor:
     """Noise levels σ, shape (n,): one in five is 0, the others log-uniform up to `highest`."""
     uniform = torch.rand(2, n, generator=generator, device=generator.device)
-    lowest = highest / 50
-    level = lowest * torch.exp(uniform[0] * math.log(highest / lowest))
+    level = highest / _NOISE_SPAN * torch.exp(uniform[0] * math.log(_NOISE_SPAN))
     return level * (uniform[1] > 0.2)
 
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from napari_deepblur.engine.blur import Per
 from napari_deepblur.engine.devices import Device
-from napari_deepblur.errors import UndersampledError, describe
+from napari_deepblur.errors import SamplingError, describe
 from napari_deepblur.optics.settings import Optics
 from napari_deepblur.widgets.layer_facts import Known, LayerFacts
 from napari_deepblur.widgets.settings import OPTICS_FIELDS, DeblurSettings
@@ -127,7 +127,7 @@ def _sampling(optics: Optics) -> tuple[Verdict, str]:
         warnings.simplefilter("always")
         try:
             optics.require_resolved_blur()
-        except UndersampledError as error:
+        except SamplingError as error:
             return Verdict.REFUSED, str(error)
     if caught:
         return Verdict.UNDERSAMPLED, str(caught[0].message)

@@ -1,0 +1,198 @@
+"""Model folders: written and read back, or refused with the reason."""
+
+import json
+import shutil
+
+import pytest
+import torch
+
+from napari_deepblur.engine.models import (
+    FamilySettings,
+    Model,
+    available_models,
+    load_model,
+    write_network,
+)
+from napari_deepblur.errors import ModelError
+from napari_deepblur.networks.identification import IdentificationNetwork
+from napari_deepblur.networks.unrolled import DeblurringNetwork
+from napari_deepblur.operators import EigenPsfSpace, ZernikeFamily
+
+FAMILY = FamilySettings(noll_indices=(4, 5, 6, 7, 8, 9, 10), limit_waves=0.15)
+SMALL = {"n_iterations": 2, "n_channels": 4, "n_layers": 2}
+
+
+@pytest.fixture
+def folder(tiny_model, tmp_path):
+    """A copy to be damaged."""
+    return shutil.copytree(tiny_model, tmp_path / "damaged")
+
+
+def edit_card(folder, change):
+    path = folder / "model.json"
+    card = json.loads(path.read_text())
+    change(card)
+    path.write_text(json.dumps(card))
+
+
+def test_round_trip(tmp_path):
+    torch.manual_seed(0)
+    network = DeblurringNetwork(**SMALL)
+    write_network(
+        tmp_path / "mine", "deblurring", network, family=FAMILY,
+        card={"arguments": SMALL, "trained_on": ("points",), "n_training_crops": 5},
+    )  # fmt: skip
+    model = load_model(tmp_path / "mine")
+    assert model.name == "mine"
+    assert model.card.deblurring.trained_on == ("points",)
+    assert model.family.coefficient_names[0] == "Z4 defocus"
+    read = model.deblurring
+    assert not read.training
+    for name, value in network.state_dict().items():
+        assert read.state_dict()[name].dtype == torch.float32
+        torch.testing.assert_close(read.state_dict()[name], value, rtol=1e-3, atol=1e-4)
+
+
+def test_an_opened_model_is_passed_through(tiny_model):
+    model = load_model(tiny_model)
+    assert load_model(model) is model
+    assert load_model(str(tiny_model)).name == "tiny"
+
+
+def test_reference_finds_the_model_again(tiny_model):
+    model = load_model(tiny_model)
+    assert load_model(model.reference).folder == model.folder
+
+
+def test_networks_answer(tiny_model):
+    model = load_model(tiny_model)
+    assert isinstance(model, Model)
+    assert model.identification(torch.rand(1, 128, 128)).shape == (1, 8)
+    assert model.space.n_eigen_psfs == 8
+
+
+def test_the_space_is_the_one_the_network_was_trained_in(folder):
+    card = {"arguments": {"n_outputs": 8}}
+    trained_in = EigenPsfSpace.of(ZernikeFamily(), n_eigen_psfs=8, n_samples=300, seed=5)
+    network = IdentificationNetwork(8)
+    write_network(folder, "identification", network, family=FAMILY, card=card, space=trained_in)
+    space = load_model(folder).space
+    for name in ("mean", "eigen_psfs", "scale"):
+        assert torch.equal(getattr(space, name), getattr(trained_in, name))
+
+
+def test_a_reader_without_its_space_is_foreign(folder):
+    card = {"arguments": {"n_outputs": 8}}
+    write_network(folder, "identification", IdentificationNetwork(8), family=FAMILY, card=card)
+    with pytest.raises(ModelError, match="not the network"):
+        load_model(folder).identification  # noqa: B018
+
+
+def test_weights_stay_small_on_disk(tiny_model):
+    assert (tiny_model / "identification.safetensors").stat().st_size < 24e6
+
+
+def test_the_other_network_stays(folder):
+    before = (folder / "identification.safetensors").read_bytes()
+    card = {"arguments": SMALL}
+    write_network(folder, "deblurring", DeblurringNetwork(**SMALL), family=FAMILY, card=card)
+    assert (folder / "identification.safetensors").read_bytes() == before
+    model = load_model(folder)
+    assert model.deblurring.n_iterations == 2
+    assert model.card.identification is not None
+
+
+def test_a_retrained_model_is_read_anew(folder):
+    assert load_model(folder).deblurring.n_iterations == 3
+    card = {"arguments": SMALL}
+    write_network(folder, "deblurring", DeblurringNetwork(**SMALL), family=FAMILY, card=card)
+    assert load_model(folder).deblurring.n_iterations == 2
+
+
+def test_a_model_of_another_family_is_not_overwritten(folder):
+    other = FamilySettings(noll_indices=(4, 11), limit_waves=0.1)
+    before = (folder / "deblurring.safetensors").read_bytes()
+    with pytest.raises(ModelError, match="another family"):
+        write_network(
+            folder, "deblurring", DeblurringNetwork(**SMALL), family=other,
+            card={"arguments": SMALL},
+        )  # fmt: skip
+    assert (folder / "deblurring.safetensors").read_bytes() == before
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones():
+    with pytest.raises(ModelError, match=r"no model 'wide-field'.*widefield-zernike.*folder"):
+        load_model("wide-field")
+
+
+def test_a_folder_without_description(tmp_path):
+    with pytest.raises(ModelError, match=r"model\.json"):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["identification", "deblurring"])
+def test_a_missing_file(folder, kind):
+    (folder / f"{kind}.safetensors").unlink()
+    with pytest.raises(ModelError, match=rf"{kind}\.safetensors is missing"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("kind", ["identification", "deblurring"])
+def test_a_truncated_file(folder, kind):
+    path = folder / f"{kind}.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ModelError, match="truncated or not the file"):
+        load_model(folder)
+
+
+def test_a_foreign_file(folder):
+    (folder / "deblurring.safetensors").write_bytes(b"\x80\x04something else")
+    with pytest.raises(ModelError, match="not the file that model.json describes"):
+        load_model(folder)
+
+
+def test_weights_of_another_architecture(folder):
+    edit_card(folder, lambda card: card["deblurring"]["arguments"].update(n_channels=16))
+    with pytest.raises(ModelError, match="not the network that model.json describes"):
+        _ = load_model(folder).deblurring
+
+
+def test_arguments_that_the_network_does_not_have(folder):
+    edit_card(folder, lambda card: card["deblurring"]["arguments"].update(n_heads=4))
+    with pytest.raises(ModelError, match="not the network that model.json describes"):
+        _ = load_model(folder).deblurring
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"name": "x"}', '"a text"', "\x00\x01"], ids=repr)
+def test_a_description_that_is_none(folder, text):
+    (folder / "model.json").write_text(text)
+    with pytest.raises(ModelError, match="not a model description") as caught:
+        load_model(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_binary_description(folder):
+    (folder / "model.json").write_bytes(b"\xff\xfe\x80\x81")
+    with pytest.raises(ModelError, match="not a model description"):
+        load_model(folder)
+
+
+def test_a_newer_format_is_refused(folder):
+    edit_card(folder, lambda card: card.update(format=2))
+    with pytest.raises(ModelError, match="format"):
+        load_model(folder)
+
+
+def test_a_model_without_one_network_says_how_to_get_it(tmp_path):
+    folder = tmp_path / "half"
+    card = {"arguments": SMALL}
+    write_network(folder, "deblurring", DeblurringNetwork(**SMALL), family=FAMILY, card=card)
+    model = load_model(folder)
+    with pytest.raises(ModelError, match="no identification network.*deepblur train"):
+        _ = model.identification
+    with pytest.raises(ModelError, match="no identification network"):
+        _ = model.space
+
+
+def test_the_default_model_is_bundled():
+    assert "widefield-zernike" in available_models()

@@ -1,0 +1,49 @@
+"""The learned proximal operator: identity at first, any size, noise level heard."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_deepblur.networks.proximal import ProximalNetwork
+
+
+def trained_like(**arguments):
+    """A network that is no longer the identity."""
+    torch.manual_seed(0)
+    network = ProximalNetwork(n_channels=8, n_layers=3, **arguments)
+    with torch.no_grad():
+        network.layers[-1].weight.normal_(std=0.1)
+    return network
+
+
+@given(height=st.integers(3, 40), width=st.integers(3, 40), unshuffle=st.sampled_from([1, 2, 3, 4]))
+@settings(deadline=None, max_examples=30)
+def test_starts_as_the_identity_for_any_size(height, width, unshuffle):
+    network = ProximalNetwork(n_channels=4, n_layers=2, unshuffle=unshuffle)
+    image = torch.randn(2, height, width)
+    assert torch.equal(network(image, torch.tensor([0.1, 0.0])), image)
+
+
+@pytest.mark.parametrize(("height", "width"), [(16, 16), (17, 16), (23, 31)])
+def test_shape_is_kept_when_it_changes_the_image(height, width):
+    image = torch.randn(2, height, width)
+    cleaned = trained_like()(image, torch.tensor([0.1, 0.2]))
+    assert cleaned.shape == image.shape
+    assert not torch.allclose(cleaned, image, atol=1e-3)
+
+
+def test_noise_level_matters_and_belongs_to_its_image():
+    network = trained_like()
+    image = torch.randn(1, 16, 16).expand(2, -1, -1)
+    low, high = network(image, torch.tensor([0.0, 0.5])).detach()
+    assert float((low - high).abs().max()) > 1e-4
+    (alone,) = network(image[:1], torch.tensor([0.5])).detach()
+    torch.testing.assert_close(alone, high)
+
+
+def test_first_step_of_training_moves_it():
+    network = ProximalNetwork(n_channels=4, n_layers=2)
+    image = torch.randn(1, 16, 16)
+    network(image, torch.zeros(1)).square().mean().backward()
+    assert float(network.layers[-1].weight.grad.abs().max()) > 0

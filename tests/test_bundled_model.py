@@ -1,0 +1,105 @@
+"""The bundled model does the main job: it beats the floors that cost nothing to reach."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+
+from helpers.images import CANONICAL_OPTICS, observed_scene, random_gamma
+from napari_deepblur import BlurEstimate, deblur, estimate_blur, load_model
+from napari_deepblur.engine.metrics import psf_snr, psnr
+from napari_deepblur.operators import ZernikeFamily
+
+NOISE_LEVEL = 0.01
+SCENES = ("points", "filaments", "points", "filaments", "nuclei", "membranes")
+
+
+@dataclass(frozen=True)
+class Case:
+    image: np.ndarray
+    sharp: np.ndarray
+    true_psf: torch.Tensor
+    blur: BlurEstimate
+
+    @property
+    def psf(self):
+        return torch.from_numpy(self.blur.psf())
+
+
+@pytest.fixture(scope="module")
+def cases():
+    family = ZernikeFamily()
+    rng = np.random.default_rng(0)
+    made = []
+    for seed, (scene, gamma) in enumerate(zip(SCENES, random_gamma(6, seed=11), strict=True)):
+        image, sharp = observed_scene(scene, gamma, size=256, seed=seed)
+        image = image + NOISE_LEVEL * image.max() * rng.normal(size=image.shape)
+        counts = (4000 * image + 100).astype(np.float32)
+        blur = estimate_blur(counts, optics=CANONICAL_OPTICS)
+        made.append(Case(counts, 4000 * sharp + 100, family.psf(gamma), blur))
+    return made
+
+
+@pytest.fixture(scope="module")
+def snr(cases):
+    """PSF-SNR of the estimates and of the two answers that need no image, dB."""
+    true = torch.stack([case.true_psf for case in cases])
+    family = ZernikeFamily()
+    return {
+        "estimated": psf_snr(torch.stack([case.psf for case in cases]), true),
+        "unaberrated": psf_snr(family.psf(torch.zeros(len(cases), 7)), true),
+        "mean PSF": psf_snr(load_model().space.mean.expand_as(true), true),
+    }
+
+
+def test_it_is_the_model_of_the_paper():
+    model = load_model("widefield-zernike")
+    assert model.family.pupil.noll_indices == (4, 5, 6, 7, 8, 9, 10)
+    assert model.family.limit_waves == pytest.approx(0.15)
+    assert model.deblurring.n_iterations == 15
+    assert model.card.status == "preview"
+
+
+def test_its_card_states_training_and_accuracy():
+    model = load_model()
+    for network in (model.card.identification, model.card.deblurring):
+        assert network.n_training_crops > 0
+        assert network.trained_on
+        assert network.accuracy
+    assert "preview" in (model.folder / "README.md").read_text(encoding="utf-8").lower()
+
+
+def test_estimates_are_above_five_db(snr):
+    assert float(snr["estimated"][:4].mean()) >= 5
+
+
+@pytest.mark.parametrize("floor", ["unaberrated", "mean PSF"])
+def test_estimates_beat_the_floor(snr, floor):
+    assert float(snr["estimated"].mean()) > float(snr[floor].mean()) + 0.5
+
+
+def test_answers_follow_the_image(cases):
+    """A network that always says the same would have no spread."""
+    answers = np.concatenate([case.blur.coefficients for case in cases])
+    assert answers.std(0).max() > 0.02
+
+
+def test_deblurring_with_the_estimated_blur_raises_psnr(cases):
+    gains = []
+    for case in cases:
+        restored = deblur(case.image, case.blur)
+        before = psnr(torch.from_numpy(case.image), torch.from_numpy(case.sharp))
+        after = psnr(torch.from_numpy(restored), torch.from_numpy(case.sharp))
+        gains.append(float(after - before))
+    assert np.mean(gains) > 0.5
+    assert min(gains) > -0.2
+
+
+def test_deblurring_with_the_true_blur_raises_psnr_further(cases):
+    gamma = random_gamma(6, seed=11).numpy()
+    for case, row in zip(cases[:2], gamma[:2, None], strict=True):
+        known = BlurEstimate(row, np.zeros_like(row), CANONICAL_OPTICS, case.blur.model)
+        restored = torch.from_numpy(deblur(case.image, known))
+        sharp = torch.from_numpy(case.sharp)
+        assert float(psnr(restored, sharp)) > float(psnr(torch.from_numpy(case.image), sharp)) + 1

@@ -1,0 +1,47 @@
+"""Procedural scenes: range, shape, reproducible, none like another."""
+
+import pytest
+import torch
+
+from napari_deepblur.training.scenes import SCENES
+
+every_scene = pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES.keys())
+
+
+def draw(scene, n=3, size=70, seed=0):
+    return scene(n, size, torch.Generator().manual_seed(seed))
+
+
+@every_scene
+@pytest.mark.parametrize(("n", "size"), [(1, 33), (4, 96)])
+def test_images_between_zero_and_one(scene, n, size):
+    images = draw(scene, n, size)
+    assert images.shape == (n, size, size)
+    assert images.dtype == torch.float32
+    assert float(images.min()) >= 0
+    assert float(images.max()) <= 1 + 1e-6
+    assert bool((images.std((-2, -1)) > 0).any())
+
+
+@every_scene
+def test_one_seed_one_scene(scene):
+    assert torch.equal(draw(scene), draw(scene))
+    assert not torch.equal(draw(scene), draw(scene, seed=1))
+
+
+@every_scene
+def test_images_of_a_batch_differ(scene):
+    first, second, _ = draw(scene)
+    assert not torch.equal(first, second)
+
+
+def test_points_are_sparse_and_lines_thin():
+    assert float((draw(SCENES["points"], 16) > 0).float().mean()) < 0.5
+    assert float((draw(SCENES["filaments"], 16) > 0.2).float().mean()) < 0.3
+
+
+def test_nuclei_are_filled():
+    images = draw(SCENES["nuclei"], 8, 96)
+    inside = images > 0.1
+    eroded = -torch.nn.functional.max_pool2d(-inside.float(), 5, stride=1)
+    assert float(eroded.mean()) > 0.02
