@@ -10,6 +10,7 @@ from torch import nn
 
 from napari_deepblur.engine.events import finish
 from napari_deepblur.engine.models import load_model
+from napari_deepblur.errors import ModelError
 from napari_deepblur.training.config import (
     DeblurringConfig,
     IdentificationConfig,
@@ -184,6 +185,28 @@ def test_from_settings_to_a_model_folder(kind, tmp_path, monkeypatch):
     (log,) = folder.rglob("*.csv")
     (row,) = csv.DictReader(log.read_text().splitlines())
     assert any(name.startswith("pictures") and name.endswith(FIGURES[kind]) for name in row)
+
+
+def test_training_goes_on_from_a_model(tiny_model, tmp_path):
+    before = {
+        name: value.clone() for name, value in load_model(tiny_model).deblurring.named_parameters()
+    }
+    config = deblurring_config(
+        tmp_path / "model",
+        start_from=str(tiny_model),
+        stages=[StageConfig(n_crops=2, mix={"points": 1}, crop=64, batch=2, learning_rate=1e-7)],
+        n_iterations=3,
+        n_channels=8,
+    )
+    after = load_model(finish(train_model_job("deblurring", config))).deblurring
+    for name, value in after.named_parameters():
+        torch.testing.assert_close(value, before[name], rtol=1e-3, atol=1e-5)
+
+
+def test_a_model_of_another_shape_is_no_start(tiny_model, tmp_path):
+    config = deblurring_config(tmp_path / "model", start_from=str(tiny_model))
+    with pytest.raises(ModelError, match="another shape"):
+        finish(train_model_job("deblurring", config))
 
 
 class OneBatch:

@@ -65,6 +65,8 @@ class TrainingConfig(_Settings):
     """What both networks' training has in common."""
 
     output: Path
+    #: Model whose network of the same shape training begins with, instead of a random one.
+    start_from: str | None = None
     sources: dict[str, FolderSource | SceneSource]
     stages: list[StageConfig] = Field(min_length=1)
     family: FamilyConfig = FamilyConfig()

@@ -7,7 +7,8 @@ from typing import Any
 
 from napari_deepblur.engine.devices import memory_guard, resolve_device
 from napari_deepblur.engine.events import Job
-from napari_deepblur.engine.models import FamilySettings, Kind, write_network
+from napari_deepblur.engine.models import FamilySettings, Kind, Model, load_model, write_network
+from napari_deepblur.errors import ModelError
 from napari_deepblur.training.config import (
     DeblurringConfig,
     FolderSource,
@@ -49,7 +50,7 @@ def train_model_job(kind: Kind, config: TrainingConfig) -> Job[Path]:
     TypeError
         If the settings are those of the other kind.
     ModelError
-        If the folder holds a model of another family.
+        If the folder holds a model of another family, or the one to start from does not fit.
     DeviceError
         If the device is absent or out of memory.
     """
@@ -69,6 +70,8 @@ def train_model_job(kind: Kind, config: TrainingConfig) -> Job[Path]:
             )
         else:
             raise TypeError(f"{type(config).__name__} does not fit a {kind} network")
+        if config.start_from is not None:
+            _start_from(load_model(config.start_from), kind, task)
         folder = config.output / "training" / kind
         network = yield from train(task, config, device, folder)
         write_network(
@@ -82,6 +85,18 @@ def train_model_job(kind: Kind, config: TrainingConfig) -> Job[Path]:
             space=task.space if isinstance(task, IdentificationTask) else None,
         )
     return config.output
+
+
+def _start_from(model: Model, kind: Kind, task: IdentificationTask | DeblurringTask) -> None:
+    try:
+        task.network.load_state_dict(getattr(model, kind).state_dict())
+    except RuntimeError as error:
+        raise ModelError(
+            f"cannot start from model {model.name!r}: its {kind} network has another shape "
+            "than the settings ask for"
+        ) from error
+    if isinstance(task, IdentificationTask):
+        task.space = model.space.to(task.space.mean.device)
 
 
 def _description(config: TrainingConfig) -> dict[str, Any]:
