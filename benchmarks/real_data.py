@@ -24,10 +24,20 @@ from napari_deepblur.engine.metrics import psf_snr
 from napari_deepblur.optics.pupil import Pupil
 
 mpl.use("agg")
-from matplotlib import pyplot as plt  # noqa: E402
+from matplotlib import pyplot as plt
 
-NUCLEUS = ("real_stacks/deconwolf_dapi_001.tif", 1.45, 0.461, 0.13, 1.512)
-BEAD = ("real_beads/pyotf_psf_wl520_na0.85_air.tif", 0.85, 0.52, 0.13, 1.0)
+NUCLEUS = (
+    "real_stacks/deconwolf_dapi_001.tif",
+    ndb.Optics(
+        numerical_aperture=1.45, wavelength_um=0.461, pixel_size_um=0.13, refractive_index=1.512
+    ),
+)
+BEAD = (
+    "real_beads/pyotf_psf_wl520_na0.85_air.tif",
+    ndb.Optics(
+        numerical_aperture=0.85, wavelength_um=0.52, pixel_size_um=0.13, refractive_index=1.0
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -41,17 +51,12 @@ class Run:
     sharp: np.ndarray
 
 
-def run(folder: Path, path: str, na: float, wavelength: float, pixel: float, index: float) -> Run:
+def run(folder: Path, path: str, optics: ndb.Optics) -> Run:
     """Estimate and deblur a stack, and show what was warned of."""
-    optics = ndb.Optics(
-        numerical_aperture=na,
-        wavelength_um=wavelength,
-        pixel_size_um=pixel,
-        refractive_index=index,
-    )
     image = tifffile.imread(folder / path)
     with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", UserWarning)
         blur = ndb.estimate_blur(image, optics=optics, axes="ZYX")
         sharp = ndb.deblur(image, blur, axes="ZYX")
     print(f"\n{path}: {image.shape} {image.dtype}, cutoff {optics.cutoff:.3f} cycles/pixel")

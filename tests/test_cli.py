@@ -442,12 +442,19 @@ class TestTrain:
         missing = tmp_path / "none.yaml"
         assert "No such file" in fail("train", "identification", missing)
 
-    def test_missing_extra(self, tmp_path, monkeypatch):
-        monkeypatch.setitem(sys.modules, "yaml", None)
-        for name in [name for name in sys.modules if name.startswith("napari_deepblur.training")]:
-            monkeypatch.delitem(sys.modules, name)
-        line = fail("train", "identification", self.config(tmp_path))
-        assert "pip install 'napari-deepblur[train]'" in line
+    def test_missing_extra(self, tmp_path):
+        # In a process of its own: modules without yaml must not stay behind.
+        code = (
+            "import sys; sys.modules['yaml'] = None; from napari_deepblur.cli import main;"
+            f"sys.argv = ['deepblur', 'train', 'identification', {str(self.config(tmp_path))!r}];"
+            "main()"
+        )
+        ended = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=False
+        )
+        assert ended.returncode == 1
+        assert "pip install 'napari-deepblur[train]'" in ended.stderr
+        assert "Traceback" not in ended.stderr
 
 
 def test_demo(tmp_path):
