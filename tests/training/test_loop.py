@@ -180,7 +180,7 @@ def test_from_settings_to_a_model_folder(kind, tmp_path, monkeypatch):
     folder = finish(train_model_job(kind, config))
     card = getattr(load_model(folder).card, kind)
     assert card.n_training_crops == 4
-    assert set(card.trained_on) == {"points", "filaments", "pictures images"}
+    assert set(card.trained_on) == {"points (drawn)", "filaments (drawn)", "pictures images"}
     assert isinstance(getattr(load_model(folder), kind), nn.Module)
     (log,) = folder.rglob("*.csv")
     (row,) = csv.DictReader(log.read_text().splitlines())

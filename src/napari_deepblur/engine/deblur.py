@@ -140,7 +140,8 @@ class PlaneRestoration:
 
     def result(self) -> NDArray[np.float32]:
         """Current estimate over the field, counts, with the observation's flux."""
-        seen = self._operator.crop(self._estimate)
+        # Light is not negative: nothing lies below the dark level, where ringing would go.
+        seen = self._operator.crop(self._estimate).clamp_min(0)
         observed = self._scale.normalise(self._image)
         # Above the dark level, so that offset and gain of the camera stay what they are.
         seen = seen * (observed.sum() / seen.sum().clamp_min(1e-6 * seen.numel()))

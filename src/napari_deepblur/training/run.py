@@ -102,8 +102,8 @@ def _start_from(model: Model, kind: Kind, task: IdentificationTask | DeblurringT
 def _description(config: TrainingConfig) -> dict[str, Any]:
     return {
         "trained_on": tuple(
-            f"{source.folder.name} images" if isinstance(source, FolderSource) else source.scene
-            for source in config.sources.values()
+            f"{name} images" if isinstance(source, FolderSource) else f"{source.scene} (drawn)"
+            for name, source in config.sources.items()
         ),
         "n_training_crops": sum(stage.n_crops for stage in config.stages),
         "cutoff_range": config.family.cutoff,
