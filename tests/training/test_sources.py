@@ -98,12 +98,12 @@ def test_sixteen_bits_are_not_cut_off(tmp_path):
 def test_a_folder_without_held_out_images(tmp_path):
     write_images(tmp_path, names(held_out=False, n=2))
     assert len(ImageFolder(tmp_path)) == 2
-    with pytest.raises(ValueError, match="no usable image"):
+    with pytest.raises(ValueError, match="no usable validation image.*held out"):
         ImageFolder(tmp_path, held_out=True)
 
 
 def test_an_empty_folder(tmp_path):
-    with pytest.raises(ValueError, match=r"no usable image in .*JPEG, PNG or TIFF"):
+    with pytest.raises(ValueError, match=r"no usable training image in .*JPEG, PNG or TIFF"):
         ImageFolder(tmp_path)
 
 

@@ -9,9 +9,9 @@ from napari_deepblur.engine.metrics import psnr
 from napari_deepblur.networks.photometry import IntensityScale
 from napari_deepblur.networks.unrolled import DeblurringNetwork
 from napari_deepblur.operators import Convolution, ZernikeFamily
-from napari_deepblur.training.config import DeblurringConfig, FolderSource, StageConfig
-from napari_deepblur.training.loop import held_out_crops
-from napari_deepblur.training.sources import ImageFolder, Source
+from napari_deepblur.training.config import DeblurringConfig, StageConfig
+from napari_deepblur.training.loop import held_out_crops, held_out_folders
+from napari_deepblur.training.sources import Source
 from napari_deepblur.training.synthesis import add_noise, draw_noise_levels, observe
 
 __all__ = ["DeblurringTask"]
@@ -52,11 +52,7 @@ class DeblurringTask:
             unshuffle=config.unshuffle,
         )
         self._device = device
-        self._folders = {
-            name: ImageFolder(source.folder, held_out=True, device=device)
-            for name, source in config.sources.items()
-            if isinstance(source, FolderSource)
-        }
+        self._folders = held_out_folders(config, device)
 
     def loss(self, sources: Source, stage: StageConfig, generator: Generator) -> Tensor:
         """Mean of log(squared error + floor) over the field: PSNR, the figure that counts."""

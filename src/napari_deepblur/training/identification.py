@@ -13,13 +13,9 @@ from torch import Generator, Tensor, nn
 from napari_deepblur.engine.metrics import psf_snr
 from napari_deepblur.networks.identification import IdentificationNetwork
 from napari_deepblur.operators import EigenPsfSpace, ZernikeFamily
-from napari_deepblur.training.config import (
-    FolderSource,
-    IdentificationConfig,
-    StageConfig,
-)
-from napari_deepblur.training.loop import held_out_crops
-from napari_deepblur.training.sources import ImageFolder, Source
+from napari_deepblur.training.config import IdentificationConfig, StageConfig
+from napari_deepblur.training.loop import held_out_crops, held_out_folders
+from napari_deepblur.training.sources import Source
 from napari_deepblur.training.synthesis import add_noise, draw_noise_levels, observe
 
 __all__ = ["IdentificationTask"]
@@ -52,11 +48,7 @@ class IdentificationTask:
             config.n_eigen_psfs, whitening_exponent=config.whitening_exponent
         )
         self._device = device
-        self._folders = {
-            name: ImageFolder(source.folder, held_out=True, device=device)
-            for name, source in config.sources.items()
-            if isinstance(source, FolderSource)
-        }
+        self._folders = held_out_folders(config, device)
 
     def loss(self, sources: Source, stage: StageConfig, generator: Generator) -> Tensor:
         """Mean of log(relative PSF error + floor): dB, the figure that counts."""

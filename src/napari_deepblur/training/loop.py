@@ -21,7 +21,7 @@ from napari_deepblur.training.config import (
 )
 from napari_deepblur.training.sources import ImageFolder, Mixture, ProceduralScenes, Source
 
-__all__ = ["Task", "build_sources", "held_out_crops", "train"]
+__all__ = ["Task", "build_sources", "held_out_crops", "held_out_folders", "train"]
 
 _WARM_UP_STEPS = 100
 
@@ -180,6 +180,15 @@ class _Log:
             writer.writerow({k: f"{v:.5g}" for k, v in row.items()})
         self._losses, self._n_crops = [], 0
         self._since = time.perf_counter()
+
+
+def held_out_folders(config: TrainingConfig, device: torch.device) -> dict[str, ImageFolder]:
+    """The validation images of every folder among the sources."""
+    return {
+        name: ImageFolder(source.folder, held_out=True, device=device)
+        for name, source in config.sources.items()
+        if isinstance(source, FolderSource)
+    }
 
 
 def held_out_crops(
