@@ -108,7 +108,7 @@ def test_an_empty_folder(tmp_path):
 
 
 def test_a_folder_that_is_not_there(tmp_path):
-    with pytest.raises(ValueError, match="no usable image"):
+    with pytest.raises(ValueError, match="no usable training image"):
         ImageFolder(tmp_path / "none")
 
 
