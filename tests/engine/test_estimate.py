@@ -7,7 +7,7 @@ import torch
 from helpers.images import CANONICAL_OPTICS, observed_scene, random_gamma
 from helpers.jobs import assert_reports_and_can_be_left
 from napari_deepblur import Optics, estimate_blur
-from napari_deepblur.engine.estimate import estimate_blur_job, sub_fields
+from napari_deepblur.engine.estimate import estimate_blur_job, tile_slices
 from napari_deepblur.errors import DeviceError, ImageError, ModelError, SamplingError
 from napari_deepblur.operators import ZernikeFamily
 
@@ -147,11 +147,16 @@ def test_reports_and_can_be_left(tiny_model, stack):
     )
 
 
-@pytest.mark.parametrize("shape", [(64, 64), (128, 300), (512, 512), (1000, 90)])
-def test_sub_fields_cover_the_plane(shape):
-    plane = np.arange(shape[0] * shape[1], dtype=np.float32).reshape(shape)
-    parts = sub_fields(plane)
-    assert len(parts) in (4, 6, 9)
-    assert len(np.unique(np.concatenate([part.ravel() for part in parts]))) == plane.size
-    assert all(part.shape != shape for part in parts)
-    assert len({part[0, 0] for part in parts}) == len(parts)
+@pytest.mark.parametrize("side", [32, 64, 100, 128, 129, 170, 171, 300, 512, 2048])
+def test_tiles_cover_the_axis(side):
+    tiles = tile_slices(side)
+    assert len(tiles) >= 2
+    assert len({tile.start for tile in tiles}) == len(tiles)
+    assert {tile.stop - tile.start for tile in tiles} == {min(128, -(-3 * side // 4))}
+    assert {i for tile in tiles for i in range(tile.start, tile.stop)} == set(range(side))
+
+
+def test_a_field_of_few_blur_widths_is_refused(tiny_model, stack):
+    optics = CANONICAL_OPTICS.model_copy(update={"pixel_size_um": 0.02})
+    with pytest.raises(ImageError, match=r"128 × 128 pixels of 0\.02 µm.*larger field"):
+        estimate(stack, tiny_model, optics=optics)

@@ -15,6 +15,7 @@ from napari_deepblur.engine.devices import Device, memory_guard, resolve_device
 from napari_deepblur.engine.events import Job, Progress, finish
 from napari_deepblur.engine.models import DEFAULT_MODEL, Model, load_model
 from napari_deepblur.engine.resample import resample
+from napari_deepblur.errors import ImageError
 from napari_deepblur.optics.settings import CANONICAL_CUTOFF, Optics
 
 if TYPE_CHECKING:
@@ -22,11 +23,14 @@ if TYPE_CHECKING:
 
 __all__ = ["estimate_blur", "estimate_blur_job"]
 
-#: Largest side that the network reads in one go, so that a cancel is heard within a second.
-_LARGEST_READ = 512
+#: Side of the tiles that the network reads: the crops of its training.
+_TILE = 128
 
-#: Side of sub-fields where the plane is large enough: the smallest that training shows.
-_SUB_FIELD = 96
+#: Smallest side at the canonical cutoff.
+_SMALLEST_FIELD = 32
+
+#: Sub-fields along each axis, at most.
+_SUB_FIELDS = 3
 
 
 def estimate_blur(
@@ -90,57 +94,59 @@ def estimate_blur_job(
         network = opened.identification.to(resolve_device(device))
         answers = []
         for index, plane in enumerate(planes):
-            canonical = resample(plane, optics.cutoff / CANONICAL_CUTOFF)
+            canonical = _at_canonical_cutoff(plane, optics)
             at = Progress(index, total, "estimating the blur")
-            rows = []
-            for view in (canonical, *sub_fields(canonical)):
-                rows.append((yield from _read_job(network, view, at)))  # noqa: PERF401
-            answers.append(np.stack(rows))
+            answers.append((yield from _read_job(network, canonical, at)))
         if per == "stack":
             answers = [np.mean(answers, axis=0)]
         coefficients, std = yield from _fit_job(opened, answers, total)
     return BlurEstimate(coefficients, std, optics, opened.reference, per, len(planes))
 
 
-def sub_fields(plane: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    """Parts of a plane that cover it, 2 × 2 or 3 × 3; they overlap where it is small."""
-    lengths = []
-    for side in plane.shape:
-        n_parts = 3 if side >= 4 * _SUB_FIELD else 2
-        lengths.append((n_parts, max(ceil(side / n_parts), min(_SUB_FIELD, ceil(0.6 * side)))))
-    return _cover(plane, lengths)
-
-
-def _tiles(plane: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    """Parts that cover a plane, none larger than what is read in one go."""
-    counts = [ceil(side / _LARGEST_READ) for side in plane.shape]
-    return _cover(plane, [(n, ceil(side / n)) for n, side in zip(counts, plane.shape, strict=True)])
-
-
-def _cover(plane: NDArray[np.float32], parts: list[tuple[int, int]]) -> list[NDArray[np.float32]]:
-    """Evenly spaced parts, their number and length given for each axis."""
-    slices = []
-    for side, (n_parts, length) in zip(plane.shape, parts, strict=True):
-        starts = np.linspace(0, side - length, n_parts).round().astype(int)
-        slices.append([slice(start, start + length) for start in starts])
-    return [plane[rows, columns] for rows in slices[0] for columns in slices[1]]
+def _at_canonical_cutoff(plane: NDArray[np.float32], optics: Optics) -> NDArray[np.float32]:
+    canonical = resample(plane, optics.cutoff / CANONICAL_CUTOFF)
+    if min(canonical.shape) < _SMALLEST_FIELD:
+        raise ImageError(
+            f"the field, {plane.shape[0]} × {plane.shape[1]} pixels of {optics.pixel_size_um:g} "
+            f"µm, is only {min(canonical.shape)} blur widths (λ / 4NA) wide, at least "
+            f"{_SMALLEST_FIELD} are needed: take a larger field, or check the pixel size"
+        )
+    return canonical
 
 
 def _read_job(
-    network: IdentificationNetwork, view: NDArray[np.float32], at: Progress
+    network: IdentificationNetwork, plane: NDArray[np.float32], at: Progress
 ) -> Job[NDArray[np.float32]]:
-    """The network's answer to one view of a plane, shape (K,): the mean over its tiles."""
+    """The network's answers to a plane and its sub-fields, shape (1 + S, K).
+
+    The plane is read in tiles of the size that training shows, and their answers averaged:
+    that is more accurate than one answer to the whole.
+    """
     import torch
 
     place = next(network.parameters()).device
+    rows, columns = (tile_slices(side) for side in plane.shape)
     answers = []
-    for tile in _tiles(view):
+    for row in rows:
+        batch = torch.from_numpy(np.stack([plane[row, column] for column in columns]))
         with torch.no_grad():
-            answer = network(torch.from_numpy(tile)[None].to(place))
-        answers.append(answer[0].cpu().numpy())
+            answers.append(network(batch.to(place)).cpu().numpy())
         yield at
-    mean: NDArray[np.float32] = np.mean(answers, axis=0)
-    return mean
+    grid = np.stack(answers)
+    parts = [
+        part.mean((0, 1))
+        for band in np.array_split(grid, min(_SUB_FIELDS, len(rows)), axis=0)
+        for part in np.array_split(band, min(_SUB_FIELDS, len(columns)), axis=1)
+    ]
+    return np.stack([grid.mean((0, 1)), *parts])
+
+
+def tile_slices(side: int) -> list[slice]:
+    """At least two evenly spaced tiles along an axis; they overlap where it is short."""
+    length = min(_TILE, ceil(0.75 * side))
+    n_tiles = max(2, ceil(side / length))
+    starts = np.linspace(0, side - length, n_tiles).round().astype(int)
+    return [slice(start, start + length) for start in starts.tolist()]
 
 
 def _fit_job(

@@ -92,6 +92,9 @@ class IdentificationConfig(TrainingConfig):
 class DeblurringConfig(TrainingConfig):
     """Settings of the deblurring network's training."""
 
+    #: Half of the crops are deblurred with coefficients that are wrong by up to this much
+    #: (standard deviation, waves), as estimated ones are; 0: always with the true operator.
+    coefficient_error: float = Field(default=0.0, ge=0)
     n_iterations: Count = 15
     n_channels: Count = 32
     n_layers: int = Field(default=4, ge=2)

@@ -58,7 +58,8 @@ class DeblurringTask:
         """Mean of log(squared error + floor) over the field: PSNR, the figure that counts."""
         pick = int(torch.randint(_N_CUTOFFS, (), generator=generator, device=self._device))
         family = self._families[pick]
-        psf = family.psf(family.admissible_set.sample(stage.batch, generator=generator))
+        gamma = family.admissible_set.sample(stage.batch, generator=generator)
+        psf = family.psf(gamma)
         sharp = sources.sample(stage.batch, stage.crop + psf.shape[-1] - 1, generator)
         levels = draw_noise_levels(stage.batch, self._config.highest_noise, generator)
         clean = observe(sharp, psf)
@@ -66,8 +67,9 @@ class DeblurringTask:
         sigma = levels * clean.amax((-2, -1))
         # The user's level is an estimate: the network must not trust it to the digit.
         jitter = 2 * torch.rand(len(sigma), generator=generator, device=self._device) - 1
+        believed = family.psf(self._mistaken(gamma, generator))
         estimate, scale, operator = self._deblur(
-            self.network, image, psf, sigma * (1 + _LEVEL_JITTER * jitter)
+            self.network, image, believed, sigma * (1 + _LEVEL_JITTER * jitter)
         )
         error = operator.crop(estimate) - scale.normalise(operator.crop(sharp))
         return (error.square().mean((-2, -1)) + _ERROR_FLOOR).log().mean()
@@ -91,6 +93,13 @@ class DeblurringTask:
             figures[f"{name} observed_psnr_db"] = float(psnr(image, truth).mean())
             figures[f"{name} deblurred_psnr_db"] = float(psnr(restored, truth).mean())
         return figures
+
+    def _mistaken(self, gamma: Tensor, generator: Generator) -> Tensor:
+        """Coefficients as an estimate would give them: half of them wrong."""
+        draw = torch.rand(len(gamma), 1, generator=generator, device=self._device)
+        size = self._config.coefficient_error * (2 * draw - 1).clamp_min(0)
+        noise = torch.randn(gamma.shape, generator=generator, device=self._device)
+        return gamma + size * noise
 
     def _deblur(
         self, network: nn.Module, image: Tensor, psf: Tensor, sigma: Tensor
