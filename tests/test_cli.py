@@ -369,7 +369,7 @@ class TestMachine:
         def exhausted(*_args):
             raise error
 
-        monkeypatch.setattr("napari_deepblur.engine.estimate._read", exhausted)
+        monkeypatch.setattr("napari_deepblur.engine.estimate.resample", exhausted)
         out = tmp_path / "a.tif"
         assert "out of memory" in fail("deblur", plane, *OPTICS, "--out", out)
         assert not out.exists()
@@ -378,7 +378,7 @@ class TestMachine:
         def interrupted(*_args):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("napari_deepblur.engine.estimate._read", interrupted)
+        monkeypatch.setattr("napari_deepblur.engine.estimate.resample", interrupted)
         result = run("deblur", plane, *OPTICS, "--out", tmp_path / "a.tif")
         assert result.exit_code == 130
         assert result.stderr.strip() == "stopped"

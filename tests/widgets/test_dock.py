@@ -166,7 +166,7 @@ def test_out_of_memory_is_told(viewer, dock: DeblurDock, qtbot, monkeypatch) -> 
     def full(*arguments):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
 
-    monkeypatch.setattr("napari_deepblur.engine.estimate._read", full)
+    monkeypatch.setattr("napari_deepblur.engine.estimate.resample", full)
     viewer.add_layer(known_layer(96, 96))
     dock.run_bar.estimate.click()
     finish(qtbot, dock)
