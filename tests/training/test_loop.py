@@ -203,6 +203,21 @@ def test_training_goes_on_from_a_model(tiny_model, tmp_path):
         torch.testing.assert_close(value, before[name], rtol=1e-3, atol=1e-5)
 
 
+def test_a_wrong_blur_changes_the_loss(tmp_path):
+    config = deblurring_config(tmp_path)
+    learner = DeblurringTask(config, CPU)
+    crops = ProceduralScenes("points").sample(4, 94, torch.Generator().manual_seed(0))
+    source = Mixture({"points": OneBatch(crops)}, {"points": 1})
+    losses = [
+        float(learner.loss(source, stage, torch.Generator().manual_seed(4)).detach())
+        for stage in (
+            StageConfig(n_crops=4, mix={"points": 1}, crop=64, batch=4, coefficient_error=error)
+            for error in (0.0, 0.3)
+        )
+    ]
+    assert losses[1] != pytest.approx(losses[0], abs=1e-4)
+
+
 def test_a_model_of_another_shape_is_no_start(tiny_model, tmp_path):
     config = deblurring_config(tmp_path / "model", start_from=str(tiny_model))
     with pytest.raises(ModelError, match="another shape"):

@@ -59,6 +59,9 @@ class StageConfig(_Settings):
     batch: Count = 64
     learning_rate: Positive = 1e-3
     final_learning_rate: float = Field(default=0.0, ge=0)
+    #: Deblurring only: half of the crops are deblurred with coefficients that are wrong by up
+    #: to this much (standard deviation, waves), as estimated ones are.
+    coefficient_error: float = Field(default=0.0, ge=0)
 
 
 class TrainingConfig(_Settings):
@@ -92,9 +95,6 @@ class IdentificationConfig(TrainingConfig):
 class DeblurringConfig(TrainingConfig):
     """Settings of the deblurring network's training."""
 
-    #: Half of the crops are deblurred with coefficients that are wrong by up to this much
-    #: (standard deviation, waves), as estimated ones are; 0: always with the true operator.
-    coefficient_error: float = Field(default=0.0, ge=0)
     n_iterations: Count = 15
     n_channels: Count = 32
     n_layers: int = Field(default=4, ge=2)
@@ -126,4 +126,7 @@ def read_config(path: Path, kind: type[TrainingConfig]) -> TrainingConfig:
         else source
         for name, source in config.sources.items()
     }
-    return config.model_copy(update={"sources": sources, "output": path.parent / config.output})
+    changes: dict[str, object] = {"sources": sources, "output": path.parent / config.output}
+    if config.start_from is not None and (path.parent / config.start_from).is_dir():
+        changes["start_from"] = str(path.parent / config.start_from)
+    return config.model_copy(update=changes)

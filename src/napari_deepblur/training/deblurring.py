@@ -67,7 +67,7 @@ class DeblurringTask:
         sigma = levels * clean.amax((-2, -1))
         # The user's level is an estimate: the network must not trust it to the digit.
         jitter = 2 * torch.rand(len(sigma), generator=generator, device=self._device) - 1
-        believed = family.psf(self._mistaken(gamma, generator))
+        believed = family.psf(_mistaken(gamma, stage.coefficient_error, generator))
         estimate, scale, operator = self._deblur(
             self.network, image, believed, sigma * (1 + _LEVEL_JITTER * jitter)
         )
@@ -94,13 +94,6 @@ class DeblurringTask:
             figures[f"{name} deblurred_psnr_db"] = float(psnr(restored, truth).mean())
         return figures
 
-    def _mistaken(self, gamma: Tensor, generator: Generator) -> Tensor:
-        """Coefficients as an estimate would give them: half of them wrong."""
-        draw = torch.rand(len(gamma), 1, generator=generator, device=self._device)
-        size = self._config.coefficient_error * (2 * draw - 1).clamp_min(0)
-        noise = torch.randn(gamma.shape, generator=generator, device=self._device)
-        return gamma + size * noise
-
     def _deblur(
         self, network: nn.Module, image: Tensor, psf: Tensor, sigma: Tensor
     ) -> tuple[Tensor, IntensityScale, Convolution]:
@@ -111,3 +104,10 @@ class DeblurringTask:
         with torch.autocast(self._device.type, torch.bfloat16):
             estimate = network(scale.normalise(image), operator, level)
         return estimate, scale, operator
+
+
+def _mistaken(gamma: Tensor, error: float, generator: Generator) -> Tensor:
+    """Coefficients as an estimate would give them: half of them wrong by up to `error`."""
+    draw = torch.rand(len(gamma), 1, generator=generator, device=gamma.device)
+    noise = torch.randn(gamma.shape, generator=generator, device=gamma.device)
+    return gamma + error * (2 * draw - 1).clamp_min(0) * noise

@@ -12,7 +12,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-__all__ = ["SCENES", "filaments", "membranes", "nuclei", "points"]
+__all__ = ["SCENES", "filaments", "membranes", "nuclei", "podosomes", "points"]
 
 Scene = Callable[[int, int, Generator], Tensor]
 
@@ -72,12 +72,36 @@ def nuclei(n: int, size: int, generator: Generator) -> Tensor:
     return _unit(image)
 
 
+def podosomes(n: int, size: int, generator: Generator) -> Tensor:
+    """Grainy round cores of one size with or without rings, over dim cytoplasm.
+
+    Objects as large as the PSF, and alike: the hardest to tell from it.
+    """
+    n_sites, n_grains = 40, 40
+    site = _uniform(generator, n, n_sites, 1, 2) * size
+    brightness = _some(generator, n, n_sites)[..., None]
+    core_radius = 0.5 + 4 * _uniform(generator, n, 1, 1)
+    ring_radius = core_radius * (1.5 + 1.5 * _uniform(generator, n, 1, 1))
+    ring_light = _uniform(generator, n, 1, 1) * (_uniform(generator, n, 1, 1) < 0.5)
+    spread = _uniform(generator, n, n_sites, n_grains).sqrt() * core_radius
+    jitter = 1 + 0.1 * _normal(generator, n, n_sites, n_grains)
+    image = torch.zeros(n, size, size, device=generator.device)
+    for radius, light in ((spread, brightness), (ring_radius * jitter, brightness * ring_light)):
+        angle = _uniform(generator, n, n_sites, n_grains) * 2 * math.pi
+        grain = site + radius[..., None] * torch.stack([angle.sin(), angle.cos()], -1)
+        strength = light * _uniform(generator, n, n_sites, n_grains)
+        image += _splat(grain.flatten(1, 2), strength.flatten(1), size)
+    haze = 0.1 * _uniform(generator, n, 1, 1) * _texture(generator, n, size)
+    return _unit(_unit(image) + haze)
+
+
 #: Every scene by the name that settings give it.
 SCENES: dict[str, Scene] = {
     "points": points,
     "filaments": filaments,
     "membranes": membranes,
     "nuclei": nuclei,
+    "podosomes": podosomes,
 }
 
 
