@@ -106,7 +106,9 @@ def best_of_family(bead: np.ndarray, family: ZernikeFamily) -> np.ndarray:
     """The PSF of seven modes that is nearest to the bead: what no estimate can surpass."""
     space = EigenPsfSpace.of(family)
     with torch.no_grad():
-        gamma = space.fit(space.encode(torch.from_numpy(bead).float())[None], n_starts=8)
+        gamma = space.fit(
+            space.encode(torch.from_numpy(bead).float())[None], n_starts=64, n_iterations=40
+        )
         return family.psf(gamma)[0].numpy()
 
 
@@ -143,9 +145,9 @@ def compare_with_bead(result: Run, out: Path) -> None:
 def draw_before_after(result: Run, out: Path) -> None:
     """Draw the sharpest plane before and after, and the estimated PSF."""
     plane = int(np.argmax(result.image.astype(float).std((1, 2))))
-    before, after = result.image[plane], result.sharp[plane]
+    before, after, psf = result.image[plane], result.sharp[plane], result.blur.psf(plane)
     if before.shape[0] > before.shape[1]:
-        before, after = before.T, after.T
+        before, after, psf = before.T, after.T, psf.T
     limits = np.percentile(before, 0.5), np.percentile(after, 99.9)
     figure, axes = plt.subplots(1, 3, figsize=(12, 3.4), layout="constrained")
     for axis, picture, title in zip(
@@ -153,7 +155,7 @@ def draw_before_after(result: Run, out: Path) -> None:
     ):
         axis.imshow(picture, cmap="gray", vmin=limits[0], vmax=limits[1])
         axis.set_title(title)
-    axes[2].imshow(np.sqrt(result.blur.psf(plane)), cmap="magma")
+    axes[2].imshow(np.sqrt(psf), cmap="magma")
     axes[2].set_title("estimated PSF (square root)")
     for axis in axes:
         axis.set(xticks=[], yticks=[])
@@ -170,9 +172,10 @@ def main() -> None:
     for stack in (NUCLEUS, BEAD):
         result = run(arguments.data, *stack)
         check(result)
-        draw_before_after(result, arguments.out)
         if stack is BEAD:
             compare_with_bead(result, arguments.out)
+        else:
+            draw_before_after(result, arguments.out)
 
 
 if __name__ == "__main__":
