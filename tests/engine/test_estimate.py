@@ -157,6 +157,6 @@ def test_tiles_cover_the_axis(side):
 
 
 def test_a_field_of_few_blur_widths_is_refused(tiny_model, stack):
-    optics = CANONICAL_OPTICS.model_copy(update={"pixel_size_um": 0.02})
-    with pytest.raises(ImageError, match=r"128 × 128 pixels of 0\.02 µm.*larger field"):
+    optics = CANONICAL_OPTICS.model_copy(update={"pixel_size_um": 0.01})
+    with pytest.raises(ImageError, match=r"128 × 128 pixels of 0\.01 µm.*larger field"):
         estimate(stack, tiny_model, optics=optics)

@@ -49,7 +49,7 @@ def test_image_is_the_blurred_sharp_one_plus_noise(sample):
     planes = zip(sample.image.reshape(-1, *shape), sample.sharp.reshape(-1, *shape), strict=True)
     for gamma, (image, sharp) in zip(sample.coefficients, planes, strict=True):
         operator = family.operator(torch.from_numpy(gamma), shape)
-        blurred = operator.forward(operator.extend(torch.from_numpy(sharp))).numpy()
+        blurred = operator.forward(operator.embed(torch.from_numpy(sharp))).numpy()
         inside = tuple(slice(m, -m) for m in operator.margin)
         noise = (image - blurred)[inside]
         assert abs(noise.mean()) < 1

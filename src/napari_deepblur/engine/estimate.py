@@ -27,7 +27,7 @@ __all__ = ["estimate_blur", "estimate_blur_job"]
 _TILE = 128
 
 #: Smallest side at the canonical cutoff.
-_SMALLEST_FIELD = 32
+_SMALLEST_FIELD = 16
 
 #: Sub-fields along each axis, at most.
 _SUB_FIELDS = 3

@@ -76,13 +76,6 @@ class Convolution(LinearOperator):
         """Transpose of `crop`: zeros outside the field."""
         return functional.pad(image, _around(self.margin))
 
-    def extend(self, image: Tensor) -> Tensor:
-        """Guess of the domain image from the observed one: edges repeated."""
-        lead = image.shape[:-2]
-        flat = image.reshape(-1, 1, *image.shape[-2:])
-        padded = functional.pad(flat, _around(self.margin), mode="replicate")
-        return padded.reshape(*lead, *padded.shape[-2:])
-
     def _filter(self, image: Tensor, transfer: Tensor) -> Tensor:
         spectrum = fft.rfft2(image, s=self._grid) * transfer
         filtered: Tensor = fft.irfft2(spectrum, s=self._grid)
