@@ -9,6 +9,7 @@ import torch
 from napari_deepblur.engine.models import (
     FamilySettings,
     Model,
+    NetworkCard,
     available_models,
     load_model,
     write_network,
@@ -196,3 +197,18 @@ def test_a_model_without_one_network_says_how_to_get_it(tmp_path):
 
 def test_the_default_model_is_bundled():
     assert "widefield-zernike" in available_models()
+
+
+def test_main_figures_are_few():
+    measured = {
+        "natural sigma=0 psf_snr": 9.0,
+        "natural sigma=0 psf_snr_median": 8.0,
+        "natural sigma=0 coefficient_rmse_waves": 0.05,
+        "natural sigma=0.02 psnr_observed": 20.0,
+        "natural sigma=0.02 psnr_true_operator": 25.0,
+    }
+    card = NetworkCard(sha256="", arguments={}, accuracy=measured)
+    assert card.main_figures == {
+        "natural sigma=0 psf_snr": 9.0,
+        "natural sigma=0.02 psnr_observed": 20.0,
+    }

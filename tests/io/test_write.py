@@ -1,5 +1,7 @@
 """Nothing is half-written, nothing is lost."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -77,3 +79,20 @@ def test_axes_must_fit(path):
     with pytest.raises(ValueError, match="do not fit"):
         write_image(path, DATA, "ZYX")
     assert not path.exists()
+
+
+def test_a_failed_replacement_leaves_the_old_image(tmp_path, monkeypatch):
+    path = tmp_path / "image.ome.zarr"
+    write_image(path, DATA, "YX")
+    rename = Path.rename
+
+    def fails_for_the_new_one(self, target):
+        if self.name.startswith(".partial-"):
+            raise OSError("disk trouble")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fails_for_the_new_one)
+    with pytest.raises(OSError, match="disk trouble"):
+        write_image(path, DATA + 1, "YX", overwrite=True)
+    np.testing.assert_array_equal(np.asarray(read_image(path).data), DATA)
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]

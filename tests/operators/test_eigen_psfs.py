@@ -82,11 +82,12 @@ def test_fit_finds_the_psf_from_exact_coordinates(family, space):
 
 def test_fit_survives_the_plane_where_twins_meet(family, space):
     """Near γ₄ = 0 a Gauss-Newton step leaves the half box, where its twin is."""
-    gamma = family.admissible_set.sample(24, seed=8)
-    gamma[:, 0] *= 0.02
+    gamma = family.admissible_set.sample(128, seed=3)
+    gamma[:, 0] *= 0.1
     psf = family.psf(gamma)
     snr = psf_snr(family.psf(space.fit(space.encode(psf))), psf)
-    assert float((snr > 40).float().mean()) >= 0.95
+    # Clamped at the cut instead of folded over it, one fit in twelve stays in a wrong valley.
+    assert float((snr > 40).float().mean()) >= 0.98
 
 
 def test_fit_of_what_is_no_psf_stays_inside(family, space):

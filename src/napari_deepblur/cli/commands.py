@@ -176,9 +176,8 @@ def models(*, as_json: given.AsJson = False) -> None:
     for card in cards.values():
         for kind in ("identification", "deblurring"):
             network = getattr(card, kind)
-            for name, value in (network.accuracy if network else {}).items():
-                if name.endswith(_MAIN_FIGURES):
-                    typer.echo(f"{card.name} {kind} {name}: {value:.1f} dB")
+            for name, value in (network.main_figures if network else {}).items():
+                typer.echo(f"{card.name} {kind} {name}: {value:.1f} dB")
 
 
 def train(
@@ -204,9 +203,6 @@ def train(
     else:
         typer.echo(f"wrote the {network.value} network into {folder}")
 
-
-#: Of the many in `model.json`.
-_MAIN_FIGURES = (" psf_snr", " psnr_observed", " psnr_estimated_operator")
 
 _METADATA = (
     "pixel_size_um",

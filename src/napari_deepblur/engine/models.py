@@ -75,6 +75,12 @@ class NetworkCard(_Card):
     highest_noise: float = 0.1
     accuracy: dict[str, float] = {}
 
+    @property
+    def main_figures(self) -> dict[str, float]:
+        """Those of the many in `accuracy` that a user compares models by, in dB."""
+        names = (" psf_snr", " psnr_observed", " psnr_estimated_operator")
+        return {name: value for name, value in self.accuracy.items() if name.endswith(names)}
+
 
 class ModelCard(_Card):
     """The contents of `model.json`."""

@@ -135,7 +135,11 @@ def _put(new: Path, path: Path) -> None:
     old = path.with_name(f".old-{path.name}")
     _remove(old)
     path.rename(old)
-    new.rename(path)
+    try:
+        new.rename(path)
+    except OSError:
+        old.rename(path)
+        raise
     _remove(old)
 
 

@@ -1,4 +1,7 @@
-"""Training of the deblurring network over a family of blurs, with the true operator."""
+"""Training of the deblurring network over a family of blurs.
+
+With the true operator first; towards the end, where the settings say so, with mistaken ones.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ _VALIDATION_LEVEL = 0.02
 
 
 class DeblurringTask:
-    """Network, loss and validation of deblurring with a known operator.
+    """Network, loss and validation of deblurring with a given operator.
 
     Parameters
     ----------

@@ -180,8 +180,8 @@ class DeblurDock(QWidget):
             return "The trained model"
         parts = [_title(name, card), card.description]
         for network in (card.identification, card.deblurring):
-            measured = network.accuracy if network is not None else {}
-            parts += [f"{what}: {value:g}" for what, value in measured.items()]
+            measured = network.main_figures if network is not None else {}
+            parts += [f"{what}: {value:.1f} dB" for what, value in measured.items()]
         return "\n".join(part for part in parts if part)
 
     def _save(self) -> None:
