@@ -215,3 +215,37 @@ def test_bad_arguments(arguments, fragment):
 def test_wrong_number_of_coefficients():
     with pytest.raises(ValueError, match="expected 7 coefficients.*got 5"):
         Pupil(MODES).psf(torch.zeros(5))
+
+
+@pytest.mark.parametrize("window", [31, 61])
+def test_factorised_and_dense_kernels_agree(window, monkeypatch):
+    """The two forms of one integral, and their derivatives."""
+    from napari_deepblur.optics import pupil as module
+
+    gamma = random_coefficients(5)
+    answers = []
+    for largest in (1000, 0):
+        monkeypatch.setattr(module, "_LARGEST_DENSE_WINDOW", largest)
+        monkeypatch.setattr(module, "_CHUNK", 1)  # one PSF at a time
+        pupil = Pupil(MODES, window=window)
+        slope = torch.func.vmap(torch.func.jacfwd(pupil.psf))(gamma)
+        answers.append((pupil.psf(gamma), slope))
+    (dense, dense_slope), (factorised, factorised_slope) = answers
+    torch.testing.assert_close(factorised, dense, rtol=1e-4, atol=1e-7)
+    torch.testing.assert_close(factorised_slope, dense_slope, rtol=1e-3, atol=1e-6)
+
+
+def test_large_windows_have_no_dense_kernel():
+    buffers = dict(Pupil(MODES, window=95, optics=OPTICS).named_buffers())
+    assert sum(values.numel() for values in buffers.values()) < 5_000_000
+
+
+def test_quadrature_is_converged_far_out_of_focus(monkeypatch):
+    from napari_deepblur.optics import pupil as module
+
+    optics = Optics(numerical_aperture=1.3, wavelength_um=0.52, pixel_size_um=0.1)
+    gamma = random_coefficients(2)
+    psf = Pupil(MODES, window=95, optics=optics).psf(gamma, defocus_um=3.0)
+    monkeypatch.setattr(module, "_DEGREE_OF_DEPTH", 30)
+    fine = Pupil(MODES, window=95, optics=optics).psf(gamma, defocus_um=3.0)
+    torch.testing.assert_close(psf, fine, rtol=0, atol=1e-3 * float(fine.max()))

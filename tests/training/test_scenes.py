@@ -45,3 +45,27 @@ def test_nuclei_are_filled():
     inside = images > 0.1
     eroded = -torch.nn.functional.max_pool2d(-inside.float(), 5, stride=1)
     assert float(eroded.mean()) > 0.02
+
+
+def test_spheroids_are_many_small_nuclei():
+    from scipy import ndimage
+
+    image = draw(SCENES["spheroids"], 1, 200)[0].numpy()
+    inside = image > 0
+    assert 0.05 < inside.mean() < 0.98
+    peaks = ndimage.maximum_filter(ndimage.gaussian_filter(image, 3), 9)
+    n_bright = ndimage.label((peaks == ndimage.gaussian_filter(image, 3)) & inside)[1]
+    assert n_bright > 40
+
+
+def test_dead_leaves_fill_the_image_with_edges_of_all_sizes():
+    images = draw(SCENES["dead_leaves"], 8, 128)
+    assert float((images > 0).float().mean()) > 0.95
+    # The spectrum of natural images: amplitude falls about as 1 / frequency.
+    centred = images - images.mean((-2, -1), keepdim=True)
+    window = torch.hann_window(128)
+    power = torch.fft.fft2(centred * window * window[:, None]).abs().square().mean(0)
+    frequency = torch.hypot(torch.fft.fftfreq(128)[:, None], torch.fft.fftfreq(128))
+    low = power[(frequency > 0.03) & (frequency < 0.06)].mean()
+    high = power[(frequency > 0.2) & (frequency < 0.3)].mean()
+    assert 10 < float(low / high) < 500

@@ -8,13 +8,13 @@ from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from napari_deepblur.errors import SamplingError
 
-__all__ = ["CANONICAL_CUTOFF", "Optics"]
+__all__ = ["CANONICAL_CUTOFF", "UNDERSAMPLED_ABOVE", "Optics"]
 
 #: Cutoff NA · pixel / λ at which networks see images (cycles per pixel): Nyquist sampling.
 CANONICAL_CUTOFF = 0.25
 
 _OVERSAMPLED_BELOW = 0.02
-_UNDERSAMPLED_ABOVE = 0.3
+UNDERSAMPLED_ABOVE = 0.3
 _NOTHING_LEFT_ABOVE = 0.5
 
 
@@ -116,7 +116,7 @@ class Optics(BaseModel):
                 "there is no blur left to estimate. Check the units of pixel size and "
                 "wavelength, or use an image with smaller pixels"
             )
-        if self.cutoff > _UNDERSAMPLED_ABOVE:
+        if self.cutoff > UNDERSAMPLED_ABOVE:
             warnings.warn(
                 f"undersampled image: cutoff {self.cutoff:.2f} > 0.3 cycles/pixel. "
                 "Fine detail is aliased; the estimate is less reliable",

@@ -9,9 +9,12 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
+    "ConditionsConfig",
     "DeblurringConfig",
+    "DescriptionsConfig",
     "FamilyConfig",
     "FolderSource",
+    "HeadStageConfig",
     "IdentificationConfig",
     "SceneSource",
     "StageConfig",
@@ -21,6 +24,7 @@ __all__ = [
 
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class _Settings(BaseModel):
@@ -45,6 +49,23 @@ class FamilyConfig(_Settings):
     noll_indices: tuple[int, ...] = tuple(range(4, 11))
     limit_waves: Positive = 0.15
     cutoff: tuple[Positive, Positive] = (0.25, 0.25)
+
+
+class ConditionsConfig(_Settings):
+    """What real samples and cameras add, each as the share of training images it happens to."""
+
+    #: Light from planes out of focus.
+    haze: Share = 0.0
+    #: A smooth field added to the image.
+    background: Share = 0.0
+    #: A smooth field that the image is multiplied by.
+    illumination: Share = 0.0
+    #: Whole counts of 8, 12 or 16 bits.
+    quantisation: Share = 0.0
+    #: Single pixels far too bright.
+    hot_pixels: Share = 0.0
+    #: The brightest pixels clipped.
+    saturation: Share = 0.0
 
 
 class StageConfig(_Settings):
@@ -83,9 +104,36 @@ class TrainingConfig(_Settings):
     validate_every: Count = 400
 
 
-class IdentificationConfig(TrainingConfig):
-    """Settings of the identification network's training."""
+class DescriptionsConfig(_Settings):
+    """Images that are described once and learned from many times, by the network's head."""
 
+    n_blurs: Count
+    images_per_blur: Count = 2
+    #: Side of the images, a multiple of the tiles' 128 pixels.
+    size: Count = Field(default=256, multiple_of=128)
+    mix: dict[str, float]
+    #: Share of blurs beyond the admissible set, which the head learns to tell apart.
+    foreign: Share = 0.1
+
+
+class HeadStageConfig(StageConfig):
+    """One part of the head's curriculum; `n_crops` and `batch` count descriptions."""
+
+    mix: dict[str, float] = {}
+    batch: Count = 256
+
+
+class IdentificationConfig(TrainingConfig):
+    """Settings of the identification network's training: the ResNet, then the head."""
+
+    #: The ResNet's curriculum; empty where it is trained already.
+    stages: list[StageConfig] = []
+    descriptions: DescriptionsConfig
+    head_stages: list[HeadStageConfig] = Field(min_length=1)
+    conditions: ConditionsConfig = ConditionsConfig()
+    n_hidden: Count = 1024
+    #: Estimates from which the head learns how large its errors are.
+    n_error_examples: Count = 2500
     n_eigen_psfs: Count = 64
     whitening_exponent: float = Field(default=1.0, ge=0)
     #: Relative PSF errors below this count little: the loss is log(error + floor).

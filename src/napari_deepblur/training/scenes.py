@@ -12,7 +12,16 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-__all__ = ["SCENES", "filaments", "membranes", "nuclei", "podosomes", "points"]
+__all__ = [
+    "SCENES",
+    "dead_leaves",
+    "filaments",
+    "membranes",
+    "nuclei",
+    "podosomes",
+    "points",
+    "spheroids",
+]
 
 Scene = Callable[[int, int, Generator], Tensor]
 
@@ -95,6 +104,40 @@ def podosomes(n: int, size: int, generator: Generator) -> Tensor:
     return _unit(_unit(image) + haze)
 
 
+def spheroids(n: int, size: int, generator: Generator) -> Tensor:
+    """Many small textured nuclei close together, some deeper and dimmer than others."""
+    image = torch.zeros(n, size, size, device=generator.device)
+    texture = _texture(generator, n, size)
+    fading = 0.5 + 0.4 * _uniform(generator, n, 1, 1)
+    side = 8 + _integer(generator, 17)
+    for depth in range(3):
+        cells = _Cells(generator, size, side + _integer(generator, 5))
+        along, across, limits = cells.ellipses(n, generator)
+        level = torch.hypot(along / limits[0], across / limits[1])
+        inside = ((1 - level) * limits[1] + 0.5).clamp(0, 1)
+        brightness = cells.spread(0.3 + 0.7 * cells.uniform(n, generator))
+        image = torch.maximum(image, inside * brightness * fading**depth)
+    return _unit(image * texture * _ball(n, size, generator))
+
+
+def dead_leaves(n: int, size: int, generator: Generator) -> Tensor:
+    """Discs and polygons of power-law sizes that hide one another, as in natural images.
+
+    Each octave of sizes covers as much as every other: the scale-invariant model of A. B. Lee,
+    D. Mumford, J. Huang, *Occlusion models for natural images*, IJCV 41 (2001).
+    """
+    image = _uniform(generator, n, 1, 1).expand(n, size, size)
+    octaves = [size // 2**octave for octave in range(8) if size // 2**octave >= 6]
+    order = torch.randperm(len(octaves), generator=generator, device=generator.device)
+    for position in order.tolist():
+        cells = _Cells(generator, size, octaves[position])
+        draw = cells.discs if _integer(generator, 2) else cells.polygons
+        inside = draw(n, generator)
+        image = torch.lerp(image, cells.spread(cells.uniform(n, generator)), inside)
+    contrast = 0.3 * _uniform(generator, n, 1, 1)
+    return _unit(image * (1 - contrast * _texture(generator, n, size)))
+
+
 #: Every scene by the name that settings give it.
 SCENES: dict[str, Scene] = {
     "points": points,
@@ -102,7 +145,104 @@ SCENES: dict[str, Scene] = {
     "membranes": membranes,
     "nuclei": nuclei,
     "podosomes": podosomes,
+    "spheroids": spheroids,
+    "dead_leaves": dead_leaves,
 }
+
+
+class _Cells:
+    """Square cells that tile an image, in each of them one object: many at one object's price.
+
+    Parameters
+    ----------
+    generator
+        Draws how the tiling lies, the same for a whole batch.
+    size
+        Side of the images.
+    side
+        Side of a cell, pixels.
+    """
+
+    def __init__(self, generator: Generator, size: int, side: int) -> None:
+        self._side = side
+        # Turned about the centre, the image fits into as many cells as its diagonal needs.
+        self._n = math.ceil(1.5 * size / side) + 2
+        # Rows of cells are displaced like bricks: neither rows nor columns of objects show.
+        angle, *bricks = _uniform(generator, 1 + self._n).unbind()
+        axis = torch.arange(size, device=generator.device) - (size - 1) / 2
+        y, x = axis[:, None], axis
+        along = (angle.cos() * y + angle.sin() * x) / side + self._n / 2
+        row = along.floor().long()
+        across = (angle.cos() * x - angle.sin() * y) / side + self._n / 2
+        across = across + torch.stack(bricks)[row] - 0.5
+        column = across.floor().long()
+        self._cell = (row * self._n + column).flatten()
+        self._y = side * (along - row - 0.5)
+        self._x = side * (across - column - 0.5)
+
+    def uniform(self, n: int, generator: Generator) -> Tensor:
+        """One number between 0 and 1 per cell, shape (n, cells)."""
+        return _uniform(generator, n, self._n**2)
+
+    def spread(self, values: Tensor) -> Tensor:
+        """Values of cells (n, cells) at each pixel, shape (n, size, size)."""
+        return values.index_select(-1, self._cell).reshape(-1, *self._y.shape)
+
+    def ellipses(
+        self, n: int, generator: Generator
+    ) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
+        """Pixel coordinates along an ellipse's axes, each (n, size, size), and semi-axes."""
+        long = self._side / 2 * (0.6 + 0.4 * self.uniform(n, generator))
+        short = long * (0.6 + 0.4 * self.uniform(n, generator))
+        turn = math.pi * self.uniform(n, generator)
+        cosine, sine = self.spread(turn.cos()), self.spread(turn.sin())
+        y, x = self._offset(n, generator, self._side / 2 - 0.8 * short)
+        limits = (self.spread(long), self.spread(short))
+        return cosine * y + sine * x, cosine * x - sine * y, limits
+
+    def discs(self, n: int, generator: Generator) -> Tensor:
+        """1 inside a disc of each cell, 0 outside, shape (n, size, size)."""
+        radius = self._radius(n, generator)
+        y, x = self._offset(n, generator, self._side / 2 - radius)
+        return (self.spread(radius) - torch.hypot(y, x) + 0.5).clamp(0, 1)
+
+    def polygons(self, n: int, generator: Generator) -> Tensor:
+        """1 inside an irregular triangle of each cell, 0 outside, shape (n, size, size)."""
+        radius = self._radius(n, generator)
+        y, x = self._offset(n, generator, self._side / 2 - radius)
+        start = self.uniform(n, generator)
+        distance = torch.full_like(y, -math.inf)
+        for side in range(3):
+            angle = 2 * math.pi / 3 * (start + side + 0.4 * self.uniform(n, generator))
+            away = self.spread(angle.sin()) * y + self.spread(angle.cos()) * x
+            distance = torch.maximum(distance, away)
+        # The corners lie farther out than the sides.
+        return (self.spread(radius / 1.7) - distance + 0.5).clamp(0, 1)
+
+    def _radius(self, n: int, generator: Generator) -> Tensor:
+        """Between a quarter and half of the cell; a fifth of the cells has no object."""
+        present = self.uniform(n, generator) < 0.8
+        radius = self._side / 4 * (1 + self.uniform(n, generator))
+        return radius.where(present, -2)
+
+    def _offset(self, n: int, generator: Generator, play: Tensor) -> tuple[Tensor, Tensor]:
+        """Pixel coordinates from the object's centre, which strays by up to `play`."""
+        stray = play.clamp_min(0) * (2 * _uniform(generator, 2, n, self._n**2) - 1)
+        return self._y - self.spread(stray[0]), self._x - self.spread(stray[1])
+
+
+def _ball(n: int, size: int, generator: Generator) -> Tensor:
+    """1 at the rim of a large ball, less inside, from where less light comes; 0 outside."""
+    centre = size * _uniform(generator, 2, n, 1, 1)
+    radius = size * (0.35 + 0.65 * _uniform(generator, n, 1, 1))
+    axis = torch.arange(size, device=generator.device)
+    distance = torch.hypot(axis[:, None] - centre[0], axis - centre[1]) / radius
+    loss = 0.7 * _uniform(generator, n, 1, 1)
+    return (1 - loss * (1 - distance**2).clamp_min(0).sqrt()) * (distance < 1)
+
+
+def _integer(generator: Generator, high: int) -> int:
+    return int(torch.randint(high, (), generator=generator, device=generator.device))
 
 
 def _uniform(generator: Generator, *shape: int) -> Tensor:

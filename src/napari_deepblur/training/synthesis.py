@@ -1,18 +1,50 @@
-"""What a camera makes of a sharp scene: blur, background and noise, in batches."""
+"""What a microscope makes of a sharp scene: blur, haze, uneven light, noise, a camera's faults.
+
+All of it in batches of images (n, Y, X), drawn with a torch generator.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
+import numpy as np
 import torch
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
-from napari_deepblur.operators import Convolution
+from napari_deepblur.engine.hot_pixels import without_hot_pixels
+from napari_deepblur.engine.resample import resample_to, sampled_band
+from napari_deepblur.operators import Convolution, ZernikeFamily
+from napari_deepblur.optics.pupil import Pupil
+from napari_deepblur.optics.settings import CANONICAL_CUTOFF, Optics
+from napari_deepblur.training.config import ConditionsConfig, FamilyConfig
+from napari_deepblur.training.sources import Source
 
-__all__ = ["add_noise", "draw_noise_levels", "observe"]
+__all__ = [
+    "Haze",
+    "Microscope",
+    "add_noise",
+    "draw_noise_levels",
+    "hot_pixels",
+    "observe",
+    "quantise",
+    "saturate",
+    "smooth_background",
+    "uneven_illumination",
+]
 
 #: Highest by lowest noise level.
 _NOISE_SPAN = 50
+
+#: A camera's offset by its full scale.
+_OFFSET = 0.03
+
+#: Half width of the window for planes out of focus, in units of 1 / cutoff: 95 pixels wide at
+#: the canonical cutoff, where 3 µm out of focus make a PSF some 75 pixels wide.
+_HALF_HAZE_WINDOW = 47 * CANONICAL_CUTOFF
+
+_HAZE_DEPTHS_UM = (0.5, 3.0)
+_N_CUTOFFS = 5
 
 
 def observe(sharp: Tensor, psf: Tensor) -> Tensor:
@@ -21,13 +53,13 @@ def observe(sharp: Tensor, psf: Tensor) -> Tensor:
     Parameters
     ----------
     sharp
-        Shape (n, Y + h - 1, X + w - 1).
+        Shape (..., Y + h - 1, X + w - 1).
     psf
-        Shape (n, h, w): one blur for each scene.
+        Shape (..., h, w): one blur for each scene.
 
     Returns
     -------
-        Shape (n, Y, X).
+        Shape (..., Y, X).
     """
     height = sharp.shape[-2] - psf.shape[-2] + 1
     width = sharp.shape[-1] - psf.shape[-1] + 1
@@ -60,3 +92,321 @@ def add_noise(image: Tensor, level: Tensor, generator: Generator) -> Tensor:
     variance = 1 - shot + shot * relative / mean
     noise = torch.randn(image.shape, generator=generator, device=image.device)
     return image + peak * level[:, None, None] * variance.sqrt() * noise
+
+
+def hot_pixels(
+    image: Tensor,
+    share: Tensor | float,
+    generator: Generator,
+    *,
+    brightness: tuple[float, float] = (1.0, 3.0),
+) -> Tensor:
+    """Set some pixels far too bright.
+
+    Parameters
+    ----------
+    image
+        Shape (n, Y, X).
+    share
+        Of all pixels, a number or shape (n,).
+    generator
+        Draws pixels and brightness.
+    brightness
+        Lowest and highest, by the image's maximum.
+    """
+    uniform = torch.rand(2, *image.shape, generator=generator, device=image.device)
+    low, high = brightness
+    bright = _peak(image) * (low + (high - low) * uniform[0])
+    return bright.where(uniform[1] < _per_image(share, image), image)
+
+
+def quantise(image: Tensor, bits: Tensor | int, *, exposure: Tensor | float = 1.0) -> Tensor:
+    """Round to a camera's whole counts and clip to its range.
+
+    The camera adds an offset of 3 % of full scale, so that most of the noise below zero stays.
+
+    Parameters
+    ----------
+    image
+        Shape (n, Y, X).
+    bits
+        Of the camera: counts lie between 0 and 2^bits - 1. A number or shape (n,).
+    exposure
+        Where the image's maximum comes to lie, by the range above the offset: above 1 it is
+        clipped. A number or shape (n,).
+
+    Returns
+    -------
+        Without the offset and in the image's own units.
+    """
+    full = torch.exp2(_per_image(bits, image)) - 1
+    offset = (_OFFSET * full).round()
+    gain = _per_image(exposure, image) * (full - offset) / _peak(image)
+    counts = (image * gain + offset).round().clamp_min(0).minimum(full)
+    return (counts - offset) / gain
+
+
+def uneven_illumination(image: Tensor, amplitude: Tensor | float, generator: Generator) -> Tensor:
+    """Multiply by a smooth field between 1 - amplitude and 1 + amplitude.
+
+    The field is off-centre vignetting or a tilt; `amplitude` is a number or shape (n,).
+    """
+    field = 2 * _smooth_field(image, generator) - 1
+    return image * (1 + _per_image(amplitude, image) * field)
+
+
+def smooth_background(image: Tensor, height: Tensor | float, generator: Generator) -> Tensor:
+    """Add a smooth non-negative field that reaches `height` (a number or shape (n,)) × maximum."""
+    floor = torch.rand(len(image), 1, 1, generator=generator, device=image.device)
+    field = floor + (1 - floor) * _smooth_field(image, generator)
+    return image + _per_image(height, image) * _peak(image) * field
+
+
+def saturate(image: Tensor, share: Tensor | float) -> Tensor:
+    """Clip at the level that a share of the pixels (a number or shape (n,)) exceeds."""
+    flat = image.flatten(1)
+    exceeding = (_per_image(share, image)[:, 0] * flat.shape[1]).round().long()
+    exceeding = exceeding.clamp_max(flat.shape[1] - 1)
+    brightest = flat.topk(int(exceeding.max()) + 1).values
+    return image.minimum(brightest.gather(1, exceeding)[..., None])
+
+
+class Haze(nn.Module):
+    """Light from planes out of focus, imaged by the same aberrated pupil.
+
+    Parameters
+    ----------
+    noll_indices
+        Modes of the aberrations.
+    cutoff
+        Pupil radius in cycles per pixel.
+    optics
+        What a µm of defocus does; by default an oil immersion objective of NA 1.3. Its pixel
+        size is not used.
+    """
+
+    def __init__(
+        self,
+        noll_indices: Sequence[int],
+        cutoff: float = CANONICAL_CUTOFF,
+        optics: Optics | None = None,
+    ) -> None:
+        super().__init__()
+        optics = optics or Optics(numerical_aperture=1.3, wavelength_um=0.52, pixel_size_um=0.1)
+        window = 2 * math.ceil(_HALF_HAZE_WINDOW / cutoff - 1e-9) + 1
+        self._pupil = Pupil(noll_indices, cutoff=cutoff, window=window, optics=optics)
+
+    @property
+    def margin(self) -> int:
+        """Pixels by which scenes are larger than their images."""
+        return self._pupil.window - 1
+
+    def psf(self, gamma: Tensor, defocus_um: Tensor | float) -> Tensor:
+        """PSF out of focus: γ (..., P) and depths (...) in µm to (..., window, window), sum 1."""
+        return self._pupil.psf(gamma, defocus_um=defocus_um)
+
+    def light(self, scenes: Tensor, gamma: Tensor, defocus_um: Tensor) -> Tensor:
+        """Sum of the light of planes out of focus.
+
+        Parameters
+        ----------
+        scenes
+            Sharp scenes, shape (n, planes, Y + margin, X + margin).
+        gamma
+            Aberrations γ in waves RMS, shape (n, P).
+        defocus_um
+            Distances of the planes from focus, µm, shape (n, planes).
+
+        Returns
+        -------
+            Shape (n, Y, X).
+        """
+        gamma = gamma[:, None].expand(-1, scenes.shape[1], -1)
+        return observe(scenes, self.psf(gamma, defocus_um)).sum(1)
+
+    @staticmethod
+    def add(image: Tensor, haze_image: Tensor, share: Tensor | float) -> Tensor:
+        """Add haze to images (n, Y, X), so strong that it makes up a share of all light.
+
+        `share` below 1, a number or shape (n,); the light in focus stays as it is.
+        """
+        part = _per_image(share, image)
+        total = haze_image.sum((-2, -1), keepdim=True).clamp_min(1e-6)
+        strength = part / (1 - part) * image.sum((-2, -1), keepdim=True) / total
+        return image + strength * haze_image
+
+
+class Microscope:
+    """Training images of one family of blurs, as a microscope and its camera give them.
+
+    Images are made at the sampling of a random cutoff and, as in the engine, relieved of hot
+    pixels there and resampled to the canonical cutoff.
+
+    Parameters
+    ----------
+    family
+        The blurs and the range of cutoffs.
+    conditions
+        How often each fault of samples and cameras happens.
+    highest_noise
+        Highest noise level σ that `draw_levels` gives.
+    device
+        Where images are made.
+    """
+
+    def __init__(
+        self,
+        family: FamilyConfig,
+        conditions: ConditionsConfig,
+        highest_noise: float,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        #: The blurs as networks see them, at the canonical cutoff.
+        self.family = ZernikeFamily(family.noll_indices, limit_waves=family.limit_waves).to(device)
+        self._conditions = conditions
+        self._highest_noise = highest_noise
+        self._cutoffs = [float(cutoff) for cutoff in np.linspace(*family.cutoff, _N_CUTOFFS)]
+        self._device = torch.device(device)
+        self._families: dict[float, ZernikeFamily] = {CANONICAL_CUTOFF: self.family}
+        self._hazes: dict[float, Haze] = {}
+
+    def draw_levels(self, n: int, generator: Generator) -> Tensor:
+        """Noise levels σ by the image's maximum, shape (n,)."""
+        return draw_noise_levels(n, self._highest_noise, generator)
+
+    @torch.no_grad()
+    def images(
+        self, gamma: Tensor, levels: Tensor, sources: Source, size: int, generator: Generator
+    ) -> tuple[Tensor, float]:
+        """Images at the canonical cutoff, all of one random cutoff when they were taken.
+
+        Parameters
+        ----------
+        gamma
+            Aberrations γ in waves RMS, shape (n, P).
+        levels
+            σ by the maximum of each noiseless image, shape (n,).
+        sources
+            Of the sharp scenes.
+        size
+            Side of the images.
+        generator
+            Draws all that is random.
+
+        Returns
+        -------
+            Shape (n, size, size), and the highest frequency along each axis that the camera
+            sampled (`sampled_band`).
+        """
+        cutoff = self._draw_cutoff(generator)
+        if cutoff not in self._families:
+            self._families[cutoff] = self.family.at_cutoff(cutoff)
+        psf = self._families[cutoff].psf(gamma)
+        # A coarser pixel shows the same field in fewer of them.
+        side = round(size * CANONICAL_CUTOFF / cutoff)
+        scenes = _shuffled(sources, len(gamma), side + psf.shape[-1] - 1, generator)
+        image = observe(scenes, psf)
+        image = self._with_haze(image, gamma, cutoff, sources, generator)
+        image = self._with_uneven_light(image, generator)
+        image = add_noise(image, levels, generator)
+        image = self._through_camera(image, generator)
+        image = resample_to(without_hot_pixels(image), (size, size))
+        return image, sampled_band(cutoff / CANONICAL_CUTOFF)
+
+    def _draw_cutoff(self, generator: Generator) -> float:
+        low, high = self._cutoffs[0], self._cutoffs[-1]
+        if low == high:
+            return low
+        choice, position = torch.rand(2, generator=generator, device=generator.device).tolist()
+        if choice < 0.5 and low <= CANONICAL_CUTOFF <= high:
+            return CANONICAL_CUTOFF
+        return self._cutoffs[int(position * _N_CUTOFFS)]
+
+    def _with_haze(
+        self, image: Tensor, gamma: Tensor, cutoff: float, sources: Source, generator: Generator
+    ) -> Tensor:
+        chosen = self._chosen(self._conditions.haze, len(image), generator)
+        if not len(chosen):
+            return image
+        if cutoff not in self._hazes:
+            modes = self.family.pupil.noll_indices
+            self._hazes[cutoff] = Haze(modes, cutoff).to(self._device)
+        haze = self._hazes[cutoff]
+        n = len(chosen)
+        # One plane on either side of the focus.
+        above, below = (_between(n, generator, *_HAZE_DEPTHS_UM) for _ in range(2))
+        defocus_um = torch.stack([above, -below], -1)
+        scenes = _shuffled(sources, 2 * n, image.shape[-1] + haze.margin, generator)
+        light = haze.light(scenes.unflatten(0, (n, 2)), gamma[chosen], defocus_um)
+        share = _between(n, generator, 0, 0.6)
+        return image.index_copy(0, chosen, haze.add(image[chosen], light, share))
+
+    def _with_uneven_light(self, image: Tensor, generator: Generator) -> Tensor:
+        chosen = self._chosen(self._conditions.background, len(image), generator)
+        if n := len(chosen):
+            height = _between(n, generator, 0, 0.5)
+            changed = smooth_background(image[chosen], height, generator)
+            image = image.index_copy(0, chosen, changed)
+        chosen = self._chosen(self._conditions.illumination, len(image), generator)
+        if n := len(chosen):
+            amplitude = _between(n, generator, 0, 0.4)
+            changed = uneven_illumination(image[chosen], amplitude, generator)
+            image = image.index_copy(0, chosen, changed)
+        return image
+
+    def _through_camera(self, image: Tensor, generator: Generator) -> Tensor:
+        chosen = self._chosen(self._conditions.saturation, len(image), generator)
+        if n := len(chosen):
+            share = _between(n, generator, 0, 5e-3)
+            image = image.index_copy(0, chosen, saturate(image[chosen], share))
+        chosen = self._chosen(self._conditions.quantisation, len(image), generator)
+        if n := len(chosen):
+            bits = 8 + 4 * _between(n, generator, 0, 3).floor()
+            exposure = torch.exp(_between(n, generator, math.log(0.1), 0))
+            changed = quantise(image[chosen], bits, exposure=exposure)
+            image = image.index_copy(0, chosen, changed)
+        chosen = self._chosen(self._conditions.hot_pixels, len(image), generator)
+        if n := len(chosen):
+            share = _between(n, generator, 0, 3e-4)
+            image = image.index_copy(0, chosen, hot_pixels(image[chosen], share, generator))
+        return image
+
+    @staticmethod
+    def _chosen(share: float, n: int, generator: Generator) -> Tensor:
+        """Indices of the images to which something happens."""
+        uniform = torch.rand(n, generator=generator, device=generator.device)
+        return (uniform < share).nonzero()[:, 0]
+
+
+def _shuffled(sources: Source, n: int, size: int, generator: Generator) -> Tensor:
+    """Scenes in random order: a mixture gives them sorted by source."""
+    order = torch.randperm(n, generator=generator, device=generator.device)
+    return sources.sample(n, size, generator)[order]
+
+
+def _smooth_field(image: Tensor, generator: Generator) -> Tensor:
+    """Sums of a few cosines of random phase, between 0 and 1, one of each image's shape."""
+    n, n_waves = len(image), 3
+    uniform = torch.rand(4, n, n_waves, 1, 1, generator=generator, device=image.device)
+    # Less than one period over the field: a tilt, a hill or a valley somewhere.
+    turns_y, turns_x = 1.4 * uniform[:2] - 0.7
+    y, x = (torch.linspace(0, 1, side, device=image.device) for side in image.shape[-2:])
+    phase = 2 * math.pi * (turns_y * y[:, None] + turns_x * x + uniform[2])
+    field = (uniform[3] * phase.cos()).sum(1)
+    low, high = field.amin((-2, -1), keepdim=True), field.amax((-2, -1), keepdim=True)
+    unit: Tensor = (field - low) / (high - low).clamp_min(1e-6)
+    return unit
+
+
+def _peak(image: Tensor) -> Tensor:
+    return image.amax((-2, -1), keepdim=True).clamp_min(1e-6)
+
+
+def _per_image(value: Tensor | float, image: Tensor) -> Tensor:
+    """A number, or one for each image, as shape (n, 1, 1)."""
+    values = torch.as_tensor(value, dtype=image.dtype, device=image.device)
+    return values.expand(len(image))[:, None, None]
+
+
+def _between(n: int, generator: Generator, low: float, high: float) -> Tensor:
+    return low + (high - low) * torch.rand(n, generator=generator, device=generator.device)
