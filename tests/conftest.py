@@ -38,14 +38,15 @@ def tiny_model(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "tiny"
     family = FamilySettings(noll_indices=tuple(range(4, 11)), limit_waves=0.15)
     torch.manual_seed(0)
-    reader = IdentificationNetwork(n_outputs=8)
+    reader = IdentificationNetwork(n_outputs=8, n_hidden=16)
     with torch.no_grad():
-        reader(torch.rand(8, 96, 96))  # running statistics of some images
+        reader(torch.rand(8, 1, 96, 96))  # running statistics of some images
+        reader.head.correction[-1].weight.normal_(std=0.1)
     restorer = DeblurringNetwork(n_iterations=3, n_channels=8, n_layers=2)
     with torch.no_grad():
         for proximal in restorer.proximal:
             proximal.layers[-1].weight.normal_(std=0.01)
-    card = {"arguments": {"n_outputs": 8}}
+    card = {"arguments": {"n_outputs": 8, "n_hidden": 16}}
     space = EigenPsfSpace.of(ZernikeFamily(), n_eigen_psfs=8)
     write_network(folder, "identification", reader, family=family, card=card, space=space)
     arguments = {"n_iterations": 3, "n_channels": 8, "n_layers": 2}

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+import scipy.ndimage
 import torch
 
 from helpers.images import CANONICAL_OPTICS, observed_scene, random_gamma
 from helpers.jobs import assert_reports_and_can_be_left
 from napari_deepblur import Optics, estimate_blur
-from napari_deepblur.engine.estimate import estimate_blur_job, tile_slices
+from napari_deepblur.engine.estimate import estimate_blur_job
 from napari_deepblur.errors import DeviceError, ImageError, ModelError, SamplingError
 from napari_deepblur.operators import ZernikeFamily
 
@@ -35,8 +36,8 @@ def test_one_blur_per_plane(tiny_model, stack):
     assert blur.optics == CANONICAL_OPTICS
     inside = ZernikeFamily().admissible_set.contains(torch.from_numpy(blur.coefficients))
     assert bool(inside.all())
-    assert (blur.std >= 0).all()
-    assert (blur.std.max(1) > 0).all()  # sub-fields differ in something
+    assert (blur.std > 0).all()
+    assert len(blur.concerns) == len(blur.in_domain) == 3
 
 
 def test_one_blur_per_stack(tiny_model, stack):
@@ -58,7 +59,7 @@ def test_a_planes_blur_does_not_depend_on_its_neighbours(tiny_model, stack):
     together = estimate(stack, tiny_model)
     for index in range(3):
         alone = estimate(stack[index], tiny_model)
-        np.testing.assert_allclose(alone.coefficients[0], together.coefficients[index], atol=1e-6)
+        np.testing.assert_allclose(alone.coefficients[0], together.coefficients[index], atol=1e-4)
 
 
 @pytest.mark.parametrize(("gain", "offset"), [(50.0, 0.0), (1e-3, 0.0), (1.0, -150.0), (0.5, 1e3)])
@@ -147,16 +148,68 @@ def test_reports_and_can_be_left(tiny_model, stack):
     )
 
 
-@pytest.mark.parametrize("side", [32, 64, 100, 128, 129, 170, 171, 300, 512, 2048])
-def test_tiles_cover_the_axis(side):
-    tiles = tile_slices(side)
-    assert len(tiles) >= 2
-    assert len({tile.start for tile in tiles}) == len(tiles)
-    assert {tile.stop - tile.start for tile in tiles} == {min(128, -(-3 * side // 4))}
-    assert {i for tile in tiles for i in range(tile.start, tile.stop)} == set(range(side))
-
-
 def test_a_field_of_few_blur_widths_is_refused(tiny_model, stack):
     optics = CANONICAL_OPTICS.model_copy(update={"pixel_size_um": 0.01})
     with pytest.raises(ImageError, match=r"128 × 128 pixels of 0\.01 µm.*larger field"):
         estimate(stack, tiny_model, optics=optics)
+
+
+def test_hot_pixels_do_not_matter(tiny_model, stack):
+    before = estimate(stack[0], tiny_model).coefficients
+    spoilt = stack[0].copy()
+    spoilt[20::40, 20::40] = 10 * spoilt.max()
+    after = estimate(spoilt, tiny_model).coefficients
+    assert np.abs(after - before).max() < 0.01
+    # What the test would see were they not repaired.
+    smeared = estimate(scipy.ndimage.uniform_filter(spoilt, 2), tiny_model).coefficients
+    assert np.abs(smeared - before).max() > 0.02
+
+
+def test_planes_read_together_are_read_as_one(tiny_model, stack):
+    """A stack of one plane repeated is that plane; in stacks of others it has its part."""
+    alone = estimate(stack[0], tiny_model)
+    repeated = estimate(np.stack([stack[0], 3 * stack[0] + 5]), tiny_model, per="stack")
+    np.testing.assert_allclose(repeated.coefficients, alone.coefficients, atol=1e-4)
+    np.testing.assert_allclose(repeated.std, alone.std, rtol=1e-3)
+    mixed = estimate(stack[:2], tiny_model, per="stack")
+    assert np.abs(mixed.coefficients - alone.coefficients).max() > 1e-3
+
+
+def test_an_undersampled_plane_is_flagged(tiny_model, stack):
+    optics = CANONICAL_OPTICS.model_copy(update={"pixel_size_um": 0.14})
+    with pytest.warns(UserWarning, match="undersampled"):
+        blur = estimate(stack[0], tiny_model, optics=optics)
+    assert not blur.in_domain.any()
+    assert blur.concerns[0][0].startswith("undersampled")
+
+
+def test_concerns_of_single_planes_stay_with_them(tiny_model, stack):
+    spoilt = stack.copy()
+    spoilt[1] = spoilt[1].clip(max=np.quantile(spoilt[1], 0.9))
+    per_plane = estimate(spoilt, tiny_model)
+    flagged = [any("saturated" in reason for reason in row) for row in per_plane.concerns]
+    assert flagged == [False, True, False]
+    together = estimate(spoilt, tiny_model, per="stack")
+    assert len(together.concerns) == 1
+    assert sum("saturated" in reason for reason in together.concerns[0]) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fragment"),
+    [
+        ({"axes": "TYX", "z_step_um": 0.3}, "focus series"),
+        ({"per": "stack", "z_step_um": 0.3}, "focus series"),
+        ({"z_step_um": 0.0}, "must not be 0"),
+    ],
+)
+def test_what_is_no_focus_series_is_refused(tiny_model, stack, arguments, fragment):
+    with pytest.raises(ValueError, match=fragment):
+        estimate(stack, tiny_model, **({"axes": "ZYX"} | arguments))
+
+
+def test_noise_alone_is_flagged(tiny_model, stack):
+    noise = np.random.default_rng(0).normal(100, 10, (256, 256))
+    kinds = [reason.partition(":")[0] for reason in estimate(noise, tiny_model).concerns[0]]
+    assert "hardly any detail above the noise" in kinds
+    kinds = [reason.partition(":")[0] for reason in estimate(stack[0], tiny_model).concerns[0]]
+    assert "hardly any detail above the noise" not in kinds

@@ -68,7 +68,7 @@ def test_reference_finds_the_model_again(tiny_model):
 def test_networks_answer(tiny_model):
     model = load_model(tiny_model)
     assert isinstance(model, Model)
-    assert model.identification(torch.rand(1, 128, 128)).shape == (1, 8)
+    assert model.identification(torch.rand(1, 2, 128, 128)).coordinates.shape == (1, 8)
     assert model.space.n_eigen_psfs == 8
 
 
@@ -91,6 +91,14 @@ def test_a_reader_without_its_space_is_foreign(folder):
 
 def test_weights_stay_small_on_disk(tiny_model):
     assert (tiny_model / "identification.safetensors").stat().st_size < 24e6
+
+
+def test_an_opened_model_stays_as_it_was_when_its_file_is_written_anew(folder):
+    model = load_model(folder)
+    scale = model.space.scale.clone()
+    shared = (folder / "identification.safetensors").read_bytes()
+    (folder / "identification.safetensors").write_bytes(bytes(len(shared)))
+    assert torch.equal(model.space.scale, scale)
 
 
 def test_the_other_network_stays(folder):

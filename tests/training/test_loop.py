@@ -1,14 +1,17 @@
 """The training loop: it learns, stops and goes on as if it had not stopped."""
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
 from torch import nn
+from typer.testing import CliRunner
 
-from napari_deepblur.engine.events import finish
+from napari_deepblur.cli import app
+from napari_deepblur.engine.events import Progress, finish
 from napari_deepblur.engine.models import load_model
 from napari_deepblur.errors import ModelError
 from napari_deepblur.training.config import (
@@ -19,7 +22,7 @@ from napari_deepblur.training.config import (
 )
 from napari_deepblur.training.deblurring import DeblurringTask
 from napari_deepblur.training.identification import IdentificationTask
-from napari_deepblur.training.loop import train
+from napari_deepblur.training.loop import Validated, train
 from napari_deepblur.training.run import train_model_job
 from napari_deepblur.training.sources import Mixture, ProceduralScenes, is_held_out
 
@@ -34,6 +37,12 @@ N_STEPS = 4  # 2 + 2
 
 def identification_config(output, **changes):
     settings = {"output": output, "sources": SOURCES, "stages": STAGES, "n_eigen_psfs": 6}
+    settings |= {
+        "descriptions": {"n_blurs": 40, "images_per_blur": 1, "size": 128, "mix": {"points": 1}},
+        "head_stages": [{"n_crops": 16, "batch": 4}],
+        "n_hidden": 16,
+        "n_error_examples": 6,
+    }
     return IdentificationConfig(**(settings | {"averaging": 0.5} | changes))
 
 
@@ -52,7 +61,7 @@ def small_identification_task(config, device):
         nn.ReLU(),
         nn.AdaptiveAvgPool2d(1),
         nn.Flatten(),
-        nn.Linear(8, config.n_eigen_psfs),
+        nn.Linear(8, 512),
     )
     return task
 
@@ -152,6 +161,100 @@ def test_the_learning_rate_warms_up_and_follows_its_cosine(tmp_path):
     assert rates == pytest.approx([1e-4, 2 * 5.5e-5, 3e-4, 4 * 5.5e-5], rel=1e-3)
 
 
+def test_the_log_tells_where_the_run_is(tmp_path):
+    run(DeblurringTask, deblurring_config(tmp_path, validate_every=1), tmp_path)
+    with (tmp_path / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    # A stage of 3 crops in batches of 2 takes 4.
+    assert [row["crops"] for row in rows] == ["2", "4", "6", "8"]
+    assert [row["crops_in_stage"] for row in rows] == ["2", "4", "2", "4"]
+    assert (tmp_path / "curves.png").stat().st_size > 1000
+
+
+def test_an_interrupted_run_logs_each_step_once(tmp_path):
+    config = deblurring_config(tmp_path, validate_every=1, checkpoint_every=2)
+    run(DeblurringTask, config, tmp_path, n_steps=3)
+    run(DeblurringTask, config, tmp_path)
+    with (tmp_path / "log.csv").open() as file:
+        assert [row["step"] for row in csv.DictReader(file)] == ["1", "2", "3", "4"]
+
+
+class OneWeight:
+    """A weight that every step moves; its loss draws one number."""
+
+    def __init__(self):
+        self.network = nn.Linear(1, 1, bias=False)
+        nn.init.constant_(self.network.weight, 100.0)
+        self.weights = []
+
+    def loss(self, sources, stage, generator):
+        self.weights.append(float(self.network.weight.detach()))
+        return (self.network.weight * torch.rand((), generator=generator)).square().sum()
+
+    def validate(self, network):
+        return {"weight": float(network.weight.detach())}
+
+
+@pytest.mark.parametrize("averaging", [0.999, 0.3])
+def test_the_average_forgets_a_random_start(averaging, tmp_path):
+    stage = StageConfig(
+        n_crops=30, mix={"points": 1}, batch=1, learning_rate=10, final_learning_rate=10
+    )
+    config = deblurring_config(tmp_path, stages=[stage], averaging=averaging)
+    task = OneWeight()
+    network = finish(train(task, config, CPU, tmp_path))
+    final = float(torch.load(tmp_path / "checkpoint.pt")["network"]["weight"])
+    after = [*task.weights[1:], final]
+    expected = after[0]
+    for n, weight in enumerate(after[1:], 1):
+        decay = min(averaging, (1 + n) / (10 + n))
+        expected = decay * expected + (1 - decay) * weight
+    assert float(network.weight.detach()) == pytest.approx(expected, rel=1e-5)
+    assert abs(expected - 100) > 0.5 * abs(final - 100)
+
+
+def test_validations_are_told_with_speed_and_figures(tmp_path):
+    stages = [StageConfig(n_crops=10, mix={"points": 1}, batch=2)]
+    config = deblurring_config(tmp_path, stages=stages, validate_every=2)
+    events = list(train(OneWeight(), config, CPU, tmp_path))
+    told = [event for event in events if isinstance(event, Validated)]
+    assert [event.done for event in told] == [2, 4, 5]
+    assert [event.n_crops for event in told] == [4, 8, 10]
+    assert all(event.crops_per_second > 0 for event in told)
+    assert 0 < told[0].seconds < told[1].seconds
+    assert set(told[0].figures) == {"weight"}
+    rows = list(csv.DictReader((tmp_path / "log.csv").read_text().splitlines()))
+    assert [float(row["loss"]) for row in rows] == pytest.approx(
+        [event.loss for event in told], rel=1e-4
+    )
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_the_train_command_prints_each_validation(as_json, tmp_path, monkeypatch):
+    def job(kind, config):
+        yield Progress(1, 2, "stage 1 of 1")
+        yield Validated(
+            2, 2, "stage 1 of 1", loss=-1.5, crops_per_second=32.04,
+            figures={"natural psnr_db": 27.126}, n_crops=128, seconds=8.0,
+        )  # fmt: skip
+        return config.output
+
+    monkeypatch.setattr("napari_deepblur.training.run.train_model_job", job)
+    settings = tmp_path / "run.yaml"
+    settings.write_text(
+        "output: model\nsources: {points: {scene: points}}\n"
+        "stages: [{n_crops: 8, mix: {points: 1}}]\n"
+    )
+    arguments = ["train", "deblurring", str(settings)] + ["--json"] * as_json
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0
+    told, total = (result.stderr if as_json else result.stdout).splitlines()[:2]
+    assert told == ("step 2 of 2  stage 1 of 1  32.0 crops/s  loss -1.5000  natural psnr_db 27.13")
+    assert total == "128 crops in 8 s, 16.0 crops/s with validation"
+    if as_json:
+        assert json.loads(result.stdout) == {"model": str(tmp_path / "model")}
+
+
 def write_pictures(folder):
     """A folder with training and held-out pictures."""
     folder.mkdir()
@@ -167,7 +270,7 @@ def write_pictures(folder):
 def test_from_settings_to_a_model_folder(kind, tmp_path, monkeypatch):
     # Validation images as small as the training crops keep this test fast.
     monkeypatch.setattr(f"napari_deepblur.training.{kind}._N_VALIDATION", 2)
-    monkeypatch.setattr(f"napari_deepblur.training.{kind}._VALIDATION_SIZE", 64)
+    monkeypatch.setattr(f"napari_deepblur.training.{kind}._VALIDATION_SIZE", 128)
     write_pictures(tmp_path / "pictures")
     config = KINDS[kind][1](
         tmp_path / "model",
@@ -182,9 +285,11 @@ def test_from_settings_to_a_model_folder(kind, tmp_path, monkeypatch):
     assert card.n_training_crops == 4
     assert set(card.trained_on) == {"points (drawn)", "filaments (drawn)", "pictures images"}
     assert isinstance(getattr(load_model(folder), kind), nn.Module)
-    (log,) = folder.rglob("*.csv")
-    (row,) = csv.DictReader(log.read_text().splitlines())
-    assert any(name.startswith("pictures") and name.endswith(FIGURES[kind]) for name in row)
+    logs = list(folder.rglob("*.csv"))
+    assert len(logs) == {"identification": 2, "deblurring": 1}[kind]  # the ResNet's, the head's
+    for log in logs:
+        (row,) = csv.DictReader(log.read_text().splitlines())
+        assert any(name.startswith("pictures") and name.endswith(FIGURES[kind]) for name in row)
 
 
 def test_training_goes_on_from_a_model(tiny_model, tmp_path):

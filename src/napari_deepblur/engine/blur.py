@@ -1,4 +1,4 @@
-"""The blur of an image, as it was estimated: coefficients, spread, PSF."""
+"""The blur of an image, as it was estimated: coefficients, how far to trust them, PSF."""
 
 from __future__ import annotations
 
@@ -37,19 +37,23 @@ class _BlurFile(BaseModel):
     coefficient_names: tuple[str, ...]
     coefficients: list[list[float]]
     std: list[list[float]]
+    concerns: list[tuple[str, ...]] = []
+    twin_resolved: bool = False
 
 
 @dataclass(frozen=True)
 class BlurEstimate:
-    """Blur coefficients of an image's planes, and how far sub-fields disagree on them.
+    """Blur coefficients of an image's planes, and how far to trust them.
 
     Attributes
     ----------
     coefficients
         γ, float32, shape (N, P); N is 1 where one blur serves all planes. Waves RMS.
-        Of γ and its twin (all even modes flipped: the same PSF) the one with γ₄ ≥ 0.
+        Of γ and its twin (all even modes flipped: the same PSF) the one with γ₄ ≥ 0, unless
+        `twin_resolved`.
     std
-        Standard deviation over sub-fields, same shape and unit.
+        Standard error, same shape and unit: of images like those of the model's training,
+        95 % of the true coefficients (or their twins) lie within twice this.
     optics
         Of the image.
     model
@@ -58,6 +62,11 @@ class BlurEstimate:
         Whether each plane has its own blur.
     n_planes
         Number of planes of the image.
+    concerns
+        For each row, why the estimate may be wrong beyond `std`; empty where nothing is known
+        against it.
+    twin_resolved
+        Whether a focus series told γ from its twin, so that γ₄ has its true sign.
     """
 
     coefficients: NDArray[np.float32]
@@ -66,6 +75,14 @@ class BlurEstimate:
     model: str
     per: Per = "plane"
     n_planes: int = 1
+    concerns: tuple[tuple[str, ...], ...] = ()
+    twin_resolved: bool = False
+
+    @property
+    def in_domain(self) -> NDArray[np.bool_]:
+        """Whether nothing is known against each row, shape (N,)."""
+        concerns = self.concerns or ((),) * len(self.coefficients)
+        return np.array([not reasons for reasons in concerns], bool)
 
     @property
     def coefficient_names(self) -> tuple[str, ...]:
@@ -138,6 +155,8 @@ class BlurEstimate:
             coefficient_names=self.coefficient_names,
             coefficients=np.asarray(self.coefficients, float).round(7).tolist(),
             std=np.asarray(self.std, float).round(7).tolist(),
+            concerns=list(self.concerns),
+            twin_resolved=self.twin_resolved,
         )
         path.write_text(content.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
@@ -163,8 +182,16 @@ def load_blur(path: str | Path) -> BlurEstimate:
     except ValueError as error:  # also of pydantic, of json and of ragged tables
         raise ValueError(f"{path} is not a blur file: {describe(error)}") from error
     n_rows = content.n_planes if content.per == "plane" else 1
-    if not coefficients.shape == std.shape == (n_rows, len(content.coefficient_names)):
+    tables_fit = coefficients.shape == std.shape == (n_rows, len(content.coefficient_names))
+    if not tables_fit or len(content.concerns) not in (0, n_rows):
         raise ValueError(f"{path} is damaged: its tables do not fit its planes and names")
     return BlurEstimate(
-        coefficients, std, content.optics, content.model, content.per, content.n_planes
+        coefficients=coefficients,
+        std=std,
+        optics=content.optics,
+        model=content.model,
+        per=content.per,
+        n_planes=content.n_planes,
+        concerns=tuple(content.concerns),
+        twin_resolved=content.twin_resolved,
     )

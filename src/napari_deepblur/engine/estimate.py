@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,26 +10,28 @@ from numpy.typing import NDArray
 
 from napari_deepblur.engine.axes import Planes
 from napari_deepblur.engine.blur import BlurEstimate, Per
+from napari_deepblur.engine.concerns import (
+    concerns_of_plane,
+    concerns_of_reading,
+    one_of_each_kind,
+)
 from napari_deepblur.engine.devices import Device, memory_guard, resolve_device
 from napari_deepblur.engine.events import Job, Progress, finish
+from napari_deepblur.engine.hot_pixels import without_hot_pixels
 from napari_deepblur.engine.models import DEFAULT_MODEL, Model, load_model
-from napari_deepblur.engine.resample import resample
+from napari_deepblur.engine.resample import resample, sampled_band
+from napari_deepblur.engine.tiles import SMALLEST_TILE, tile_slices
 from napari_deepblur.errors import ImageError
 from napari_deepblur.optics.settings import CANONICAL_CUTOFF, Optics
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from napari_deepblur.networks.identification import IdentificationNetwork
 
 __all__ = ["estimate_blur", "estimate_blur_job"]
 
-#: Side of the tiles that the network reads: the crops of its training.
-_TILE = 128
-
-#: Smallest side at the canonical cutoff.
-_SMALLEST_FIELD = 16
-
-#: Sub-fields along each axis, at most.
-_SUB_FIELDS = 3
+_TILES_AT_A_TIME = 16
 
 
 def estimate_blur(
@@ -40,6 +41,7 @@ def estimate_blur(
     model: str | Path | Model = DEFAULT_MODEL,
     axes: str | None = None,
     per: Per = "plane",
+    z_step_um: float | None = None,
     device: Device = "auto",
 ) -> BlurEstimate:
     """Read the blur off an image.
@@ -55,7 +57,12 @@ def estimate_blur(
     axes
         Letters of TCZYX, one per dimension; by default the last ones.
     per
-        ``plane``: a blur for each plane. ``stack``: one blur for all of them.
+        ``plane``: a blur for each plane. ``stack``: one blur, read off all of them together,
+        which is more accurate where they share it.
+    z_step_um
+        Distance between the planes of a focus series of one thin object, positive where
+        successive planes lie deeper in the sample: it tells which of the two signs of the even
+        modes is the true one. Only for axes ZYX and a blur per plane.
     device
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
 
@@ -69,7 +76,15 @@ def estimate_blur(
         If the device is absent or out of memory.
     """
     return finish(
-        estimate_blur_job(image, optics=optics, model=model, axes=axes, per=per, device=device)
+        estimate_blur_job(
+            image,
+            optics=optics,
+            model=model,
+            axes=axes,
+            per=per,
+            z_step_um=z_step_um,
+            device=device,
+        )
     )
 
 
@@ -80,94 +95,113 @@ def estimate_blur_job(
     model: str | Path | Model = DEFAULT_MODEL,
     axes: str | None = None,
     per: Per = "plane",
+    z_step_um: float | None = None,
     device: Device = "auto",
 ) -> Job[BlurEstimate]:
     """`estimate_blur` as a job: yields at least once in the time a 512 × 512 plane takes."""
+    import torch
+
+    from napari_deepblur.networks.identification import Reading
+    from napari_deepblur.operators.phase_diversity import resolve_twins
+
     if per not in ("plane", "stack"):
         raise ValueError(f"per must be 'plane' or 'stack', got {per!r}")
     planes = Planes.of(image, axes)
+    if z_step_um is not None:
+        _require_focus_series(planes, per, z_step_um)
     optics.require_resolved_blur()
     opened = load_model(model)
     with memory_guard():
         total = len(planes) + (len(planes) if per == "plane" else 1)
         yield Progress(0, total, "loading the model")
         network = opened.identification.to(resolve_device(device))
-        answers = []
+        descriptions, concerns = [], []
         for index, plane in enumerate(planes):
-            canonical = _at_canonical_cutoff(plane, optics)
             at = Progress(index, total, "estimating the blur")
-            answers.append((yield from _read_job(network, canonical, at)))
+            repaired = without_hot_pixels(plane)
+            concerns.append(concerns_of_plane(repaired, optics))
+            canonical = _at_canonical_cutoff(repaired, optics)
+            band = sampled_band(optics.cutoff / CANONICAL_CUTOFF)
+            descriptions.append((yield from _describe_job(network, canonical, band, at)))
         if per == "stack":
-            answers = [np.mean(answers, axis=0)]
-        coefficients, std = yield from _fit_job(opened, answers, total)
-    return BlurEstimate(coefficients, std, optics, opened.reference, per, len(planes))
+            descriptions = [torch.stack(descriptions).mean(0)]
+            concerns = [one_of_each_kind(concerns)]
+        with torch.no_grad():
+            described = torch.stack(descriptions)
+            reading = Reading(*(part.cpu() for part in network.head(described)))
+        doubts = concerns_of_reading(reading, network.detail(described), opened.family.limit_waves)
+        coefficients = yield from _fit_job(opened, reading.coordinates, total)
+        concerns = [
+            (*of_plane, *of_reading) for of_plane, of_reading in zip(concerns, doubts, strict=True)
+        ]
+        std = reading.log_std.exp()
+        twin_resolved = False
+        if z_step_um is not None:
+            coefficients, twin_resolved = resolve_twins(
+                coefficients,
+                std,
+                usable=reading.foreign < 0,
+                z_step_um=z_step_um,
+                family=opened.family,
+                optics=optics,
+            )
+    return BlurEstimate(
+        coefficients=coefficients.numpy(),
+        std=std.numpy(),
+        optics=optics,
+        model=opened.reference,
+        per=per,
+        n_planes=len(planes),
+        concerns=tuple(concerns),
+        twin_resolved=twin_resolved,
+    )
+
+
+def _require_focus_series(planes: Planes, per: Per, z_step_um: float) -> None:
+    if planes.axes != "ZYX" or per != "plane" or len(planes) < 2:
+        raise ValueError(
+            "z_step_um is for a focus series: an image with axes 'ZYX', two planes or more, and "
+            f"per='plane'; got axes {planes.axes!r}, {len(planes)} planes, per={per!r}"
+        )
+    if z_step_um == 0:
+        raise ValueError("z_step_um must not be 0: give the distance between planes in µm")
 
 
 def _at_canonical_cutoff(plane: NDArray[np.float32], optics: Optics) -> NDArray[np.float32]:
     canonical = resample(plane, optics.cutoff / CANONICAL_CUTOFF)
-    if min(canonical.shape) < _SMALLEST_FIELD:
+    if min(canonical.shape) < SMALLEST_TILE:
         raise ImageError(
             f"the field, {plane.shape[0]} × {plane.shape[1]} pixels of {optics.pixel_size_um:g} "
             f"µm, is only {min(canonical.shape)} blur widths (λ / 4NA) wide, at least "
-            f"{_SMALLEST_FIELD} are needed: take a larger field, or check the pixel size"
+            f"{SMALLEST_TILE} are needed: take a larger field, or check the pixel size"
         )
     return canonical
 
 
-def _read_job(
-    network: IdentificationNetwork, plane: NDArray[np.float32], at: Progress
-) -> Job[NDArray[np.float32]]:
-    """The network's answers to a plane and its sub-fields, shape (1 + S, K).
-
-    The plane is read in tiles of the size that training shows, and their answers averaged:
-    that is more accurate than one answer to the whole.
-    """
+def _describe_job(
+    network: IdentificationNetwork, plane: NDArray[np.float32], band: float, at: Progress
+) -> Job[Tensor]:
+    """The network's mean description of a plane's tiles, shape (D,)."""
     import torch
 
     place = next(network.parameters()).device
     rows, columns = (tile_slices(side) for side in plane.shape)
-    answers = []
-    for row in rows:
-        batch = torch.from_numpy(np.stack([plane[row, column] for column in columns]))
+    tiles = torch.from_numpy(np.stack([plane[row, column] for row in rows for column in columns]))
+    descriptions = []
+    for part in network.standardise(tiles[None].to(place))[0].split(_TILES_AT_A_TIME):
         with torch.no_grad():
-            answers.append(network(batch.to(place)).cpu().numpy())
+            descriptions.append(network.describe_each(part, band=band))
         yield at
-    grid = np.stack(answers)
-    parts = [
-        part.mean((0, 1))
-        for band in np.array_split(grid, min(_SUB_FIELDS, len(rows)), axis=0)
-        for part in np.array_split(band, min(_SUB_FIELDS, len(columns)), axis=1)
-    ]
-    return np.stack([grid.mean((0, 1)), *parts])
+    return torch.cat(descriptions).mean(0)
 
 
-def tile_slices(side: int) -> list[slice]:
-    """At least two evenly spaced tiles along an axis; they overlap where it is short."""
-    length = min(_TILE, ceil(0.75 * side))
-    n_tiles = max(2, ceil(side / length))
-    starts = np.linspace(0, side - length, n_tiles).round().astype(int)
-    return [slice(start, start + length) for start in starts.tolist()]
-
-
-def _fit_job(
-    model: Model, answers: list[NDArray[np.float32]], total: int
-) -> Job[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    """γ of each blur and its standard deviation over sub-fields, both (N, P).
-
-    Each element of `answers` holds the network's answer to the whole plane first, then
-    those to its sub-fields.
-    """
+def _fit_job(model: Model, coordinates: Tensor, total: int) -> Job[Tensor]:
+    """γ of each blur whose coordinates are given, shape (N, P)."""
     import torch
 
-    best, spread = [], []
-    for index, rows in enumerate(answers):
-        yield Progress(total - len(answers) + index, total, "fitting the pupil")
-        gamma = model.space.fit(torch.from_numpy(rows))
-        whole, parts = gamma[0], gamma[1:]
-        # A sub-field may land on the twin; its disagreement is that with the nearer one.
-        twins = model.family.admissible_set.twin(parts)
-        nearer = (parts - whole).square().sum(-1) <= (twins - whole).square().sum(-1)
-        best.append(whole)
-        spread.append(torch.where(nearer[:, None], parts, twins).std(0))
+    best = []
+    for index, row in enumerate(coordinates):
+        yield Progress(total - len(coordinates) + index, total, "fitting the pupil")
+        best.append(model.space.fit(row[None])[0])
     yield Progress(total, total, "fitting the pupil")
-    return torch.stack(best).numpy(), torch.stack(spread).numpy()
+    return torch.stack(best)

@@ -71,6 +71,10 @@ class NetworkCard(_Card):
     arguments: dict[str, float | int]
     trained_on: tuple[str, ...] = ()
     n_training_crops: int = 0
+    #: Larger images, of which only the descriptions were learned from.
+    n_described_images: int = 0
+    #: Factor by which the learned standard errors were scaled for 95 % within two of them.
+    std_factor: float | None = None
     cutoff_range: tuple[float, float] = (0.25, 0.25)
     highest_noise: float = 0.1
     accuracy: dict[str, float] = {}
@@ -169,7 +173,9 @@ class Model:
 
         self._network_card(kind)
         try:
-            weights: dict[str, Tensor] = load_file(self.folder / f"{kind}.safetensors")
+            mapped = load_file(self.folder / f"{kind}.safetensors")
+            # Copies: the tensors of an opened file change when the file is written anew.
+            weights = {name: value.clone() for name, value in mapped.items()}
         except SafetensorError as error:
             raise self._foreign(kind) from error
         expected = {_SPACE + name for name in _SPACE_PARTS} if kind == "identification" else set()
@@ -290,7 +296,10 @@ def write_network(
     }
     if space is not None:
         weights |= {_SPACE + name: getattr(space, name).contiguous() for name in _SPACE_PARTS}
-    path.write_bytes(save(weights))
+    # Written aside first: whoever has the old file open keeps it.
+    partial = path.with_suffix(".partial")
+    partial.write_bytes(save(weights))
+    partial.replace(path)
     part = NetworkCard(sha256=_digest(path), **card)
     base = old or ModelCard(name=folder.name, family=family)
     return save_card(folder, base.model_copy(update={kind: part}))

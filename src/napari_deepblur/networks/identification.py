@@ -1,4 +1,9 @@
-"""The identification network: a ResNet-18 reads a blur off one image.
+"""The identification network: a ResNet-18 and the power spectrum read a blur off an image.
+
+Two views that complete each other. The power spectrum of a blurred image is that of the sharp
+one times |OTF|², plus the noise's: averaged over a field it tells the PSF up to its mirror
+image. The ResNet sees points and edges, which tell the PSF from its mirror image and help
+where noise hides the spectrum.
 
 Source: He et al., "Deep residual learning for image recognition", CVPR 2016; used for blur
 identification by Debarnot & Weiss, Biological Imaging 4:e13 (2024).
@@ -6,11 +11,32 @@ identification by Debarnot & Weiss, Biological Imaging 4:e13 (2024).
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from monai.networks.nets.resnet import ResNet
 from torch import Tensor, fft, nn
+from torch.nn import functional
 
-__all__ = ["IdentificationNetwork", "Whitening", "resnet18"]
+from napari_deepblur.networks.spectrum import PowerSpectrum, log_signal
+
+__all__ = ["Head", "IdentificationNetwork", "Reading", "Whitening", "resnet18"]
+
+_N_FEATURES = 512
+
+#: Standard deviations at which the head's inputs are cut off: none is beyond in training.
+_FAR = 6.0
+
+#: Standard error from which its learning begins: exp of it is 0.05 waves.
+_USUAL_LOG_STD = -3.0
+
+#: Cycles per pixel of detail that tells about the blur, even through noise.
+_FINE = (0.08, 0.25)
+
+#: Relative noise power that counts as none.
+_QUIET = 1e-9
+
+_TINY = torch.finfo(torch.float32).tiny
 
 
 def resnet18(n_outputs: int) -> ResNet:
@@ -83,30 +109,212 @@ class Whitening(nn.Module):
         return 0.5 - 0.5 * torch.cos(torch.pi * distance.clamp(max=1))
 
 
+class Reading(NamedTuple):
+    """What the network says of a blur.
+
+    Attributes
+    ----------
+    coordinates
+        In the family's `EigenPsfSpace`, shape (N, K).
+    foreign
+        Logit of the blur's being none of the family's, shape (N,).
+    log_std
+        Logarithm of the coefficients' standard errors, waves RMS, shape (N, P).
+    """
+
+    coordinates: Tensor
+    foreign: Tensor
+    log_std: Tensor
+
+
 class IdentificationNetwork(nn.Module):
-    """Whitening and a ResNet-18; fully convolutional up to the pooling.
+    """Describes each tile of an image and reads the blur off the mean description.
+
+    A description is additive: those of all tiles, planes or time points that share one blur
+    are averaged, and the reading of their mean uses them all.
 
     Parameters
     ----------
     n_outputs
-        Numbers that describe the blur: coordinates in an `EigenPsfSpace`, or γ itself.
+        Numbers K that describe the PSF: coordinates in an `EigenPsfSpace`.
+    n_coefficients
+        P, how many coefficients' errors to tell.
     whitening_exponent
         See `Whitening`.
+    n_hidden
+        Width of the head that reads descriptions.
     """
 
-    def __init__(self, n_outputs: int, *, whitening_exponent: float = 1.0) -> None:
+    def __init__(
+        self,
+        n_outputs: int,
+        *,
+        n_coefficients: int = 7,
+        whitening_exponent: float = 1.0,
+        n_hidden: int = 1024,
+    ) -> None:
         super().__init__()
         self.n_outputs = n_outputs
         self.whitening = Whitening(exponent=whitening_exponent)
+        self.spectrum = PowerSpectrum()
         self.resnet = resnet18(n_outputs)
+        self.head = Head(
+            self.resnet.fc, self.spectrum.n_bins, n_coefficients=n_coefficients, width=n_hidden
+        )
+        self.resnet.fc = nn.Identity()
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Read images of shape (N, Y, X), sides ≥ 64, any counts: (N, n_outputs)."""
-        white = self.whitening(image)[:, None]
-        # Channels last: the layout in which convolutions are fastest on CPU and GPU.
-        answer: Tensor = self.resnet(white.to(memory_format=torch.channels_last))
+    @property
+    def n_description(self) -> int:
+        """D, the length of a description."""
+        return _N_FEATURES + 2 + self.spectrum.n_bins
+
+    def forward(self, tiles: Tensor, *, band: float = 0.5) -> Reading:
+        """Read tiles that share a blur, shape (N, T, Y, X); arguments as for `describe`."""
+        reading: Reading = self.head(self.describe(tiles, band=band))
+        return reading
+
+    def glance(self, tiles: Tensor) -> Tensor:
+        """What the ResNet alone answers to tiles of shape (N, Y, X): (N, n_outputs)."""
+        answer: Tensor = self.head.glance(self.features(tiles))
         return answer.float()
+
+    def describe(self, tiles: Tensor, *, band: float = 0.5) -> Tensor:
+        """Mean description of tiles that share a blur.
+
+        Parameters
+        ----------
+        tiles
+            Shape (N, T, Y, X), sides ≥ 64, any counts.
+        band
+            Highest frequency along each axis that the camera sampled, cycles per pixel.
+
+        Returns
+        -------
+            Shape (N, D).
+        """
+        tiles = self.standardise(tiles)
+        flat = self.describe_each(tiles.flatten(0, 1), band=band)
+        description: Tensor = flat.unflatten(0, tiles.shape[:2]).mean(1)
+        return description
+
+    @staticmethod
+    def standardise(tiles: Tensor) -> Tensor:
+        """Tiles (N, T, Y, X) to mean 0 each, and root mean square 1 of all T together.
+
+        So neither tiny nor huge counts lose digits, and all planes of a stack count alike,
+        while the tiles of one plane keep their proportions.
+        """
+        tiles = tiles.float()
+        tiles = tiles - tiles.mean((-2, -1), keepdim=True)
+        # First by the largest value: the square of a huge or tiny count is no number.
+        tiles = tiles / tiles.abs().amax((1, 2, 3), keepdim=True).clamp_min(_TINY)
+        deviation: Tensor = tiles.square().mean((1, 2, 3), keepdim=True).sqrt()
+        standard: Tensor = tiles / deviation.clamp_min(_TINY)
+        return standard
+
+    def describe_each(self, tiles: Tensor, *, band: float = 0.5) -> Tensor:
+        """Description of each of some standardised tiles, shape (N, Y, X): (N, D)."""
+        return torch.cat([self.features(tiles), self.spectrum(tiles, band=band)], 1)
+
+    def detail(self, description: Tensor) -> Tensor:
+        """Power of fine detail by that of the noise, of descriptions (N, D): shape (N,).
+
+        About 0 of an image that holds noise only.
+        """
+        noise, _, power = description[:, _N_FEATURES:].split((1, 1, self.spectrum.n_bins), 1)
+        radius = self.spectrum.frequency[self.spectrum.inside].norm(dim=-1)
+        low, high = _FINE
+        fine = power[:, (radius > low) & (radius < high)].mean(1)
+        ratio: Tensor = fine / noise[:, 0].clamp_min(_TINY) - 1
+        return ratio
+
+    def features(self, tiles: Tensor) -> Tensor:
+        """What the ResNet sees in tiles of shape (N, Y, X): (N, 512)."""
+        white = self.whitening(tiles)[:, None]
+        # Channels last: the layout in which convolutions are fastest on CPU and GPU.
+        features: Tensor = self.resnet(white.to(memory_format=torch.channels_last))
+        return features.float()
+
+
+class Head(nn.Module):
+    """From a description to the blur: corrects the ResNet's answer, tells how far to trust it.
+
+    Parameters
+    ----------
+    glance
+        Linear layer from the ResNet's features to its own answer, K outputs.
+    n_bins
+        Of the power spectrum, B.
+    n_coefficients
+        P.
+    width
+        Of the hidden layers.
+    """
+
+    typical: Tensor
+
+    def __init__(self, glance: nn.Linear, n_bins: int, *, n_coefficients: int, width: int) -> None:
+        super().__init__()
+        self.glance = glance
+        self._sizes = (glance.in_features, 1, 1, n_bins)
+        #: Usual log power of each bin, so that a bin without signal says "as usual".
+        self.register_buffer("typical", torch.zeros(n_bins))
+        n_evidence = glance.in_features + 1 + 2 * n_bins
+        self.standard = nn.BatchNorm1d(n_evidence, affine=False, momentum=0.01)
+        self.entry = nn.Linear(n_evidence, width)
+        self.blocks = nn.ModuleList(_ResidualBlock(width) for _ in range(2))
+        # Training begins with the ResNet's own answer.
+        correction = nn.Linear(width, glance.out_features)
+        nn.init.zeros_(correction.weight)
+        nn.init.zeros_(correction.bias)
+        self.correction = nn.Sequential(nn.LayerNorm(width), correction)
+        self.foreign = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 1))
+        # No more than linear: examples of errors are few.
+        log_std = nn.Linear(width, n_coefficients)
+        nn.init.zeros_(log_std.weight)
+        nn.init.constant_(log_std.bias, _USUAL_LOG_STD)
+        self.log_std = nn.Sequential(nn.LayerNorm(width), log_std)
+
+    def forward(self, description: Tensor) -> Reading:
+        """Read mean descriptions, shape (N, D)."""
+        hidden = self.hidden(description)
+        features = description[:, : self._sizes[0]]
+        # The errors are learned from afterwards: they must not bend what they are errors of.
+        return Reading(
+            self.glance(features).float() + self.correction(hidden).float(),
+            self.foreign(hidden)[:, 0].float(),
+            self.log_std(hidden.detach()).float(),
+        )
+
+    def hidden(self, description: Tensor) -> Tensor:
+        """Last layer before the answers, shape (N, width)."""
+        evidence = self.standard(self._evidence(description)).clamp(-_FAR, _FAR)
+        hidden = functional.gelu(self.entry(evidence))
+        for block in self.blocks:
+            hidden = hidden + block(hidden)
+        return hidden
+
+    def _evidence(self, description: Tensor) -> Tensor:
+        """What the description says: deviations from the usual, weighted by what they tell."""
+        features, noise, total, power = description.float().split(self._sizes, 1)
+        signal, share = log_signal(noise, total, power)
+        loudness = (noise / total.clamp_min(_TINY) + _QUIET).log()
+        return torch.cat([features, loudness, share, share * (signal - self.typical)], 1)
+
+    @torch.no_grad()
+    def settle(self, description: Tensor) -> None:
+        """Learn from descriptions (N, D) what is usual, before training."""
+        _, noise, total, power = description.float().split(self._sizes, 1)
+        signal, share = log_signal(noise, total, power)
+        self.typical.copy_((share * signal).sum(0) / share.sum(0).clamp_min(1))
+
+
+class _ResidualBlock(nn.Sequential):
+    def __init__(self, width: int) -> None:
+        super().__init__(
+            nn.LayerNorm(width), nn.Linear(width, width), nn.GELU(), nn.Linear(width, width)
+        )
 
 
 def _deviation(image: Tensor) -> Tensor:
-    return image.std((-2, -1), keepdim=True).clamp_min(torch.finfo(torch.float32).tiny)
+    return image.std((-2, -1), keepdim=True).clamp_min(_TINY)

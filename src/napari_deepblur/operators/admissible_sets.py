@@ -107,6 +107,8 @@ class HalfBox(Box):
         super().__init__(low, high)
         signs = torch.ones_like(high)
         signs[list(even)] = -1
+        #: Positions of the modes of even radial degree.
+        self.even = list(even)
         self._first = even[0] if even else None
         self.register_buffer("_twin_signs", signs, persistent=False)
 

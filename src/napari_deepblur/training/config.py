@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 __all__ = [
     "ConditionsConfig",
@@ -124,20 +124,31 @@ class HeadStageConfig(StageConfig):
 
 
 class IdentificationConfig(TrainingConfig):
-    """Settings of the identification network's training: the ResNet, then the head."""
+    """Settings of the identification network's training: the ResNet, the head, or both."""
 
     #: The ResNet's curriculum; empty where it is trained already.
     stages: list[StageConfig] = []
-    descriptions: DescriptionsConfig
-    head_stages: list[HeadStageConfig] = Field(min_length=1)
+    #: The head's; without it the network answers as its ResNet does.
+    head_stages: list[HeadStageConfig] = []
+    descriptions: DescriptionsConfig | None = None
     conditions: ConditionsConfig = ConditionsConfig()
     n_hidden: Count = 1024
     #: Estimates from which the head learns how large its errors are.
     n_error_examples: Count = 2500
     n_eigen_psfs: Count = 64
     whitening_exponent: float = Field(default=1.0, ge=0)
-    #: Relative PSF errors below this count little: the loss is log(error + floor).
+    #: The error of the PSF, or of the coefficients; see `losses`.
+    loss: Literal["psf", "coefficients"] = "psf"
+    #: Relative errors below this count little: the loss is log(error + floor).
     error_floor: Positive = 0.03
+
+    @model_validator(mode="after")
+    def _check_stages(self) -> IdentificationConfig:
+        if not self.stages and not self.head_stages:
+            raise ValueError("give stages (of the ResNet), head_stages, or both")
+        if bool(self.head_stages) != (self.descriptions is not None):
+            raise ValueError("head_stages and descriptions go together: give both or neither")
+        return self
 
 
 class DeblurringConfig(TrainingConfig):

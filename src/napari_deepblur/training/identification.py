@@ -1,85 +1,204 @@
-"""Training of the identification network, in PSF space.
+"""Training of the identification network.
 
-A squared error in γ learns to answer small γ, that is, too sharp a PSF; the network
-therefore answers coordinates in the family's eigen-PSF space, where the squared error is
-the PSF's own.
+It answers coordinates in the family's eigen-PSF space, where γ and its twin are one point.
+First the ResNet learns to answer alone, from single crops; then the head learns from
+descriptions of larger images, into which the ResNet's features go.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import torch
 from torch import Generator, Tensor, nn
+from torch.nn import functional
 
+from napari_deepblur.engine.events import Job
 from napari_deepblur.engine.metrics import psf_snr
 from napari_deepblur.networks.identification import IdentificationNetwork
-from napari_deepblur.operators import EigenPsfSpace, ZernikeFamily
+from napari_deepblur.operators import EigenPsfSpace
 from napari_deepblur.training.config import IdentificationConfig, StageConfig
-from napari_deepblur.training.loop import held_out_crops, held_out_folders
-from napari_deepblur.training.sources import Source
-from napari_deepblur.training.synthesis import add_noise, draw_noise_levels, observe
+from napari_deepblur.training.descriptions import Descriptions, describe, describe_job
+from napari_deepblur.training.loop import build_sources, held_out_crops, held_out_folders, train
+from napari_deepblur.training.losses import LOSSES, BlurLoss
+from napari_deepblur.training.processes import Processes
+from napari_deepblur.training.sources import Mixture, Source
+from napari_deepblur.training.synthesis import Microscope, add_noise, observe
+from napari_deepblur.training.trust import learn_errors_job
 
-__all__ = ["IdentificationTask"]
+__all__ = ["HeadTask", "IdentificationTask", "train_identification_job"]
 
 _N_VALIDATION = 48
 _VALIDATION_SIZE = 256
 _VALIDATION_LEVELS = (0.0, 0.05)
 
+#: Weight of telling foreign blurs beside that of the family's.
+_FOREIGN_WEIGHT = 0.1
+
+#: Descriptions that show what is usual.
+_N_USUAL = 4096
+
 
 class IdentificationTask:
-    """Network, loss and validation of blur identification.
+    """The ResNet's own answer to single crops: network, loss and validation.
 
     Parameters
     ----------
     config
-        Family, noise and network settings.
+        Family, conditions, noise and network settings.
     device
-        Where blurs are synthesised.
+        Where images are made.
     """
 
     def __init__(self, config: IdentificationConfig, device: torch.device) -> None:
-        self._config = config
+        self.config = config
         torch.manual_seed(config.seed)
-        settings = config.family
-        family = ZernikeFamily(
-            settings.noll_indices, limit_waves=settings.limit_waves, cutoff=settings.cutoff[0]
-        )
+        self.microscope = Microscope(config.family, config.conditions, config.highest_noise, device)
+        family = self.microscope.family
         self.space = EigenPsfSpace.of(family, n_eigen_psfs=config.n_eigen_psfs).to(device)
         self.network = IdentificationNetwork(
-            config.n_eigen_psfs, whitening_exponent=config.whitening_exponent
-        )
+            config.n_eigen_psfs,
+            n_coefficients=family.n_coefficients,
+            whitening_exponent=config.whitening_exponent,
+            n_hidden=config.n_hidden,
+        ).to(device)
         self._device = device
         self._folders = held_out_folders(config, device)
 
     def loss(self, sources: Source, stage: StageConfig, generator: Generator) -> Tensor:
-        """Mean of log(relative PSF error + floor): dB, the figure that counts."""
+        """Mean of log(relative error + floor): dB, the figure that counts."""
         family = self.space.family
-        psf = family.psf(family.admissible_set.sample(stage.batch, generator=generator))
-        margin = psf.shape[-1] - 1
-        sharp = sources.sample(stage.batch, stage.crop + margin, generator)
-        levels = draw_noise_levels(stage.batch, self._config.highest_noise, generator)
-        image = add_noise(observe(sharp, psf), levels, generator)
+        gamma = family.admissible_set.sample(stage.batch, generator=generator)
+        levels = self.microscope.draw_levels(stage.batch, generator)
+        image, _ = self.microscope.images(gamma, levels, sources, stage.crop, generator)
         with torch.autocast(self._device.type, torch.bfloat16):
-            answer = self.network(image)
-        error = ((answer - self.space.encode(psf)) * self.space.scale).square().sum(-1)
-        relative = error / psf.square().sum((-2, -1))
-        loss: Tensor = (relative + self._config.error_floor).log().mean()
-        return loss
+            answer = self.network.glance(image)
+        blur_loss = self.blur_loss()
+        return blur_loss(answer, blur_loss.prepare(gamma)).mean()
+
+    def blur_loss(self) -> BlurLoss:
+        """The loss that the settings name."""
+        return LOSSES[self.config.loss](self.space, self.config.error_floor)
 
     @torch.no_grad()
     def validate(self, network: nn.Module) -> dict[str, float]:
         """PSF-SNR in dB on each folder's held-out images, noiseless and noisy."""
+        assert isinstance(network, IdentificationNetwork)  # a `Task` may be given any
+        figures: dict[str, float] = {}
+        for name, image, psf in self.held_out_images():
+            with torch.autocast(self._device.type, torch.bfloat16):
+                answer = torch.cat([network.glance(part) for part in image.split(8)])
+            figures[name] = float(psf_snr(self.space.decode(answer), psf).mean())
+        return figures
+
+    def held_out_images(self) -> Iterator[tuple[str, Tensor, Tensor]]:
+        """Figure's name, images (n, Y, X) and PSFs (n, h, w) of each validation."""
         family = self.space.family
         psf = family.psf(family.admissible_set.sample(_N_VALIDATION, seed=1))
         size = _VALIDATION_SIZE + psf.shape[-1] - 1
-        figures: dict[str, float] = {}
         for name, sharp in held_out_crops(self._folders, _N_VALIDATION, size):
             clean = observe(sharp, psf)
             for level in _VALIDATION_LEVELS:
                 generator = Generator(self._device).manual_seed(2)
                 levels = torch.full((_N_VALIDATION,), level, device=self._device)
                 image = add_noise(clean, levels, generator)
-                with torch.autocast(self._device.type, torch.bfloat16):
-                    answer = torch.cat([network(part) for part in image.split(8)])
-                snr = psf_snr(self.space.decode(answer), psf)
-                figures[f"{name} psf_snr_db sigma={level:g}"] = float(snr.mean())
-        return figures
+                yield f"{name} psf_snr_db sigma={level:g}", image, psf
+
+
+class HeadTask:
+    """The head's answer to descriptions: network, loss and validation.
+
+    Parameters
+    ----------
+    task
+        Whose network's head is to be trained; the ResNet stays as it is.
+    descriptions
+        To learn from.
+    """
+
+    def __init__(self, task: IdentificationTask, descriptions: Descriptions) -> None:
+        self.network = task.network.head
+        self._space = task.space
+        self._descriptions = descriptions
+        self._blur_loss = task.blur_loss()
+        self._truth = self._blur_loss.prepare(descriptions.coefficients)
+        self.network.settle(descriptions.description[:_N_USUAL].flatten(0, 1))
+        with torch.no_grad():
+            self._held_out = [
+                (name, describe(task.network, image), psf)
+                for name, image, psf in task.held_out_images()
+            ]
+
+    def loss(self, sources: Source, stage: StageConfig, generator: Generator) -> Tensor:  # noqa: ARG002 - descriptions come from no source
+        """As the ResNet's, of family members; and cross entropy of telling them from others."""
+        picks, description = self._descriptions.draw(stage.batch, generator)
+        reading = self.network(description)
+        foreign = self._descriptions.foreign[picks].float()
+        truth = tuple(values[picks] for values in self._truth)
+        losses = self._blur_loss(reading.coordinates, truth)
+        of_family = (losses * (1 - foreign)).sum() / (1 - foreign).sum()
+        told = functional.binary_cross_entropy_with_logits(reading.foreign, foreign)
+        return of_family + _FOREIGN_WEIGHT * told
+
+    @torch.no_grad()
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        """PSF-SNR in dB on each folder's held-out images, noiseless and noisy."""
+        return {
+            name: float(psf_snr(self._space.decode(network(described).coordinates), psf).mean())
+            for name, described, psf in self._held_out
+        }
+
+
+def train_identification_job(
+    task: IdentificationTask, device: torch.device, folder: Path, processes: Processes
+) -> Job[tuple[IdentificationNetwork, float | None]]:
+    """Train the ResNet, describe images with it, train the head, learn its errors.
+
+    Parts that the settings do not ask for are left out.
+
+    Parameters
+    ----------
+    task
+        With the network to begin with and all settings.
+    device
+        Where everything of this process lives.
+    folder
+        For checkpoints, logs and descriptions; training goes on from what lies there.
+    processes
+        Those that share the work.
+
+    Returns
+    -------
+        The network, in eval mode, and the factor of `learn_errors_job` where the
+        head was trained.
+
+    Yields
+    ------
+    Progress
+        After each step.
+    """
+    config = task.config
+    if config.stages:
+        trained = yield from train(task, config, device, folder / "resnet", processes=processes)
+        task.network.load_state_dict(trained.state_dict())
+    task.network.eval()
+    if config.descriptions is None:
+        return task.network, None
+    mixture = Mixture(build_sources(config, device), config.descriptions.mix)
+    described = folder / "descriptions"
+    yield from describe_job(
+        task.network, task.microscope, mixture, config.descriptions, described,
+        seed=config.seed, processes=processes,
+    )  # fmt: skip
+    processes.wait()
+    learned, kept = Descriptions.read(described, device).split()
+    head_config = config.model_copy(update={"stages": config.head_stages, "sources": {}})
+    head = yield from train(
+        HeadTask(task, learned), head_config, device, folder / "head", processes=processes
+    )
+    task.network.head.load_state_dict(head.state_dict())
+    std_factor = yield from learn_errors_job(
+        task.network.head.eval(), task.space, kept, n_examples=config.n_error_examples
+    )
+    return task.network, std_factor

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from napari_deepblur.engine.devices import memory_guard, resolve_device
 from napari_deepblur.engine.events import Job
 from napari_deepblur.engine.models import FamilySettings, Kind, Model, load_model, write_network
@@ -16,8 +18,9 @@ from napari_deepblur.training.config import (
     TrainingConfig,
 )
 from napari_deepblur.training.deblurring import DeblurringTask
-from napari_deepblur.training.identification import IdentificationTask
+from napari_deepblur.training.identification import IdentificationTask, train_identification_job
 from napari_deepblur.training.loop import train
+from napari_deepblur.training.processes import joined, own_device
 
 __all__ = ["CONFIGS", "train_model_job"]
 
@@ -32,7 +35,7 @@ def train_model_job(kind: Kind, config: TrainingConfig) -> Job[Path]:
     """Train a network and put it into the model folder that the settings name.
 
     Checkpoints and the log lie in `training/<kind>` of that folder; a run that was
-    interrupted goes on from there.
+    interrupted goes on from there. Processes that torchrun started share the work.
 
     Parameters
     ----------
@@ -55,12 +58,14 @@ def train_model_job(kind: Kind, config: TrainingConfig) -> Job[Path]:
         If the device is absent or out of memory.
     """
     with memory_guard():
-        device = resolve_device(config.device)
+        device = own_device(resolve_device(config.device))
         task: IdentificationTask | DeblurringTask
         if kind == "identification" and isinstance(config, IdentificationConfig):
             task = IdentificationTask(config, device)
             arguments: dict[str, float | int] = {
                 "n_outputs": config.n_eigen_psfs,
+                "n_coefficients": len(config.family.noll_indices),
+                "n_hidden": config.n_hidden,
                 "whitening_exponent": config.whitening_exponent,
             }
         elif kind == "deblurring" and isinstance(config, DeblurringConfig):
@@ -73,17 +78,28 @@ def train_model_job(kind: Kind, config: TrainingConfig) -> Job[Path]:
         if config.start_from is not None:
             _start_from(load_model(config.start_from), kind, task)
         folder = config.output / "training" / kind
-        network = yield from train(task, config, device, folder)
-        write_network(
-            config.output,
-            kind,
-            network,
-            family=FamilySettings(
-                noll_indices=config.family.noll_indices, limit_waves=config.family.limit_waves
-            ),
-            card=_description(config) | {"arguments": arguments},
-            space=task.space if isinstance(task, IdentificationTask) else None,
-        )
+        network: nn.Module
+        with joined(device) as processes:
+            if isinstance(task, IdentificationTask):
+                network, factor = yield from train_identification_job(
+                    task, device, folder, processes
+                )
+                facts = _description(config) | {"std_factor": factor}
+            else:
+                network = yield from train(task, config, device, folder, processes=processes)
+                facts = _description(config)
+            if processes.is_first:
+                write_network(
+                    config.output,
+                    kind,
+                    network,
+                    family=FamilySettings(
+                        noll_indices=config.family.noll_indices,
+                        limit_waves=config.family.limit_waves,
+                    ),
+                    card=facts | {"arguments": arguments},
+                    space=task.space if isinstance(task, IdentificationTask) else None,
+                )
     return config.output
 
 
@@ -100,12 +116,14 @@ def _start_from(model: Model, kind: Kind, task: IdentificationTask | DeblurringT
 
 
 def _description(config: TrainingConfig) -> dict[str, Any]:
+    described = config.descriptions if isinstance(config, IdentificationConfig) else None
     return {
         "trained_on": tuple(
             f"{name} images" if isinstance(source, FolderSource) else f"{source.scene} (drawn)"
             for name, source in config.sources.items()
         ),
         "n_training_crops": sum(stage.n_crops for stage in config.stages),
+        "n_described_images": described.n_blurs * described.images_per_blur if described else 0,
         "cutoff_range": config.family.cutoff,
         "highest_noise": config.highest_noise,
     }

@@ -1,0 +1,55 @@
+"""Accuracy of a model on held-out images, beside the floors that no model may miss.
+
+The product itself is measured, `estimate_blur` and `deblur`, not the bare networks. Each
+question is a job that returns a `Table`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from napari_deepblur.engine.events import Job
+from napari_deepblur.training.evaluation.accuracy import Accuracy, accuracy_job, accuracy_table
+from napari_deepblur.training.evaluation.bench import Bench, Readings, held_out, optics_at
+from napari_deepblur.training.evaluation.deblurring import deblurring_job
+from napari_deepblur.training.evaluation.more_data import more_data_job
+from napari_deepblur.training.evaluation.photometry import photometry_job
+from napari_deepblur.training.evaluation.picture import draw_accuracy
+from napari_deepblur.training.evaluation.records import (
+    record_in_model,
+    record_in_page,
+    replace_between,
+    require_marks,
+)
+from napari_deepblur.training.evaluation.robustness import robustness_job
+from napari_deepblur.training.evaluation.speed import speed_job
+from napari_deepblur.training.evaluation.tables import Table, markdown
+from napari_deepblur.training.evaluation.wrong_model import wrong_model_job
+
+__all__ = [
+    "FURTHER_QUESTIONS",
+    "Accuracy",
+    "Bench",
+    "Readings",
+    "Table",
+    "accuracy_job",
+    "accuracy_table",
+    "deblurring_job",
+    "draw_accuracy",
+    "held_out",
+    "markdown",
+    "optics_at",
+    "record_in_model",
+    "record_in_page",
+    "replace_between",
+    "require_marks",
+]
+
+#: What is asked of identification after its accuracy, by the name of the answer's table.
+FURTHER_QUESTIONS: Mapping[str, Callable[[Bench], Job[Table]]] = {
+    "robustness": robustness_job,
+    "photometry": photometry_job,
+    "more data": more_data_job,
+    "wrong model": wrong_model_job,
+    "speed": speed_job,
+}
