@@ -28,14 +28,14 @@ while True:
 true = torch.from_numpy(sample.coefficients)
 found = torch.from_numpy(blur.coefficients)
 snr = psf_snr(blur.family.psf(found), blur.family.psf(true))
-print("depth (µm)  RMS aberration (waves): true, estimated  PSF-SNR (dB)")
+print("depth (µm)  RMS aberration (waves): true, estimated  PSF-SNR (dB)  flagged")
 for plane in range(blur.n_planes):
     print(
         f"{plane * sample.z_step_um:10.1f} {true[plane].norm():29.3f} {found[plane].norm():10.3f}"
-        f" {snr[plane]:13.1f}"
+        f" {snr[plane]:13.1f}  {'no' if blur.in_domain[plane] else '; '.join(blur.concerns[plane])}"
     )
 
-# Planes that share one blur: a single estimate from all of them.
+# Planes that share one blur: a single estimate, read off all of them together.
 shared = ndb.estimate_blur(sample.image[:3], optics=sample.optics, axes="ZYX", per="stack")
 psf = shared.psf()
 print(f"PSF of the three upper planes: {psf.shape[0]} × {psf.shape[1]} pixels, sum {psf.sum():.3f}")

@@ -15,12 +15,14 @@ from napari_deepblur.samples import SAMPLES
 sample = SAMPLES["podosomes"]()
 
 blur = ndb.estimate_blur(sample.image, optics=sample.optics, axes=sample.axes)
-print(f"{'coefficient (waves)':24} true    estimated ± spread")
+print(f"{'coefficient (waves)':24} true    estimated ± 2 std (95 %)")
 rows = zip(
     blur.coefficient_names, sample.coefficients[0], blur.coefficients[0], blur.std[0], strict=True
 )
-for name, true, estimated, spread in rows:
-    print(f"{name:24} {true:+.3f}  {estimated:+.3f} ± {spread:.3f}")
+for name, true, estimated, std in rows:
+    print(f"{name:24} {true:+.3f}  {estimated:+.3f} ± {2 * std:.3f}")
+for reason in blur.concerns[0]:
+    print(f"the estimate may be wrong: {reason}")
 
 true_psf = blur.family.psf(torch.from_numpy(sample.coefficients[0]))
 print(f"PSF-SNR {float(psf_snr(torch.from_numpy(blur.psf()), true_psf)):.1f} dB")

@@ -113,8 +113,9 @@ class TestEstimate:
 
     def test_undersampled_image_runs_with_a_warning(self, plane):
         result = succeed("estimate", plane, "--na", 1.4, "--wavelength", 0.52, "--pixel-size", 0.15)
-        assert result.stderr.startswith("warning: undersampled")
-        assert len(result.stderr.splitlines()) == 1
+        lines = [line for line in result.stderr.splitlines() if "undersampled" in line]
+        assert len(lines) == 1
+        assert lines[0].startswith("warning: undersampled")
 
 
 class TestDeblur:

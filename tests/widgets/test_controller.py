@@ -136,6 +136,67 @@ def test_the_table_follows_the_slider() -> None:
         np.testing.assert_allclose(table.coefficients, np.arange(7) / 100 + 0.07 * plane)
 
 
+def test_the_table_tells_what_speaks_against_the_plane() -> None:
+    bench = Bench(known_layer(3, 64, 64))
+    bench.controller.estimate()
+    concerns = ((), ("saturated: 3 %", "undersampled: coarse"), ("saturated: 1 %",))
+    bench.runner.on_end(Done(estimated(3, concerns=concerns, twin_resolved=True)))
+    for plane in (1, 0, 2):
+        bench.viewer.dims.set_point(0, 0.5 * plane)
+        table = bench.view.show_blur.call_args.args[0]
+        assert table.concerns == concerns[plane]
+        assert (table.flagged, table.n_planes) == ((1, 2), 3)
+        assert table.twin_resolved
+    tone, text = bench.message
+    assert tone is Tone.WARNING
+    assert "2 of 3 planes are flagged" in text
+
+
+def test_planes_of_a_stack_with_the_same_kind_of_concern_say_it_once(bench: Bench) -> None:
+    bench.controller.estimate()
+    concerns = (("saturated: 3 %", "saturated: 4 %", "undersampled: coarse"),)
+    bench.runner.on_end(Done(estimated(per="stack", concerns=concerns)))
+    table = bench.view.show_blur.call_args.args[0]
+    assert table.concerns == ("saturated: 3 %", "undersampled: coarse")
+    assert "may be wrong" in bench.message[1]
+
+
+def test_a_blur_without_checks_is_neither_clean_nor_flagged(bench: Bench) -> None:
+    bench.controller.estimate()
+    bench.runner.on_end(Done(estimated()))
+    table = bench.view.show_blur.call_args.args[0]
+    assert table.concerns is None
+    assert table.flagged == ()
+    bench.controller.estimate()
+    bench.runner.on_end(Done(estimated(concerns=((),))))
+    assert bench.view.show_blur.call_args.args[0].concerns == ()
+    assert bench.message[0] is Tone.GOOD
+
+
+@pytest.mark.parametrize("resolved", [True, False])
+def test_a_focus_series_that_does_not_tell_the_sign_is_said_so(monkeypatch, resolved) -> None:
+    asked = []
+    monkeypatch.setattr(
+        "napari_deepblur.widgets.controller.estimate_task", lambda *given: asked.append(given[-1])
+    )
+    bench = Bench(known_layer(3, 64, 64))
+    bench.controller.settings.focus_series = True
+    bench.controller.estimate()
+    bench.runner.on_end(Done(estimated(3, concerns=((),) * 3, twin_resolved=resolved)))
+    assert asked[0].z_step_um == 0.5
+    tone, text = bench.message
+    assert tone is (Tone.GOOD if resolved else Tone.WARNING)
+    assert ("sign of the even modes stays unknown" in text) is not resolved
+
+
+def test_what_was_said_of_one_layer_is_not_held_true_of_another() -> None:
+    bench = Bench(known_layer(3, 64, 64, name="one"), known_layer(3, 64, 64, name="other"))
+    bench.controller.settings.focus_series = True
+    bench.controller.select(bench.viewer.layers["one"])
+    assert bench.resolved.focus_step_um == 0.5
+    assert bench.resolved.z_step_um is None
+
+
 def test_deblur_estimates_first_only_where_needed(bench: Bench, monkeypatch) -> None:
     asked = []
     monkeypatch.setattr(

@@ -12,7 +12,15 @@ import pytest
 from napari.layers import Image
 from npe2 import PluginManifest
 
-from helpers.layers import GEOMETRY, OPTICS, assert_same_geometry, known_layer, spots
+from helpers.layers import (
+    GEOMETRY,
+    OPTICS,
+    assert_same_geometry,
+    estimated,
+    known_layer,
+    spots,
+)
+from napari_deepblur.engine.events import Progress
 from napari_deepblur.widgets.dock import DeblurDock
 
 TIMEOUT = 120_000
@@ -64,7 +72,7 @@ def test_estimate_then_deblur(viewer, dock: DeblurDock, qtbot) -> None:
     dock.run_bar.estimate.click()
     assert not dock.run_bar.estimate.isEnabled()
     finish(qtbot, dock)
-    assert dock.message.text().startswith("✓")
+    assert "Estimated the blur" in dock.message.text()
     assert dock.blur_panel.table.rowCount() == 7
     assert names(viewer) == ["cells", "cells PSF"]
     psf = viewer.layers["cells PSF"]
@@ -107,7 +115,9 @@ def test_one_blur_for_a_lazy_stack(viewer, dock: DeblurDock, qtbot) -> None:
     finish(qtbot, dock)
     assert viewer.layers["lazy PSF"].data.shape[0] == 3
     assert viewer.layers["lazy deblurred"].data.shape == (3, 96, 96)
-    assert viewer.layers["lazy deblurred"].metadata["deepblur"]["coefficients"].shape == (1, 7)
+    own = viewer.layers["lazy deblurred"].metadata["deepblur"]
+    assert np.shape(own["coefficients"]) == (1, 7)
+    assert len(own["concerns"]) == len(own["in_domain"]) == 1
 
 
 def test_multiscale_is_deblurred_at_full_resolution(viewer, dock: DeblurDock, qtbot) -> None:
@@ -141,6 +151,42 @@ def test_what_is_missing_is_asked_for_and_can_be_typed(viewer, dock: DeblurDock,
     assert dock.verdict.text().startswith("✓")
     assert dock.run_bar.estimate.isEnabled()
     assert dock.controller.resolved.optics.model_dump() == OPTICS
+
+
+def test_a_focus_series_can_be_ticked_where_the_z_step_is_known(viewer, dock: DeblurDock) -> None:
+    viewer.add_layer(known_layer(96, 96, name="plane"))
+    assert dock.focus_box.isHidden()
+    viewer.add_layer(known_layer(3, 96, 96, name="series"))
+    dock.layer_box.valueChanged.emit(viewer.layers["series"])
+    assert not dock.focus_box.isHidden()
+    assert not dock.focus_box.isChecked()
+    assert "0.5 µm" in dock.focus_box.toolTip()
+    dock.focus_box.click()
+    assert dock.controller.resolved.z_step_um == 0.5
+    assert dock.focus_box.isChecked()
+    dock.controller.settings.per = "stack"
+    assert dock.focus_box.isHidden()
+    dock.controller.settings.per = "plane"
+    dock.layer_box.valueChanged.emit(viewer.layers["plane"])
+    dock.layer_box.valueChanged.emit(viewer.layers["series"])
+    assert not dock.focus_box.isChecked()
+
+
+def test_the_focus_series_reaches_the_engine(viewer, dock: DeblurDock, qtbot, monkeypatch) -> None:
+    asked = {}
+
+    def job(image, **given):
+        asked.update(given)
+        yield Progress(0, 1, "estimating the blur")
+        return estimated(3).blur
+
+    monkeypatch.setattr("napari_deepblur.widgets.jobs.estimate_blur_job", job)
+    viewer.add_layer(known_layer(3, 96, 96))
+    dock.focus_box.click()
+    dock.run_bar.estimate.click()
+    finish(qtbot, dock)
+    assert asked["z_step_um"] == 0.5
+    assert "stays unknown" in dock.message.text()
 
 
 def test_colour_is_refused(viewer, dock: DeblurDock) -> None:

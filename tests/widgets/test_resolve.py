@@ -61,6 +61,22 @@ def test_time_in_seconds_does_not_matter() -> None:
     assert (said.axes, said.known["pixel_size_um"].value) == ("TYX", 0.09)
 
 
+@pytest.mark.parametrize(
+    ("shape", "changes", "step"),
+    [
+        ((3, 64, 64), {}, 0.5),
+        ((3, 64, 64), {"scale": (200, 90, 90), "units": ("nm",) * 3}, 0.2),
+        ((3, 64, 64), {"units": ("s", "um", "um")}, None),
+        ((3, 64, 64), {"axis_labels": ("t", "y", "x")}, None),
+        ((1, 64, 64), {}, None),
+        ((64, 64), {}, None),
+        ((2, 3, 64, 64), {"scale": (1, 0.5, 0.09, 0.09)}, None),
+    ],
+)
+def test_only_a_z_stack_has_a_z_step(shape, changes, step: float | None) -> None:
+    assert facts_of(known_layer(*shape, **changes)).z_step_um == step
+
+
 def test_pixels_that_are_not_square_are_refused() -> None:
     problem = facts_of(known_layer(64, 64, scale=(0.1, 0.2))).problem
     assert "0.1 µm in Y, 0.2 µm in X" in problem
@@ -188,6 +204,21 @@ def test_impossible_values_are_explained(name: str, value: float, text: str) -> 
     wanted = resolve(DeblurSettings(**{name: value}), facts(**OPTICS))
     assert wanted.verdict is Verdict.INVALID
     assert text in wanted.message
+
+
+@pytest.mark.parametrize(
+    ("wish", "per", "step", "offered", "used"),
+    [
+        (False, "plane", 0.5, 0.5, None),
+        (True, "plane", 0.5, 0.5, 0.5),
+        (True, "stack", 0.5, None, None),
+        (True, "plane", None, None, None),
+    ],
+)
+def test_the_z_step_is_used_where_the_user_says_so(wish, per, step, offered, used) -> None:
+    said = LayerFacts("ZYX", z_step_um=step)
+    wanted = resolve(DeblurSettings(focus_series=wish, per=per), said)
+    assert (wanted.focus_step_um, wanted.z_step_um) == (offered, used)
 
 
 def test_a_problem_of_the_layer_comes_first() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from napari.layers import Image
@@ -27,7 +29,18 @@ def test_deblurred_layer_lies_on_the_image(stack: Image) -> None:
     own = result.metadata["deepblur"]
     assert own["optics"] == OPTICS
     assert own["source"] == "cells"
-    assert own["coefficients"].shape == own["std"].shape == (3, 7)
+    assert np.shape(own["coefficients"]) == np.shape(own["std"]) == (3, 7)
+
+
+def test_metadata_are_plain_and_tell_what_speaks_against_the_blur(stack: Image) -> None:
+    found = estimated(3, concerns=((), ("saturated: 3 %",), ()), twin_resolved=True)
+    sharp = Deblurred(found, np.ones((3, 64, 96), np.float32), (1, 1))
+    for _, arguments in (deblurred_layer(stack, sharp), psf_layer(stack, found)):
+        own = json.loads(json.dumps(arguments["metadata"]["deepblur"]))
+        assert own["concerns"] == [[], ["saturated: 3 %"], []]
+        assert own["in_domain"] == [True, False, True]
+        assert own["twin_resolved"] is True
+        np.testing.assert_allclose(own["std"], found.blur.std, atol=1e-7)
 
 
 @pytest.mark.parametrize("n_rows", [1, 3])

@@ -97,9 +97,77 @@ def test_blur_panel_round_trip(qtbot) -> None:
     panel.setValue(table)
     assert panel.value() is table
     texts = [[panel.table.item(row, column).text() for column in range(3)] for row in range(2)]
-    assert texts == [["defocus", "+0.100", "±0.010"], ["coma", "-0.050", "±0.005"]]
+    assert texts == [["defocus", "+0.100", "±0.020"], ["coma", "-0.050", "±0.010"]]
+    assert "95 %" in panel.table.horizontalHeaderItem(2).text()
+    assert "95 %" in panel.table.toolTip()
     panel.setValue(None)
     assert panel.value() is None
+
+
+def table_of(**changes) -> BlurTable:
+    numbers = np.zeros(1, np.float32)
+    return BlurTable("cells", ("defocus",), numbers, numbers, np.eye(5), 0.1, **changes)
+
+
+@pytest.fixture
+def panel(qtbot) -> BlurPanel:
+    panel = BlurPanel()
+    qtbot.addWidget(panel)
+    return panel
+
+
+def test_a_flagged_plane_says_why(panel: BlurPanel) -> None:
+    panel.setValue(table_of(concerns=("saturated: 3 % of the pixels", "undersampled: coarse")))
+    text = panel.notice.reasons.text()
+    assert text.startswith("⚠")
+    assert "Saturated: 3 % of the pixels." in text
+    assert "Undersampled: coarse." in text
+    assert panel.notice.reasons.styleSheet()
+    assert panel.notice.planes.isHidden()
+
+
+def test_a_clean_plane_is_quiet(panel: BlurPanel) -> None:
+    panel.setValue(table_of(concerns=("saturated: 3 %",)))
+    panel.setValue(table_of(concerns=()))
+    assert panel.notice.reasons.text().startswith("✓")
+    assert not panel.notice.reasons.styleSheet()
+    assert panel.notice.planes.isHidden()
+
+
+def test_a_plane_that_was_not_looked_at_gets_no_verdict(panel: BlurPanel) -> None:
+    panel.setValue(table_of(concerns=()))
+    assert not panel.notice.isHidden()
+    panel.setValue(table_of(concerns=None))
+    assert panel.notice.isHidden()
+    panel.setValue(None)
+    assert panel.notice.isHidden()
+
+
+@pytest.mark.parametrize("concerns", [(), ("saturated: 3 %",)])
+def test_every_plane_of_a_stack_shows_how_many_are_flagged(panel: BlurPanel, concerns) -> None:
+    panel.setValue(table_of(concerns=concerns, flagged=(2, 5, 7), n_planes=25))
+    assert panel.notice.planes.text() == "3 of 25 planes are flagged: 2, 5, 7."
+    panel.setValue(table_of(concerns=concerns, flagged=tuple(range(20)), n_planes=25))
+    assert panel.notice.planes.text().endswith("6, 7, ….")
+    panel.setValue(table_of(concerns=(), flagged=(), n_planes=25))
+    assert panel.notice.planes.isHidden()
+
+
+def test_long_reasons_are_wrapped_and_not_clipped(panel: BlurPanel) -> None:
+    panel.resize(260, 900)
+    panel.setValue(table_of(concerns=("detail beyond the OTF: " + 30 * "more than noise ",)))
+    panel.show()
+    label = panel.notice.reasons
+    assert label.width() <= 260
+    assert label.height() >= label.heightForWidth(label.width())
+    assert label.heightForWidth(label.width()) > 5 * label.fontMetrics().height()
+
+
+def test_the_note_on_the_sign_knows_of_a_focus_series(panel: BlurPanel) -> None:
+    panel.setValue(table_of())
+    assert "can't be told" in panel.limits.text()
+    panel.setValue(table_of(twin_resolved=True))
+    assert "resolved by the focus series" in panel.limits.text()
 
 
 def test_nothing_hides_behind_the_scroll_bar(qtbot) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
 from helpers.layers import OPTICS, spots
 from napari_deepblur import Optics
-from napari_deepblur.engine.events import Progress
+from napari_deepblur.engine.events import Progress, finish
 from napari_deepblur.errors import DeviceError
 from napari_deepblur.widgets.jobs import Cancelled, Done, Failed, Notice, estimate_task
 from napari_deepblur.widgets.resolve import Resolved, Verdict
@@ -82,10 +83,27 @@ def test_cancelling_closes_the_task_within_a_second(qtbot, log: Log) -> None:
     assert closed_in[0] is not threading.main_thread()
 
 
-def test_the_engines_warnings_become_notices() -> None:
+def test_a_focus_series_goes_through_the_engine(tiny_model) -> None:
+    wanted = Resolved(
+        Verdict.WELL_SAMPLED,
+        "",
+        optics=Optics(**OPTICS),
+        axes="ZYX",
+        model=str(tiny_model),
+        device="cpu",
+        z_step_um=0.2,
+    )
+    estimated = finish(estimate_task(spots(3, 64, 64), wanted))
+    assert len(estimated.blur.concerns) == 3
+    # The engine refuses a distance for other axes: it did get this one.
+    with pytest.raises(ValueError, match="focus series"):
+        finish(estimate_task(spots(3, 64, 64), replace(wanted, axes="TYX")))
+
+
+def test_the_engines_warnings_become_notices(tiny_model) -> None:
     optics = Optics(**OPTICS | {"pixel_size_um": 0.13})
     wanted = Resolved(
-        Verdict.UNDERSAMPLED, "", optics=optics, axes="YX", model="widefield-zernike", device="cpu"
+        Verdict.UNDERSAMPLED, "", optics=optics, axes="YX", model=str(tiny_model), device="cpu"
     )
     task = estimate_task(spots(64, 64), wanted)
     events = list(task)

@@ -23,8 +23,9 @@ app = typer.Typer(
     # Plain text: opens faster, reads the same in a log.
     rich_markup_mode=None,
 )
-for command in (demo, estimate, deblur, info, models, train, evaluate):
+for command in (demo, estimate, deblur, info, models, train):
     app.command()(command)
+app.add_typer(evaluate, name="evaluate")
 
 
 def _print_version(wanted: bool) -> None:

@@ -2,6 +2,9 @@
 
 # No postponed annotations here: typer reads them when a command is declared.
 
+import sys
+import warnings
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,17 +13,25 @@ import typer
 
 from napari_deepblur import __version__
 from napari_deepblur.cli import options as given
-from napari_deepblur.cli.inputs import GivenOptics, read_one_channel, warn_of_pixel_size
+from napari_deepblur.cli.inputs import (
+    GivenOptics,
+    focus_step_um,
+    read_one_channel,
+    warn_of_pixel_size,
+)
 from napari_deepblur.cli.progress import drive
 from napari_deepblur.cli.report import (
     blur_lines,
     blur_object,
+    concern_lines,
     optics_line,
     print_json,
     psf_stack,
     sampling_verdict,
     table,
+    warn_of_concerns,
 )
+from napari_deepblur.engine.events import finish
 from napari_deepblur.io import (
     ImageFile,
     check_image_output,
@@ -31,6 +42,8 @@ from napari_deepblur.io import (
 
 if TYPE_CHECKING:
     from napari_deepblur.engine.blur import BlurEstimate
+    from napari_deepblur.engine.events import Job
+    from napari_deepblur.training.loop import Validated
 
 __all__ = ["deblur", "estimate", "info", "models", "train"]
 
@@ -46,20 +59,30 @@ def estimate(
     axes: given.Axes = None,
     channel: given.Channel = None,
     per: given.PerOption = given.BlurPer.plane,
+    focus_series: given.FocusSeries = False,
+    z_step: given.ZStep = None,
     device: given.DeviceOption = given.DeviceName.auto,
     out: Annotated[Path | None, typer.Option(help="Blur file (.json) to write.")] = None,
     psf: Annotated[Path | None, typer.Option(help="PSF image (.tif, .zarr) to write.")] = None,
     overwrite: given.Overwrite = False,
     as_json: given.AsJson = False,
 ) -> None:
-    """Estimate the blur of IMAGE: aberrations, their spread, and the PSF."""
+    """Estimate the blur of IMAGE: aberrations, how far to trust them, and the PSF.
+
+    Printed as value ± 2·std (95 %); files and --json hold std. A warning says why an estimate
+    may be wrong beyond that.
+    """
     if out is not None:
         check_output(out, overwrite=overwrite, source=image)
     if psf is not None:
         check_image_output(psf, overwrite=overwrite, source=image)
     optics = GivenOptics(na, wavelength, pixel_size, refractive_index)
     file = read_one_channel(image, channel=channel, axes=axes)
-    blur, origins = _estimate(file, optics, model, per.value, device.value)
+    step = focus_step_um(file, focus_series=focus_series, z_step_um=z_step)
+    blur, origins = _estimate(file, optics, model, per.value, device.value, z_step_um=step)
+    warn_of_concerns(blur)
+    if step is not None and not blur.twin_resolved:
+        warnings.warn(_NO_SIGN, UserWarning, stacklevel=2)
     written = [str(path) for path in (out, psf) if path is not None]
     if out is not None:
         blur.save(out, overwrite=overwrite)
@@ -109,6 +132,7 @@ def deblur(
         warn_of_pixel_size(file, known.optics)
     else:
         known, _ = _estimate(file, optics, model, per.value, device.value)
+    warn_of_concerns(known)
     sharp = drive(deblur_job(file.data, known, model=model, axes=file.axes, device=device.value))
     write_image(
         out,
@@ -186,9 +210,13 @@ def train(
     *,
     as_json: given.AsJson = False,
 ) -> None:
-    """Train a network headless; an interrupted run goes on where it stopped."""
+    """Train a network headless; an interrupted run goes on where it stopped.
+
+    On several GPUs: torchrun --nproc-per-node 2 -m napari_deepblur train NETWORK CONFIG.yaml
+    """
     try:
         from napari_deepblur.training.config import read_config
+        from napari_deepblur.training.processes import Processes
         from napari_deepblur.training.run import CONFIGS, train_model_job
     except ModuleNotFoundError as error:
         if error.name not in {"yaml", "PIL"}:
@@ -197,11 +225,51 @@ def train(
             f"training needs {error.name}: pip install 'napari-deepblur[train]'"
         ) from error
     settings = read_config(config, CONFIGS[network.value])
-    folder = drive(train_model_job(network.value, settings))
+    job = train_model_job(network.value, settings)
+    if not Processes.of_environment().is_first:
+        finish(job)
+        return
+    folder = drive(_tell_validations(job, to_stderr=as_json))
     if as_json:
         print_json({"model": folder})
     else:
         typer.echo(f"wrote the {network.value} network into {folder}")
+
+
+def _tell_validations(job: "Job[Path]", *, to_stderr: bool) -> "Job[Path]":
+    """The same job, with a line at each validation and one at the end."""
+    from tqdm import tqdm
+
+    from napari_deepblur.training.loop import Validated
+
+    def tell(line: str) -> None:
+        # Through the bar, which would stand in the middle of the line.
+        tqdm.write(line, file=sys.stderr if to_stderr else sys.stdout)
+
+    last: Validated | None = None
+    with closing(job):
+        while True:
+            try:
+                event = next(job)
+            except StopIteration as stop:
+                folder: Path = stop.value
+                break
+            if isinstance(event, Validated):
+                tell(_validation_line(event))
+                last = event
+            yield event
+    if last is not None:
+        speed = last.n_crops / last.seconds
+        tell(f"{last.n_crops} crops in {last.seconds:.0f} s, {speed:.1f} crops/s with validation")
+    return folder
+
+
+def _validation_line(event: "Validated") -> str:
+    figures = "".join(f"  {name} {value:.2f}" for name, value in event.figures.items())
+    return (
+        f"step {event.done} of {event.total}  {event.stage}  "
+        f"{event.crops_per_second:.1f} crops/s  loss {event.loss:.4f}{figures}"
+    )
 
 
 _METADATA = (
@@ -213,8 +281,20 @@ _METADATA = (
 )
 
 
+_NO_SIGN = (
+    "the planes do not change as those of a focus series with this distance would, or too "
+    "little to be sure: the sign of the even modes stays unknown"
+)
+
+
 def _estimate(
-    file: ImageFile, optics: GivenOptics, model: str | None, per: Any, device: Any
+    file: ImageFile,
+    optics: GivenOptics,
+    model: str | None,
+    per: Any,
+    device: Any,
+    *,
+    z_step_um: float | None = None,
 ) -> tuple["BlurEstimate", dict[str, str]]:
     from napari_deepblur.engine.estimate import estimate_blur_job
     from napari_deepblur.engine.models import DEFAULT_MODEL
@@ -227,6 +307,7 @@ def _estimate(
             model=model or DEFAULT_MODEL,
             axes=file.axes,
             per=per,
+            z_step_um=z_step_um,
             device=device,
         )
     )
@@ -252,6 +333,7 @@ def _provenance(blur: "BlurEstimate") -> dict[str, Any]:
         "software": f"napari-deepblur {__version__}",
         "model": Path(blur.model).name,
         **blur.optics.model_dump(),
+        "concerns": concern_lines(blur),
     }
 
 

@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 
 from napari_deepblur.cli import options as given
 from napari_deepblur.cli.progress import drive
-from napari_deepblur.cli.report import TWIN_NOTE, blur_object, optics_line, print_json, table
+from napari_deepblur.cli.report import (
+    PLUS_MINUS_NOTE,
+    blur_object,
+    estimated_text,
+    optics_line,
+    print_json,
+    table,
+    twin_note,
+    warn_of_concerns,
+)
 from napari_deepblur.io import check_output, write_image
 
 if TYPE_CHECKING:
@@ -60,6 +69,7 @@ def demo(
             sample.image, optics=sample.optics, model=model or DEFAULT_MODEL, device=device.value
         )
     )
+    warn_of_concerns(blur)
     deblurred = drive(deblur_job(sample.image, blur, device=device.value))
     scores = _score(sample, blur, deblurred)
     layers: dict[str, NDArray[Any]] = {
@@ -125,8 +135,8 @@ def _fit(psf: Any, window: int) -> Any:
 
 def _lines(sample: "Sample", blur: "BlurEstimate", scores: _Scores) -> list[str]:
     rows = [
-        [name, f"{true:+.3f}", f"{found:+.3f} ± {spread:.3f}"]
-        for name, true, found, spread in zip(
+        [name, f"{true:+.3f}", estimated_text(found, std)]
+        for name, true, found, std in zip(
             blur.coefficient_names,
             sample.coefficients[0],
             blur.coefficients[0],
@@ -137,8 +147,9 @@ def _lines(sample: "Sample", blur: "BlurEstimate", scores: _Scores) -> list[str]
     return [
         f"sample {sample.name}: {sample.axes} {sample.image.shape}, model {blur.model}",
         optics_line(sample.optics, dict.fromkeys(type(sample.optics).model_fields, "sample")),
-        *table(["waves", "true", "estimated"], rows),
-        TWIN_NOTE,
+        *table(["waves", "true", "estimated (95 %)"], rows),
+        PLUS_MINUS_NOTE,
+        twin_note(blur),
         f"PSF-SNR {scores.psf_snr:.1f} dB estimated",
         f"PSF-SNR {scores.psf_snr_unaberrated:.1f} dB if the answer were the unaberrated PSF",
         f"PSF-SNR {scores.psf_snr_mean_psf:.1f} dB if the answer were the mean PSF",

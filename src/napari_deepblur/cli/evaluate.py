@@ -1,10 +1,11 @@
-"""`deepblur evaluate`: the figures that the model cards state."""
+"""`deepblur evaluate`: the figures that the model cards and the page on accuracy state."""
 
 # No postponed annotations here: typer reads them when a command is declared.
 
-from dataclasses import asdict
+from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,36 +13,102 @@ from napari_deepblur.cli import options as given
 from napari_deepblur.cli.progress import drive
 from napari_deepblur.cli.report import print_json
 
+if TYPE_CHECKING:
+    from napari_deepblur.engine.models import Kind
+    from napari_deepblur.training.evaluation import Bench, Table
+
 __all__ = ["evaluate"]
 
+evaluate = typer.Typer(
+    help="Measure a model on the held-out images of folders, beside the floors.",
+    no_args_is_help=True,
+)
 
-def evaluate(
-    images: Annotated[
-        list[str],
-        typer.Option("--images", help="NAME=FOLDER of sharp images; can be given several times."),
-    ],
+_Images = Annotated[
+    list[str],
+    typer.Option("--images", help="NAME=FOLDER of sharp images; can be given several times."),
+]
+_Number = Annotated[int, typer.Option("--n", min=1, help="Blurs × images for each figure.")]
+_Size = Annotated[int, typer.Option(min=128, help="Side of the observed images in pixels.")]
+_Write = Annotated[
+    bool, typer.Option("--write", help="Put the figures into the model folder and the docs.")
+]
+_Docs = Annotated[
+    Path | None,
+    typer.Option(help="Folder of accuracy.md, for --write; docs/ if it has that page."),
+]
+_Picture = Annotated[Path | None, typer.Option(help="PNG of accuracy against noise to write.")]
+
+_DOCS = Path("docs")
+_PAGE = "accuracy.md"
+_DRAWING = Path("images") / "accuracy.png"
+
+
+@evaluate.command()
+def identification(
+    images: _Images,
     *,
     model: given.ModelOption = None,
-    n_images: Annotated[int, typer.Option("--n", help="Blurs × images for each figure.")] = 60,
-    size: Annotated[int, typer.Option(help="Side of the observed images in pixels.")] = 400,
-    write: Annotated[
-        bool, typer.Option("--write", help="Put the figures into the model folder.")
-    ] = False,
+    n_images: _Number = 60,
+    size: _Size = 400,
+    device: given.DeviceOption = given.DeviceName.auto,
+    write: _Write = False,
+    docs: _Docs = None,
+    picture: _Picture = None,
     as_json: given.AsJson = False,
 ) -> None:
-    """Measure a model on the held-out images of folders, beside the floors."""
-    from napari_deepblur.engine.models import DEFAULT_MODEL, load_model
-    from napari_deepblur.training.evaluation import evaluate_job, markdown_table, record
+    """Measure how well the blur is read off images, with noise and with faults."""
+    bench = _bench(images, model, n_images, size, device)
+    from napari_deepblur.training import evaluation
 
+    docs = _docs(docs, ["identification", *evaluation.FURTHER_QUESTIONS]) if write else None
+    results = drive(evaluation.accuracy_job(bench))
+    tables = [evaluation.accuracy_table(results)]
+    _tell(tables[-1], as_json=as_json)
+    pictures = [picture] if picture else []
+    for path in [*pictures, docs / _DRAWING] if docs else pictures:
+        evaluation.draw_accuracy(results, path)
+    for question in evaluation.FURTHER_QUESTIONS.values():
+        tables.append(drive(question(bench)))
+        _tell(tables[-1], as_json=as_json)
+    _finish(bench, "identification", tables, write=write, docs=docs, as_json=as_json)
+
+
+@evaluate.command()
+def deblurring(
+    images: _Images,
+    *,
+    model: given.ModelOption = None,
+    n_images: _Number = 60,
+    size: _Size = 400,
+    device: given.DeviceOption = given.DeviceName.auto,
+    write: _Write = False,
+    docs: _Docs = None,
+    as_json: given.AsJson = False,
+) -> None:
+    """Measure how near deblurred images come to the sharp ones."""
+    bench = _bench(images, model, n_images, size, device)
+    from napari_deepblur.training.evaluation import deblurring_job
+
+    docs = _docs(docs, ["deblurring"]) if write else None
+    table = drive(deblurring_job(bench))
+    _tell(table, as_json=as_json)
+    _finish(bench, "deblurring", [table], write=write, docs=docs, as_json=as_json)
+
+
+def _bench(
+    images: list[str], model: str | None, n_images: int, size: int, device: given.DeviceName
+) -> "Bench":
     folders = dict(_name_and_folder(text) for text in images)
+    # Needed at the end of a long run: missed better now.
+    for name in ("matplotlib", "PIL"):
+        if find_spec(name) is None:
+            raise ImportError(f"evaluation needs {name}: pip install 'napari-deepblur[train]'")
+    from napari_deepblur.engine.models import DEFAULT_MODEL, load_model
+    from napari_deepblur.training.evaluation import Bench, held_out
+
     opened = load_model(model or DEFAULT_MODEL)
-    results = drive(evaluate_job(opened, folders, n_images=n_images, size=size))
-    if write:
-        record(opened, results)
-    if as_json:
-        print_json({"model": opened.name, "accuracy": [asdict(result) for result in results]})
-    else:
-        typer.echo(markdown_table(results))
+    return Bench(opened, held_out(folders), n_images, size, device=device.value)
 
 
 def _name_and_folder(text: str) -> tuple[str, Path]:
@@ -51,3 +118,41 @@ def _name_and_folder(text: str) -> tuple[str, Path]:
     if not Path(folder).is_dir():
         raise FileNotFoundError(f"no folder {folder}")
     return name, Path(folder)
+
+
+def _docs(folder: Path | None, names: Sequence[str]) -> Path | None:
+    """Folder of the page that has a place for each table, if there is any."""
+    from napari_deepblur.training.evaluation import require_marks
+
+    if folder is None:
+        folder = _DOCS
+        if not (folder / _PAGE).is_file():
+            return None
+    require_marks(folder / _PAGE, names)
+    return folder
+
+
+def _tell(table: "Table", *, as_json: bool) -> None:
+    """Print a table as soon as it is known."""
+    if not as_json:
+        typer.echo(f"### {table.title}\n\n{table.text}\n")
+
+
+def _finish(
+    bench: "Bench",
+    kind: "Kind",
+    tables: "Sequence[Table]",
+    *,
+    write: bool,
+    docs: Path | None,
+    as_json: bool,
+) -> None:
+    from napari_deepblur.training.evaluation import record_in_model, record_in_page
+
+    if write:
+        record_in_model(bench.model, kind, tables)
+    if docs:
+        record_in_page(docs / _PAGE, tables)
+    if as_json:
+        figures = {name: value for table in tables for name, value in table.figures.items()}
+        print_json({"model": bench.model.name, "network": kind, "accuracy": figures})

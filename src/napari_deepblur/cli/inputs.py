@@ -11,7 +11,13 @@ from napari_deepblur.errors import ImageError
 from napari_deepblur.io import ImageFile, read_image
 from napari_deepblur.optics.settings import Optics
 
-__all__ = ["GivenOptics", "KnownOptics", "read_one_channel", "warn_of_pixel_size"]
+__all__ = [
+    "GivenOptics",
+    "KnownOptics",
+    "focus_step_um",
+    "read_one_channel",
+    "warn_of_pixel_size",
+]
 
 _OPTIONS = {
     "numerical_aperture": ("numerical aperture", "--na"),
@@ -90,6 +96,35 @@ def read_one_channel(path: Path, *, channel: int | None, axes: str | None) -> Im
             f"choose one with --channel 0 … {image.n_channels - 1}"
         )
     return image
+
+
+def focus_step_um(image: ImageFile, *, focus_series: bool, z_step_um: float | None) -> float | None:
+    """Distance between the planes of a focus series; None if the image is said to be none.
+
+    Raises
+    ------
+    ImageError
+        If the image is no Z stack.
+    ValueError
+        If the distance is not known, or given for nothing.
+    """
+    if not focus_series:
+        if z_step_um is not None:
+            raise ValueError("--z-step is for a focus series: give --focus-series too")
+        return None
+    if image.axes != "ZYX" or image.shape[0] < 2:
+        raise ImageError(
+            "a focus series has the axes ZYX and two planes or more, the image is "
+            f"{image.axes} {image.shape}: name its axes with --axes if they are others"
+        )
+    step = image.z_step_um if z_step_um is None else z_step_um
+    if step is None:
+        raise ValueError(
+            "the file does not say the distance between its planes: give it in µm with --z-step"
+        )
+    if step == 0 or not math.isfinite(step):
+        raise ValueError(f"the distance between planes must not be {step:g}: give it in µm")
+    return step
 
 
 def warn_of_pixel_size(image: ImageFile, optics: Optics) -> None:

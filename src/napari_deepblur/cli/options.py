@@ -14,6 +14,7 @@ __all__ = [
     "Channel",
     "DeviceName",
     "DeviceOption",
+    "FocusSeries",
     "Image",
     "ModelOption",
     "Network",
@@ -22,6 +23,7 @@ __all__ = [
     "PixelSize",
     "RefractiveIndex",
     "Wavelength",
+    "ZStep",
 ]
 
 
@@ -74,6 +76,22 @@ Axes = Annotated[
 Channel = Annotated[int | None, typer.Option("--channel", help="Channel, counted from 0.")]
 PerOption = Annotated[
     BlurPer, typer.Option("--per", help="One blur for each plane or for the whole stack.")
+]
+FocusSeries = Annotated[
+    bool,
+    typer.Option(
+        "--focus-series",
+        help="IMAGE is a focus series of one thin object: tell the sign of the even modes from "
+        "the distance between its planes.",
+    ),
+]
+ZStep = Annotated[
+    float | None,
+    typer.Option(
+        "--z-step",
+        help="Distance between the planes of a focus series in µm, if the file does not say "
+        "it; negative where they go up, out of the sample.",
+    ),
 ]
 DeviceOption = Annotated[DeviceName, typer.Option("--device", help="Where the networks run.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing output.")]

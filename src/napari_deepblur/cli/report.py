@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,22 +22,34 @@ if TYPE_CHECKING:
     from napari_deepblur.engine.blur import BlurEstimate
 
 __all__ = [
-    "TWIN_NOTE",
+    "PLUS_MINUS_NOTE",
     "blur_lines",
     "blur_object",
+    "concern_lines",
+    "estimated_text",
     "optics_line",
     "print_json",
     "psf_stack",
     "sampling_verdict",
     "strehl_ratios",
     "table",
+    "twin_note",
+    "warn_of_concerns",
 ]
 
-TWIN_NOTE = (
+PLUS_MINUS_NOTE = (
+    "± is twice the standard error: of images like those of the training, 95 % of the true "
+    "values lie within"
+)
+_TWIN_NOTE = (
     "note: one plane cannot tell the common sign of the even modes (defocus, astigmatism): "
     "flipped together they give the same PSF"
 )
+_RESOLVED_NOTE = "note: the focus series told the sign of the even modes (defocus, astigmatism)"
 _MOST_COLUMNS = 4
+
+#: The engine itself warns of this one, before the work.
+_ALREADY_TOLD = "undersampled"
 
 
 def print_json(content: Mapping[str, Any]) -> None:
@@ -111,7 +125,7 @@ def psf_stack(blur: BlurEstimate, lead_shape: tuple[int, ...]) -> NDArray[np.flo
 
 
 def blur_lines(blur: BlurEstimate) -> list[str]:
-    """Coefficients and their spread: each plane's, or a summary of many."""
+    """Coefficients ± 2·std: each plane's, or a summary of many."""
     n = len(blur.coefficients)
     rms = np.sqrt(np.square(blur.coefficients).sum(-1))
     strehl = strehl_ratios(blur)
@@ -119,12 +133,69 @@ def blur_lines(blur: BlurEstimate) -> list[str]:
         head, rows = _summary(blur)
         strength = f"RMS {_extent(rms)} waves, Strehl ratio {_extent(strehl)} (mean, min … max)"
     else:
-        titles = ["waves"] if n == 1 else [f"plane {index}" for index in range(n)]
+        titles = ["waves (95 %)"] if n == 1 else [f"plane {index}" for index in range(n)]
         head, rows = ["coefficient", *titles], _by_plane(blur)
         strength = "; ".join(
             f"RMS {a:.3f} waves, Strehl ratio {b:.2f}" for a, b in zip(rms, strehl, strict=True)
         )
-    return [*table(head, rows), f"aberration: {strength}", TWIN_NOTE]
+    notes = [PLUS_MINUS_NOTE, f"aberration: {strength}", twin_note(blur)]
+    return [*table(head, rows), *notes]
+
+
+def twin_note(blur: BlurEstimate) -> str:
+    """What is known of the sign of the even modes."""
+    return _RESOLVED_NOTE if blur.twin_resolved else _TWIN_NOTE
+
+
+def estimated_text(coefficient: float, std: float) -> str:
+    """A coefficient with the half width of its 95 % interval."""
+    return f"{coefficient:+.3f} ± {2 * std:.3f}"
+
+
+def concern_lines(blur: BlurEstimate) -> list[str]:
+    """A line for each kind of concern, with the planes that it is about.
+
+    A kind is what stands before the colon. What follows, such as a percentage, may differ from
+    plane to plane: the line has that of the first.
+    """
+    found: dict[str, dict[int, str]] = {}
+    for plane, reasons in enumerate(blur.concerns):
+        for reason in reasons:
+            found.setdefault(reason.partition(":")[0], {}).setdefault(plane, reason)
+    return [_concern_line(reasons, blur) for reasons in found.values()]
+
+
+def _concern_line(reasons: Mapping[int, str], blur: BlurEstimate) -> str:
+    first, text = next(iter(reasons.items()))
+    if len(blur.coefficients) == 1:
+        return text
+    where = "" if len(set(reasons.values())) == 1 else f" (plane {first})"
+    return f"{_plane_names(reasons)}: {text}{where}"
+
+
+def warn_of_concerns(blur: BlurEstimate) -> None:
+    """Warn of what speaks against a blur."""
+    for line in concern_lines(_without(blur, _ALREADY_TOLD)):
+        warnings.warn(line, UserWarning, stacklevel=2)
+
+
+def _without(blur: BlurEstimate, kind: str) -> BlurEstimate:
+    concerns = tuple(
+        tuple(reason for reason in reasons if not reason.startswith(kind))
+        for reasons in blur.concerns
+    )
+    return replace(blur, concerns=concerns)
+
+
+def _plane_names(planes: Iterable[int]) -> str:
+    """Such as ``planes 0–3, 7``."""
+    # Numbers that follow one another differ from their places by the same.
+    runs = [
+        [plane for _, plane in run]
+        for _, run in groupby(enumerate(planes), lambda pair: pair[1] - pair[0])
+    ]
+    names = ", ".join(f"{run[0]}–{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
+    return f"plane {names}" if names.isdecimal() else f"planes {names}"
 
 
 def _extent(values: NDArray[np.float32]) -> str:
@@ -133,17 +204,17 @@ def _extent(values: NDArray[np.float32]) -> str:
 
 def _by_plane(blur: BlurEstimate) -> list[list[str]]:
     return [
-        [name, *(f"{a:+.3f} ± {b:.3f}" for a, b in zip(values, spreads, strict=True))]
-        for name, values, spreads in zip(
+        [name, *(estimated_text(a, b) for a, b in zip(values, errors, strict=True))]
+        for name, values, errors in zip(
             blur.coefficient_names, blur.coefficients.T, blur.std.T, strict=True
         )
     ]
 
 
 def _summary(blur: BlurEstimate) -> tuple[list[str], list[list[str]]]:
-    head = [f"{len(blur.coefficients)} planes, waves", "mean", "min", "max", "spread"]
+    head = [f"{len(blur.coefficients)} planes, waves", "mean", "min", "max", "± (95 %)"]
     rows = [
-        [name, f"{a.mean():+.3f}", f"{a.min():+.3f}", f"{a.max():+.3f}", f"± {b.mean():.3f}"]
+        [name, f"{a.mean():+.3f}", f"{a.min():+.3f}", f"{a.max():+.3f}", f"{2 * b.mean():.3f}"]
         for name, a, b in zip(blur.coefficient_names, blur.coefficients.T, blur.std.T, strict=True)
     ]
     return head, rows
@@ -160,6 +231,9 @@ def blur_object(blur: BlurEstimate) -> dict[str, Any]:
         "coefficient_names": blur.coefficient_names,
         "coefficients": blur.coefficients,
         "std": blur.std,
+        "concerns": blur.concerns or [[]] * len(blur.coefficients),
+        "in_domain": blur.in_domain.tolist(),
+        "twin_resolved": blur.twin_resolved,
         "rms_waves": np.sqrt(np.square(blur.coefficients).sum(-1)),
         "strehl_ratio": strehl_ratios(blur),
     }

@@ -1,4 +1,4 @@
-"""The blur of one plane: its coefficients with their spread, and its PSF enlarged."""
+"""The blur of one plane: how far to trust it, its coefficients, and its PSF enlarged."""
 
 from __future__ import annotations
 
@@ -16,16 +16,23 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_deepblur.widgets.trust_notice import TrustNotice
 from napari_deepblur.widgets.view import BlurTable
 
 __all__ = ["BlurPanel"]
 
 _PSF_SIDE = 124
-_HEADERS = ("Coefficient", "Waves", "Spread")
-_LIMITS = (
-    "The common sign of all even modes (defocus, astigmatisms) can't be told from one plane: "
-    "both signs give the same PSF. The spread says how far parts of the field disagree."
+_HEADERS = ("Coefficient", "Waves", "± (95 %)")
+_TABLE_TIP = (
+    "Zernike coefficients in waves RMS. ± is twice the standard error: of images like those of "
+    "the training, 95 % of the true coefficients lie within. It does not hold for a plane with "
+    "a warning"
 )
+_SIGN_UNKNOWN = (
+    "The common sign of all even modes (defocus, astigmatisms) can't be told from one plane: "
+    "both signs give the same PSF."
+)
+_SIGN_KNOWN = "The sign of the even modes (defocus, astigmatisms) is resolved by the focus series."
 
 
 class BlurPanel(QWidget):
@@ -43,11 +50,12 @@ class BlurPanel(QWidget):
         self._title = QLabel(wordWrap=True)
         self._psf = QLabel(alignment=Qt.AlignmentFlag.AlignHCenter)
         self._psf.setToolTip("The PSF of this plane, enlarged; square root of its intensity")
+        self.notice = TrustNotice()
         self.table = self._make_table()
-        self._limits = QLabel(_LIMITS, wordWrap=True)
+        self.limits = QLabel(wordWrap=True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        for widget in (self._title, self._psf, self.table, self._limits):
+        for widget in (self._title, self.notice, self._psf, self.table, self.limits):
             layout.addWidget(widget)
         self.setValue(None)
 
@@ -58,19 +66,20 @@ class BlurPanel(QWidget):
     def setValue(self, value: BlurTable | None) -> None:  # noqa: N802
         """Show a blur; None clears."""
         self._value = value
-        for widget in (self._psf, self.table, self._limits):
+        for widget in (self._psf, self.table, self.limits):
             widget.setVisible(value is not None)
+        self.notice.setValue(value)
         self._title.setText("No estimate of this image yet." if value is None else value.title)
         if value is not None:
             self._fill(value)
+            self.limits.setText(_SIGN_KNOWN if value.twin_resolved else _SIGN_UNKNOWN)
             self._psf.setPixmap(_picture(value.psf))
 
     def _make_table(self) -> QTableWidget:
         table = QTableWidget(0, len(_HEADERS))
         table.setHorizontalHeaderLabels(_HEADERS)
-        table.setToolTip(
-            "Zernike coefficients in waves RMS, and their standard deviation over the field"
-        )
+        table.setToolTip(_TABLE_TIP)
+        table.horizontalHeader().setToolTip(_TABLE_TIP)
         table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         table.verticalHeader().setVisible(False)
         table.verticalHeader().setDefaultSectionSize(table.fontMetrics().height() + 8)
@@ -86,9 +95,10 @@ class BlurPanel(QWidget):
         rows = list(zip(value.names, value.coefficients, value.std, strict=True))
         self.table.setRowCount(len(rows))
         for index, (name, coefficient, std) in enumerate(rows):
-            for column, text in enumerate((name, f"{coefficient:+.3f}", f"±{std:.3f}")):
+            texts = (name, f"{coefficient:+.3f}", f"±{2 * std:.3f}")
+            for column, text in enumerate(texts):
                 item = QTableWidgetItem(text)
-                item.setToolTip(text)
+                item.setToolTip(f"{' '.join(texts)} waves RMS\n{_TABLE_TIP}")
                 self.table.setItem(index, column, item)
         # All rows at once: a table that scrolls inside a dock that scrolls is a nuisance.
         height = self.table.horizontalHeader().sizeHint().height() + 4

@@ -7,7 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_deepblur.widgets.estimates import Estimates, blur_table, current_plane, misfit
+from napari_deepblur.widgets.estimates import (
+    Estimates,
+    blur_table,
+    current_plane,
+    flagged_planes,
+    misfit,
+)
 from napari_deepblur.widgets.jobs import (
     Deblurred,
     Estimated,
@@ -27,7 +33,14 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
+    from napari_deepblur.engine.blur import BlurEstimate
+
 __all__ = ["DeblurController"]
+
+_NO_SIGN = (
+    "The planes do not change as those of a focus series would, or too little to be sure: the "
+    "sign of the even modes stays unknown"
+)
 
 
 class DeblurController:
@@ -98,7 +111,9 @@ class DeblurController:
         """Estimate the blur of the layer."""
         layer, wanted = self._layer, self.resolved
         if self._may_run(wanted) and layer is not None:
-            self._slot.run(estimate_task(pixels_of(layer), wanted), partial(self._take_blur, layer))
+            self._slot.run(
+                estimate_task(pixels_of(layer), wanted), partial(self._take_blur, layer, wanted)
+            )
 
     def deblur(self) -> None:
         """Deblur the layer, estimating its blur first where that was not done."""
@@ -150,9 +165,12 @@ class DeblurController:
 
     # Answers
 
-    def _take_blur(self, layer: Image, estimated: Estimated) -> None:
+    def _take_blur(self, layer: Image, wanted: Resolved, estimated: Estimated) -> None:
         self._keep(layer, estimated)
-        self._slot.report(f"Estimated the blur of {layer.name!r}.")
+        unresolved = wanted.z_step_um is not None and not estimated.blur.twin_resolved
+        self._report(
+            f"Estimated the blur of {layer.name!r}.", estimated, _NO_SIGN if unresolved else ""
+        )
 
     def _take_sharp(self, layer: Image, result: Deblurred, *, is_new: bool) -> None:
         if is_new:
@@ -161,7 +179,7 @@ class DeblurController:
         added = self._viewer.add_image(data, **arguments)
         low, high = arguments["contrast_limits"]
         added.contrast_limits_range = (min(low, result.extent[0]), max(high, result.extent[1]))
-        self._slot.report(f"Deblurred {layer.name!r}.")
+        self._report(f"Deblurred {layer.name!r}.", result.estimated)
 
     def _take_loaded(self, layer: Image, estimated: Estimated) -> None:
         blur = estimated.blur
@@ -171,7 +189,11 @@ class DeblurController:
             return
         self.settings.update(blur.optics.model_dump() | {"model": blur.model, "per": blur.per})
         self._keep(layer, estimated)
-        self._slot.report("Loaded a blur.")
+        self._report("Loaded a blur.", estimated)
+
+    def _report(self, text: str, estimated: Estimated, *more: str) -> None:
+        """Tell how a task ended, and that there is something to read below."""
+        self._slot.report(text, *filter(None, [_flags(estimated.blur), *more]))
 
     def _keep(self, layer: Image, estimated: Estimated) -> None:
         """Remember a layer's blur and show its PSFs, in place of the former ones."""
@@ -188,10 +210,10 @@ class DeblurController:
     # Viewer and settings
 
     def _forget_typed(self) -> None:
-        """Forget the typed pixel size, and what the layer itself knows."""
+        """Forget what was said of the former layer alone, and what the layer itself knows."""
         known = facts_of(self._layer).known if self._layer is not None else {}
         stale = [name for name in OPTICS_FIELDS if name in known or name == "pixel_size_um"]
-        self.settings.update(dict.fromkeys(stale))
+        self.settings.update(dict.fromkeys(stale) | {"focus_series": False})
 
     def _refresh(self) -> None:
         self._view.show_resolved(self.resolved)
@@ -220,3 +242,12 @@ class DeblurController:
             self._slot.abandon()
             self._estimates.forget(layer)
             self._refresh()
+
+
+def _flags(blur: BlurEstimate) -> str:
+    n_flagged, n_planes = len(flagged_planes(blur)), len(blur.coefficients)
+    if not n_flagged:
+        return ""
+    if n_planes == 1:
+        return "The estimate may be wrong, see below"
+    return f"{n_flagged} of {n_planes} planes are flagged, see below"

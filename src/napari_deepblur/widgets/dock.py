@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, get_args
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
+    QCheckBox,
     QFileDialog,
     QFormLayout,
     QGroupBox,
@@ -44,6 +45,13 @@ _TONES = {
     Verdict.NO_LAYER: Tone.INFO,
 }
 _BLUR_FILES = "Blur (*.json)"
+_FOCUS_SERIES = (
+    "Tick this if the planes show one thin object at {step:g} µm from one another (the layer's "
+    "scale), each deeper in the sample than the one before. The known defocus between them then "
+    "tells the sign of the even modes. If they go up instead, all these signs come out opposite. "
+    "Leave it empty for a thick sample, where each plane shows other structures, and for time "
+    "series. The PSF is the same either way"
+)
 
 
 class DeblurDock(QWidget):
@@ -79,9 +87,16 @@ class DeblurDock(QWidget):
         self.model_box.setToolTip(self._describe_model(resolved.model))
         self.per_box.setValue(resolved.per)
         self.device_box.setValue(resolved.device)
+        self._show_focus_series(resolved)
         self.verdict.setText(_marked(_TONES.get(resolved.verdict, Tone.ERROR), resolved.message))
         self._can_run = resolved.can_run
         self._set_state()
+
+    def _show_focus_series(self, resolved: Resolved) -> None:
+        step = resolved.focus_step_um
+        self.focus_box.setVisible(step is not None)
+        self.focus_box.setChecked(resolved.z_step_um is not None)
+        self.focus_box.setToolTip(_FOCUS_SERIES.format(step=step) if step is not None else "")
 
     def show_busy(self, *, busy: bool) -> None:
         """Show whether a task runs."""
@@ -113,7 +128,11 @@ class DeblurDock(QWidget):
         )
         self.per_box = ChoiceBox()
         self.per_box.setChoices([("one per plane", "plane"), ("one per stack", "stack")])
-        self.per_box.setToolTip("Whether each plane has its own blur, or the whole stack has one")
+        self.per_box.setToolTip(
+            "Whether each plane has its own blur, or the whole stack has one: where the planes "
+            "do share their blur, the stack's is the more accurate"
+        )
+        self.focus_box = QCheckBox("Focus series of a thin object")
         self.device_box = ChoiceBox()
         self.device_box.setChoices([(name, name) for name in get_args(Device)])
         self.device_box.setToolTip("Where to compute; auto takes a graphics card if there is one")
@@ -134,6 +153,7 @@ class DeblurDock(QWidget):
         form.addRow("Layer", self.layer_box)
         form.addRow("Model", self.model_box)
         form.addRow("Blur", self.per_box)
+        form.addRow(self.focus_box)
         form.addRow("Device", self.device_box)
         optics = QGroupBox("Microscope")
         QVBoxLayout(optics).addWidget(self.optics_form)
@@ -159,6 +179,8 @@ class DeblurDock(QWidget):
         self.layer_box.valueChanged.connect(self.controller.select)
         self.model_box.valueChanged.connect(lambda value: setattr(settings, "model", value))
         self.per_box.valueChanged.connect(lambda value: setattr(settings, "per", value))
+        # Clicked, not toggled: only the user's own edits are wishes.
+        self.focus_box.clicked.connect(lambda on: setattr(settings, "focus_series", on))
         self.device_box.valueChanged.connect(lambda value: setattr(settings, "device", value))
         self.optics_form.valueChanged.connect(lambda name, value: setattr(settings, name, value))
         self.run_bar.estimateClicked.connect(self.controller.estimate)

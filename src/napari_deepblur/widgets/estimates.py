@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_deepblur.engine.blur import BlurEstimate
 from napari_deepblur.widgets.jobs import Estimated
 from napari_deepblur.widgets.layer_facts import facts_of, pixels_of
 from napari_deepblur.widgets.resolve import Resolved
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
-__all__ = ["Estimates", "blur_table", "current_plane", "misfit"]
+__all__ = ["Estimates", "blur_table", "current_plane", "flagged_planes", "misfit"]
 
 
 class Estimates:
@@ -87,4 +88,18 @@ def blur_table(layer: Image, estimated: Estimated, plane: int) -> BlurTable:
         blur.std[row],
         estimated.psfs[row],
         blur.optics.pixel_size_um,
+        _one_of_each_kind(blur.concerns[row]) if blur.concerns else None,
+        flagged_planes(blur),
+        len(blur.coefficients),
+        blur.twin_resolved,
     )
+
+
+def flagged_planes(blur: BlurEstimate) -> tuple[int, ...]:
+    """Rows of a blur that there are concerns about."""
+    return tuple(int(row) for row in np.flatnonzero(~blur.in_domain))
+
+
+def _one_of_each_kind(reasons: tuple[str, ...]) -> tuple[str, ...]:
+    """The first of those that agree up to the colon, as the planes of a stack may do."""
+    return tuple({reason.partition(":")[0]: reason for reason in reversed(reasons)}.values())[::-1]

@@ -121,6 +121,7 @@ def estimate_task(image: Any, wanted: Resolved) -> Task[Estimated]:
             model=wanted.model,
             axes=wanted.axes,
             per=wanted.per,
+            z_step_um=wanted.z_step_um,
             device=wanted.device,
         )
     )

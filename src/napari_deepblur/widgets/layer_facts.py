@@ -45,12 +45,15 @@ class LayerFacts:
         Why the pixel size is not among them.
     problem
         Why the layer cannot be used at all.
+    z_step_um
+        Distance between its planes, µm, where it is a Z stack and says so.
     """
 
     axes: str = ""
     known: Mapping[str, Known] = field(default_factory=dict)
     hint: str = ""
     problem: str = ""
+    z_step_um: float | None = None
 
 
 def pixels_of(layer: Image) -> Any:
@@ -94,23 +97,39 @@ def facts_of(layer: Image) -> LayerFacts:
                 "in X. Resample the image to square pixels, or correct the layer's scale",
             )
         known["pixel_size_um"] = Known(sides[1], "layer scale")
-    return LayerFacts(axes, known, "" if "pixel_size_um" in known else hint)
+    hint = "" if "pixel_size_um" in known else hint
+    return LayerFacts(axes, known, hint, z_step_um=_z_step_um(layer, axes))
 
 
 def _pixel_sides_um(layer: Image) -> tuple[tuple[float, float] | None, str]:
     """Lengths of a pixel along Y and X in µm, or why they are not known."""
-    factors = [_micrometres(unit) for unit in layer.units]
     sides = []
     for axis in (-2, -1):
-        step = _world_step(layer, axis)
-        moved = np.flatnonzero(np.abs(step) > 1e-9 * np.abs(step).max())
-        unknown = [layer.units[i] for i in moved if factors[i] is None]
-        if unknown:
-            return None, _hint(str(unknown[0]), float(np.linalg.norm(step)))
-        lengths = [step[i] * factors[i] for i in moved]
-        # Scales come as binary fractions of decimal numbers; nobody measures 7 digits.
-        sides.append(float(f"{np.linalg.norm(lengths):.7g}"))
+        length, unit = _length_um(layer, axis)
+        if unit:
+            return None, _hint(unit, length)
+        sides.append(length)
     return (sides[0], sides[1]), ""
+
+
+def _z_step_um(layer: Image, axes: str) -> float | None:
+    if axes != "ZYX" or len(pixels_of(layer)) < 2:
+        return None
+    length, unit = _length_um(layer, 0)
+    return None if unit else length
+
+
+def _length_um(layer: Image, axis: int) -> tuple[float, str]:
+    """Length of a step along an axis in µm; or in a unit that is no length, and that unit."""
+    factors = [_micrometres(unit) for unit in layer.units]
+    step = _world_step(layer, axis)
+    moved = np.flatnonzero(np.abs(step) > 1e-9 * np.abs(step).max())
+    unknown = [layer.units[i] for i in moved if factors[i] is None]
+    if unknown:
+        return float(np.linalg.norm(step)), str(unknown[0])
+    lengths = [step[i] * factors[i] for i in moved]
+    # Scales come as binary fractions of decimal numbers; nobody measures 7 digits.
+    return float(f"{np.linalg.norm(lengths):.7g}"), ""
 
 
 def _world_step(layer: Image, axis: int) -> NDArray[np.float64]:

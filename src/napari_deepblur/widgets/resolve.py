@@ -55,6 +55,10 @@ class Resolved:
         Whether each plane gets its own blur.
     device
         Where the networks run.
+    focus_step_um
+        Distance between the layer's planes, µm, where they can be a focus series.
+    z_step_um
+        The same, where the user says that they are one.
     """
 
     verdict: Verdict
@@ -65,6 +69,8 @@ class Resolved:
     model: str = ""
     per: Per = "plane"
     device: Device = "auto"
+    focus_step_um: float | None = None
+    z_step_um: float | None = None
 
     @property
     def can_run(self) -> bool:
@@ -76,6 +82,7 @@ def resolve(settings: DeblurSettings, facts: LayerFacts | None) -> Resolved:
     """Judge the wishes for a layer; what was typed goes before what the layer says."""
     fields = _merged(settings, facts)
     verdict, message, optics = _judge(fields, facts)
+    focus_step = facts.z_step_um if facts and settings.per == "plane" else None
     return Resolved(
         verdict,
         message,
@@ -85,6 +92,8 @@ def resolve(settings: DeblurSettings, facts: LayerFacts | None) -> Resolved:
         settings.model,
         settings.per,
         settings.device,
+        focus_step,
+        focus_step if settings.focus_series else None,
     )
 
 

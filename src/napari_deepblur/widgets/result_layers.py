@@ -89,6 +89,12 @@ def _beside(layer: Image, column: int) -> NDArray[np.float64]:
     return moved
 
 
+def _numbers(values: NDArray[np.float32]) -> list[list[float]]:
+    """Plain numbers, so that whoever writes the metadata can; single precision has 7 digits."""
+    numbers: list[list[float]] = np.asarray(values, float).round(7).tolist()
+    return numbers
+
+
 def _metadata(kind: str, layer: Image, estimated: Estimated) -> dict[str, Any]:
     blur = estimated.blur
     return {
@@ -98,9 +104,12 @@ def _metadata(kind: str, layer: Image, estimated: Estimated) -> dict[str, Any]:
             "model": blur.model,
             "optics": blur.optics.model_dump(),
             "per": blur.per,
-            "coefficient_names": estimated.names,
-            "coefficients": np.array(blur.coefficients),
-            "std": np.array(blur.std),
+            "coefficient_names": list(estimated.names),
+            "coefficients": _numbers(blur.coefficients),
+            "std": _numbers(blur.std),
+            "concerns": [list(reasons) for reasons in blur.concerns],
+            "in_domain": blur.in_domain.tolist(),
+            "twin_resolved": blur.twin_resolved,
             "source": layer.name,
         }
     }

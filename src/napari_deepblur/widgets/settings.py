@@ -28,6 +28,8 @@ class DeblurSettings(EventedModel):
         Name of a bundled model.
     per
         Whether each plane gets its own blur or the stack one.
+    focus_series
+        Whether the layer is a focus series of one thin object.
     device
         Where the networks run.
     numerical_aperture
@@ -42,6 +44,7 @@ class DeblurSettings(EventedModel):
 
     model: str = DEFAULT_MODEL
     per: Per = "plane"
+    focus_series: bool = False
     device: Device = "auto"
     numerical_aperture: float | None = None
     wavelength_um: float | None = None

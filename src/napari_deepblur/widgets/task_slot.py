@@ -76,10 +76,11 @@ class TaskSlot:
             self._cancel()
             self._cancel = None
 
-    def report(self, text: str) -> None:
-        """Show how the task ended well, with the engine's warnings."""
-        tone = Tone.WARNING if self._notices else Tone.GOOD
-        notices = [f"Warning: {notice}." for notice in dict.fromkeys(self._notices)]
+    def report(self, text: str, *more: str) -> None:
+        """Show how the task ended well, with the engine's warnings and more."""
+        all_notices = dict.fromkeys([*self._notices, *more])
+        tone = Tone.WARNING if all_notices else Tone.GOOD
+        notices = [f"Warning: {notice}." for notice in all_notices]
         self._view.show_message(tone, " ".join([text, *notices]))
 
     def _on_event(self, number: int, event: Progress | Notice) -> None:

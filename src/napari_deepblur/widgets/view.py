@@ -44,6 +44,14 @@ class BlurTable:
         Shape (h, w).
     pixel_size_um
         Side of a pixel of the PSF, µm.
+    concerns
+        Why this plane's blur may be wrong beyond `std`; None if that was not looked at.
+    flagged
+        Planes of the layer that there are concerns about.
+    n_planes
+        Planes of the layer that have a blur of their own.
+    twin_resolved
+        Whether the signs of the even modes are the true ones.
     """
 
     title: str
@@ -52,6 +60,10 @@ class BlurTable:
     std: NDArray[np.float32]
     psf: NDArray[np.float32]
     pixel_size_um: float
+    concerns: tuple[str, ...] | None = None
+    flagged: tuple[int, ...] = ()
+    n_planes: int = 1
+    twin_resolved: bool = False
 
 
 class DeblurView(Protocol):

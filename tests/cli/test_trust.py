@@ -1,0 +1,196 @@
+"""How far to trust an estimate: what the commands say of it, and of focus series."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+import napari_deepblur
+from helpers.command_line import OPTICS, fail, observed, succeed, write
+from napari_deepblur import BlurEstimate, Optics
+from napari_deepblur.cli.report import blur_lines, blur_object, concern_lines, print_json
+from napari_deepblur.engine.events import Progress
+from napari_deepblur.io import read_image
+
+SATURATED = "saturated: 3.0% of the pixels have the highest value"
+FOREIGN = "unlike the model's blurs: stronger than it was trained for"
+COARSE = "undersampled: the pixels are coarse"
+
+
+def blur_of(*concerns, **changes):
+    n = len(concerns)
+    coefficients = np.linspace(-0.1, 0.1, 7 * n, dtype=np.float32).reshape(n, 7)
+    fields = {"n_planes": n, "concerns": concerns, "model": "widefield-zernike"} | changes
+    optics = Optics(numerical_aperture=1.4, wavelength_um=0.52, pixel_size_um=0.09)
+    return BlurEstimate(coefficients, np.full((n, 7), 0.006, np.float32), optics, **fields)
+
+
+@pytest.fixture
+def answer(monkeypatch):
+    """Lets the engine answer at once; returns what it was asked."""
+
+    def install(blur):
+        asked = {}
+
+        def estimate(_image, **given):
+            asked.update(given)
+            yield Progress(1, 1, "estimating the blur")
+            return blur
+
+        def deblur(image, _blur, **_given):
+            yield Progress(1, 1, "deblurring")
+            return np.asarray(image, np.float32)
+
+        monkeypatch.setattr("napari_deepblur.engine.estimate.estimate_blur_job", estimate)
+        monkeypatch.setattr("napari_deepblur.engine.deblur.deblur_job", deblur)
+        return asked
+
+    return install
+
+
+class TestLines:
+    @pytest.mark.parametrize(
+        ("concerns", "lines"),
+        [
+            (((),), []),
+            (((SATURATED, FOREIGN),), [SATURATED, FOREIGN]),
+            (((), (SATURATED,)), [f"plane 1: {SATURATED}"]),
+            (
+                ((SATURATED,),) * 4 + ((),) * 3 + ((SATURATED,), (), (FOREIGN,)),
+                [f"planes 0–3, 7: {SATURATED}", f"plane 9: {FOREIGN}"],
+            ),
+            (
+                (("saturated: 3 %",), (), ("saturated: 4 %",)),
+                ["planes 0, 2: saturated: 3 % (plane 0)"],
+            ),
+        ],
+    )
+    def test_planes_that_share_a_concern_share_a_line(self, concerns, lines):
+        assert concern_lines(blur_of(*concerns)) == lines
+
+    def test_a_stack_has_no_plane_numbers(self):
+        blur = blur_of(("saturated: 3 %", "saturated: 4 %"), per="stack", n_planes=9)
+        assert concern_lines(blur) == ["saturated: 3 %"]
+
+    def test_a_blur_that_was_not_looked_at(self):
+        blur = blur_of((), (), concerns=())
+        assert concern_lines(blur) == []
+        assert blur_object(blur)["concerns"] == [[], []]
+
+    @pytest.mark.parametrize("n", [1, 3, 6])
+    def test_plus_minus_is_twice_the_standard_error(self, n):
+        text = "\n".join(blur_lines(blur_of(*((),) * n)))
+        assert "0.012" in text
+        assert "0.006" not in text
+        assert "95 %" in text
+
+    def test_sign(self):
+        assert "cannot tell" in blur_lines(blur_of(()))[-1]
+        resolved = blur_lines(blur_of((), twin_resolved=True))[-1]
+        assert "focus series told the sign" in resolved
+
+    def test_json(self, capsys):
+        print_json(blur_object(blur_of((), (SATURATED,), twin_resolved=True)))
+        content = json.loads(capsys.readouterr().out)
+        assert content["concerns"] == [[], [SATURATED]]
+        assert content["in_domain"] == [True, False]
+        assert content["twin_resolved"] is True
+        np.testing.assert_allclose(content["std"], 0.006)
+
+
+class TestWarnings:
+    def test_estimate(self, stack, answer):
+        answer(blur_of((SATURATED,), (SATURATED, COARSE)))
+        result = succeed("estimate", stack, *OPTICS, "--json")
+        # The engine warned of the sampling before the work.
+        assert result.stderr.splitlines() == [f"warning: planes 0–1: {SATURATED}"]
+        assert json.loads(result.stdout)["in_domain"] == [False, False]
+
+    def test_nothing_to_warn_of(self, stack, answer):
+        answer(blur_of((), ()))
+        result = succeed("estimate", stack, *OPTICS)
+        assert result.stderr == ""
+        assert re.search(r"± 0\.012", result.stdout)
+
+    def test_deblur(self, stack, answer, tmp_path):
+        answer(blur_of((), (FOREIGN,)))
+        out = tmp_path / "a.ome.tif"
+        result = succeed("deblur", stack, *OPTICS, "--out", out)
+        assert result.stderr.splitlines() == [f"warning: plane 1: {FOREIGN}"]
+
+    def test_deblur_with_a_blur_file(self, stack, answer, tmp_path):
+        blur = blur_of((SATURATED,), ())
+        answer(None)
+        blur.save(tmp_path / "blur.json")
+        result = succeed(
+            "deblur", stack, "--blur", tmp_path / "blur.json", "--out", tmp_path / "a.ome.zarr"
+        )
+        assert result.stderr.splitlines() == [f"warning: plane 0: {SATURATED}"]
+
+    def test_demo(self, answer, tmp_path):
+        answer(blur_of((FOREIGN,)))
+        result = succeed("demo", "--no-gui", "--out", tmp_path)
+        assert result.stderr.splitlines() == [f"warning: {FOREIGN}"]
+        assert "± 0.012" in result.stdout
+        assert "95 %" in result.stdout
+
+
+class TestFocusSeries:
+    def test_takes_the_z_step_of_the_file(self, stack, answer, tmp_path):
+        asked = answer(blur_of((), (), twin_resolved=True))
+        out = tmp_path / "blur.json"
+        result = succeed("estimate", stack, *OPTICS, "--focus-series", "--out", out)
+        assert asked["z_step_um"] == pytest.approx(0.3)
+        assert "told the sign" in result.stdout
+        assert result.stderr == ""
+        assert napari_deepblur.load_blur(out).twin_resolved
+
+    def test_is_off_by_default(self, stack, answer):
+        asked = answer(blur_of((), ()))
+        succeed("estimate", stack, *OPTICS)
+        assert asked["z_step_um"] is None
+
+    def test_a_given_z_step_goes_before(self, stack, answer):
+        asked = answer(blur_of((), (), twin_resolved=True))
+        succeed("estimate", stack, *OPTICS, "--focus-series", "--z-step", -0.25)
+        assert asked["z_step_um"] == -0.25
+
+    def test_a_series_that_does_not_tell(self, stack, answer):
+        answer(blur_of((), ()))
+        result = succeed("estimate", stack, *OPTICS, "--focus-series")
+        assert "stays unknown" in result.stderr
+        assert "cannot tell" in result.stdout
+
+    def test_unknown_z_step(self, tmp_path, answer):
+        path = write(tmp_path / "stack.tif", observed((2, 64, 64)), "ZYX")
+        assert read_image(path).z_step_um is None
+        answer(blur_of((), ()))
+        assert "--z-step" in fail("estimate", path, *OPTICS, "--focus-series")
+
+    def test_no_z_axis(self, plane, tmp_path, answer):
+        answer(blur_of(()))
+        film = write(tmp_path / "film.tif", observed((2, 64, 64)), "TYX")
+        for path in (plane, film):
+            line = fail("estimate", path, *OPTICS, "--focus-series", "--z-step", 0.2)
+            assert "axes ZYX" in line
+
+    @pytest.mark.parametrize("step", ["0", "nan", "inf"])
+    def test_impossible_z_step(self, stack, answer, step):
+        answer(blur_of((), ()))
+        line = fail("estimate", stack, *OPTICS, "--focus-series", "--z-step", step)
+        assert "distance between planes" in line
+
+    def test_a_z_step_alone_is_refused(self, stack, answer):
+        answer(blur_of((), ()))
+        assert "--focus-series" in fail("estimate", stack, *OPTICS, "--z-step", 0.2)
+
+    def test_through_the_engine(self, stack, tiny_model):
+        arguments = ("--model", tiny_model, "--focus-series", "--json")
+        content = json.loads(succeed("estimate", stack, *OPTICS, *arguments).stdout)
+        assert len(content["concerns"]) == len(content["in_domain"]) == 2
+        assert isinstance(content["twin_resolved"], bool)
+
+    def test_one_blur_for_the_stack_has_no_series(self, stack):
+        line = fail("estimate", stack, *OPTICS, "--focus-series", "--per", "stack")
+        assert "focus series" in line
