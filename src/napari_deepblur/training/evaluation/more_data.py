@@ -9,6 +9,7 @@ from torch import Tensor
 from napari_deepblur.engine.events import Job
 from napari_deepblur.training.evaluation.bench import Bench, noisy, read_job
 from napari_deepblur.training.evaluation.tables import Table, markdown
+from napari_deepblur.training.synthesis import observe
 
 __all__ = ["more_data_job"]
 
@@ -24,19 +25,29 @@ def more_data_job(bench: Bench) -> Job[Table]:
     """PSF-SNR of 16 tiles and of several planes, apart and together, at σ = 0.05."""
     rows: list[tuple[str, str, float, float]] = []
     for name in bench.images:
-        rows += yield from _fields_job(bench, name)
+        for mosaic in (True, False):
+            rows += yield from _fields_job(bench, name, mosaic=mosaic)
         rows += yield from _planes_job(bench, name)
     return _table(rows)
 
 
-def _fields_job(bench: Bench, name: str) -> Job[list[tuple[str, str, float, float]]]:
+def _fields_job(
+    bench: Bench, name: str, *, mosaic: bool
+) -> Job[list[tuple[str, str, float, float]]]:
+    """Large fields: of many images side by side, or of one that is continued by mirroring."""
     n, side = bench.n_few, bench.size
     psf = bench.psf[:n]
 
     def fields() -> Iterator[Tensor]:
         # One by one: all together would fill the memory of small machines.
         for index in range(n):
-            clean = bench.blurred(name, psf[index, None], first=index, side=_N_ALONG * side)
+            if mosaic:
+                scene = _mosaic(
+                    bench, name, _N_ALONG * side + psf.shape[-1] - 1, first=_N_ALONG**2 * index
+                )
+                clean = observe(scene[None], psf[index, None])
+            else:
+                clean = bench.blurred(name, psf[index, None], first=index, side=_N_ALONG * side)
             yield noisy(clean, _NOISE_LEVEL)[0]
 
     apart = yield from read_job(bench, map(_tiles, fields()), n, f"{name}, tiles one by one")
@@ -46,15 +57,24 @@ def _fields_job(bench: Bench, name: str) -> Job[list[tuple[str, str, float, floa
     whole = yield from read_job(bench, fields(), n, f"{name}, whole fields")
     n_tiles = _N_ALONG**2
     single = float(bench.snr(apart.coefficients, psf.repeat_interleave(n_tiles, 0)).mean())
-    what = f"{n_tiles} tiles of {side} × {side}"
+    field = f"{_N_ALONG * side} × {_N_ALONG * side}, {'mosaic' if mosaic else 'mirrored'}"
     answers = {
-        f"{what}, together": together,
-        f"the field of {_N_ALONG * side} × {_N_ALONG * side}": whole,
+        f"{n_tiles} tiles of {side} × {side} of a field of {field}": together,
+        f"the whole field of {field}": whole,
     }
     return [
         (name, label, single, float(bench.snr(readings.coefficients).mean()))
         for label, readings in answers.items()
     ]
+
+
+def _mosaic(bench: Bench, name: str, side: int, *, first: int) -> Tensor:
+    """Sharp scene (side, side) of 4 × 4 images side by side."""
+    part = -(-side // _N_ALONG)
+    scenes = bench.scenes(name, part, _N_ALONG**2, first=first)
+    rows = scenes.unflatten(0, (_N_ALONG, _N_ALONG))
+    scene: Tensor = rows.permute(0, 2, 1, 3).reshape(_N_ALONG * part, _N_ALONG * part)
+    return scene[:side, :side]
 
 
 def _tiles(field: Tensor) -> Tensor:
