@@ -53,7 +53,7 @@ class Task(Protocol):
 class Validated(Progress):
     """A step after which the network was validated.
 
-    Parameters
+    Attributes
     ----------
     loss
         Mean since the last validation.

@@ -23,7 +23,7 @@ _PATIENCE = timedelta(hours=2)
 class Processes:
     """One process among all that share the training.
 
-    Parameters
+    Attributes
     ----------
     rank
         Its number, from 0.
