@@ -211,10 +211,17 @@ class TestMoreData:
         seen = answers(monkeypatch, answer)
         figures = finish(evaluation.FURTHER_QUESTIONS["more data"](measured)).figures
         gains = list(figures.values())
-        assert len(gains) == 5
+        assert len(gains) == 7
         assert all(gain > 1 for gain in gains)
         shapes = {image.shape for image, _ in seen}
         assert {(16, 64, 64), (256, 256), (8, 256, 256)} <= shapes
+
+    def test_a_mosaic_shows_sixteen_images(self, measured):
+        (name, folder) = next(iter(measured.images.items()))
+        scene = evaluation.more_data._mosaic(measured, name, 254, first=1)
+        assert scene.shape == (254, 254)
+        torch.testing.assert_close(scene[:64, :64], folder.centre_crop(1 % len(folder), 64))
+        torch.testing.assert_close(scene[64:128, :64], folder.centre_crop(5 % len(folder), 64))
 
     def test_tiles_are_the_field(self):
         field = torch.arange(64.0).reshape(8, 8)

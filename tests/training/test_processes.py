@@ -126,7 +126,10 @@ def two(tmp_path_factory):
 def one(tmp_path_factory):
     """Folder and averaged weights of the same run with one process."""
     folder = tmp_path_factory.mktemp("one")
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as the others have: sums round otherwise with more
     network = finish(train(Denoising(), settings(folder), CPU, folder, n_parts=2))
+    torch.set_num_threads(n_threads)
     return folder, network.state_dict()
 
 
