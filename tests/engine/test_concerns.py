@@ -23,7 +23,7 @@ def noisy(scene, level, *, seed=0):
     return add_noise(torch.from_numpy(image)[None], levels, generator)[0].numpy()
 
 
-@pytest.mark.parametrize("scene", ["points", "filaments", "nuclei", "dead_leaves", "spheroids"])
+@pytest.mark.parametrize("scene", ["membranes", "filaments", "nuclei", "dead_leaves", "spheroids"])
 @pytest.mark.parametrize("level", [0.0, 0.01, 0.1])
 def test_images_as_in_training_raise_none(scene, level):
     assert concerns_of_plane(noisy(scene, level), CANONICAL_OPTICS) == ()
@@ -34,6 +34,17 @@ def test_saturation():
     clipped = image.clip(max=np.quantile(image, 0.97)).astype(np.float32)
     (concern,) = concerns_of_plane(clipped, CANONICAL_OPTICS)
     assert concern.startswith("saturated: 3.0%")
+
+
+@pytest.mark.parametrize("level", [0.0, 0.01])
+def test_a_bead_alone(level):
+    psf = ZernikeFamily().psf(random_gamma(1, seed=4))
+    field = torch.zeros(1, 286, 286)
+    field[0, 130, 150] = 1
+    generator = torch.Generator().manual_seed(0)
+    image = add_noise(observe(field, psf), torch.tensor([level]), generator)[0].numpy()
+    concerns = concerns_of_plane(1000 * image + 100, CANONICAL_OPTICS)
+    assert [concern.split(":")[0] for concern in concerns] == ["nearly empty"]
 
 
 def test_undersampling():

@@ -20,8 +20,8 @@ _FLAGGED_TIP = (
 )
 _CLEAN = "Nothing found against this estimate."
 _CLEAN_TIP = (
-    "Looked for saturated pixels, coarse sampling, detail where these optics pass nothing, no "
-    "detail above the noise, and blurs that the model was not trained for"
+    "Looked for saturated pixels, coarse sampling, nearly empty fields, detail where these optics "
+    "pass nothing, no detail above the noise, and blurs that the model was not trained for"
 )
 _MOST_NUMBERS = 8
 
