@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -91,11 +92,21 @@ class TestDeblurring:
         assert content["network"] == "deblurring"
         assert "noise sigma=0.02 psnr_estimated_operator" in content["accuracy"]
 
+    def test_a_folder_without_a_name_has_its_own(self, images, model):
+        folder = images.partition("=")[2]
+        words = [*arguments(folder, model), "--json"]
+        content = json.loads(succeed("evaluate", "deblurring", *words).stdout)
+        assert f"{Path(folder).name} sigma=0.02 psnr_estimated_operator" in content["accuracy"]
+
 
 class TestRefusals:
-    def test_image_sets_need_names(self, model, tmp_path):
-        line = fail("evaluate", "deblurring", *arguments(str(tmp_path), model))
-        assert "NAME=FOLDER" in line
+    @pytest.mark.parametrize("text", ["=photos", "natural="])
+    def test_half_a_name(self, model, text):
+        assert "NAME=FOLDER" in fail("evaluate", "deblurring", *arguments(text, model))
+
+    def test_missing_unnamed_folder(self, model, tmp_path):
+        line = fail("evaluate", "deblurring", *arguments(str(tmp_path / "none"), model))
+        assert "no folder" in line
 
     def test_missing_folder(self, model, tmp_path):
         line = fail("evaluate", "deblurring", *arguments(f"a={tmp_path / 'none'}", model))

@@ -26,7 +26,9 @@ evaluate = typer.Typer(
 
 _Images = Annotated[
     list[str],
-    typer.Option("--images", help="NAME=FOLDER of sharp images; can be given several times."),
+    typer.Option(
+        "--images", help="FOLDER or NAME=FOLDER of sharp images; can be given several times."
+    ),
 ]
 _Number = Annotated[int, typer.Option("--n", min=1, help="Blurs × images for each figure.")]
 _Size = Annotated[int, typer.Option(min=128, help="Side of the observed images in pixels.")]
@@ -112,11 +114,13 @@ def _bench(
 
 
 def _name_and_folder(text: str) -> tuple[str, Path]:
+    if Path(text).is_dir():
+        return Path(text).resolve().name, Path(text)
     name, separator, folder = text.partition("=")
-    if not (separator and name and folder):
+    if separator and not (name and folder):
         raise ValueError(f"--images takes NAME=FOLDER, such as natural=photos, got {text!r}")
-    if not Path(folder).is_dir():
-        raise FileNotFoundError(f"no folder {folder}")
+    if not (separator and Path(folder).is_dir()):
+        raise FileNotFoundError(f"no folder {folder or text}")
     return name, Path(folder)
 
 
