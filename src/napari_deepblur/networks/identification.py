@@ -174,7 +174,10 @@ class IdentificationNetwork(nn.Module):
         return reading
 
     def glance(self, tiles: Tensor) -> Tensor:
-        """What the ResNet alone answers to tiles of shape (N, Y, X): (N, n_outputs)."""
+        """What the ResNet alone answers to tiles of shape (N, Y, X): (N, n_outputs).
+
+        For its own training; once the head has been trained, this is only a part of its sum.
+        """
         answer: Tensor = self.head.glance(self.features(tiles))
         return answer.float()
 
@@ -184,7 +187,7 @@ class IdentificationNetwork(nn.Module):
         Parameters
         ----------
         tiles
-            Shape (N, T, Y, X), sides ≥ 64, any counts.
+            Shape (N, T, Y, X), sides ≥ 32, any counts.
         band
             Highest frequency along each axis that the camera sampled, cycles per pixel.
 
