@@ -96,7 +96,15 @@ def test_foreign_blurs_are_no_examples():
     assert float(reading.log_std.detach().exp().max()) < 1e3
 
 
-def test_the_real_space_fits(tiny_model):
+def test_nothing_but_foreign_blurs_is_refused():
+    head = Head(nn.Linear(512, 16), 6, n_coefficients=7, width=16).eval()
+    foreign = torch.ones(4, dtype=torch.bool)
+    descriptions = Descriptions(torch.rand(4, 1, 520), torch.zeros(4, 7), foreign)
+    with pytest.raises(ValueError, match="more n_blurs"):
+        finish(learn_errors_job(head, Believer(), descriptions, n_examples=5))
+
+
+def test_the_real_space_fits():
     space = EigenPsfSpace.of(FAMILY, n_eigen_psfs=8, n_samples=300)
     truth = FAMILY.admissible_set.sample(4, seed=1)
     fitted = space.fit(space.encode(FAMILY.psf(truth)))

@@ -39,12 +39,12 @@ _FAINT = 1e-4
 
 _TILES_LOOKED_AT = 64
 
-#: Power of fine detail by that of the noise. White noise of 128² pixels stays within ± 0.05;
-#: of sharp images with σ = 0.1 one in twenty is below.
+#: Power of fine detail by that of the noise: 0 ± 0.05 of white noise of 128² pixels; of held-out
+#: micrographs of 256² pixels with σ = 0.1 one in twenty is below.
 _NO_DETAIL_BELOW = 0.05
 
-#: Logit at which one in twenty images of 256² pixels with a blur of the family is flagged, and
-#: one in a hundred of larger ones; the network saw few foreign blurs and is slow to call one so.
+#: Logit at which one in twenty images of 256² pixels with a blur of the family is flagged, one or
+#: two in a hundred of larger ones; the network saw few foreign blurs and is slow to call one so.
 _UNLIKE_ABOVE = -1.0
 
 _UNLIKE = "unlike the model's blurs: stronger, or of another kind, than it was trained for"

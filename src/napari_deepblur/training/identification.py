@@ -123,7 +123,8 @@ class HeadTask:
         self._descriptions = descriptions
         self._blur_loss = task.blur_loss()
         self._truth = self._blur_loss.prepare(descriptions.coefficients)
-        self.network.settle(descriptions.description[:_N_USUAL].flatten(0, 1))
+        if not bool(self.network.typical.any()):  # a head trained before has settled already
+            self.network.settle(descriptions.description[:_N_USUAL].flatten(0, 1))
         with torch.no_grad():
             self._held_out = [
                 (name, describe(task.network, image), psf)
@@ -137,7 +138,7 @@ class HeadTask:
         foreign = self._descriptions.foreign[picks].float()
         truth = tuple(values[picks] for values in self._truth)
         losses = self._blur_loss(reading.coordinates, truth)
-        of_family = (losses * (1 - foreign)).sum() / (1 - foreign).sum()
+        of_family = (losses * (1 - foreign)).sum() / (1 - foreign).sum().clamp_min(1)
         told = functional.binary_cross_entropy_with_logits(reading.foreign, foreign)
         return of_family + _FOREIGN_WEIGHT * told
 

@@ -67,7 +67,14 @@ def learn_errors_job(
     ------
     Progress
         After each batch of fits.
+
+    Raises
+    ------
+    ValueError
+        If no blur of the descriptions is one of the family.
     """
+    if bool(descriptions.foreign.all()):
+        raise ValueError("no blur of the family is left to learn errors from: give more n_blurs")
     generator = Generator(descriptions.description.device).manual_seed(seed)
     family = space.family
     assert isinstance(family, ZernikeFamily)
