@@ -85,6 +85,24 @@ def assert_norm_bounds(operator: LinearOperator, *, excess: float, rounding: flo
     assert true * (1 - rounding) <= norm <= true * (1 + excess)
 
 
+def assert_preconditioned_steps_never_overshoot(
+    operator: LinearOperator, *, tolerance: float = 1e-9
+) -> None:
+    """P A*A has its eigenvalues between 0 and 1, the nearer to 1 the larger the curvature."""
+    dense = dense_matrix(operator)
+    units = torch.eye(len(dense), dtype=torch.float64).reshape(-1, *operator.range_shape)
+    means = []
+    for curvature in (0.0, 0.5, 0.95, 0.999):
+        share = torch.full((len(units),), curvature, dtype=torch.float64)
+        directions = operator.preconditioned_adjoint(units, share).flatten(1).T
+        eigenvalues = torch.linalg.eigvals(directions @ dense)
+        assert float(eigenvalues.imag.abs().max()) < tolerance
+        assert -tolerance < float(eigenvalues.real.min())
+        assert float(eigenvalues.real.max()) < 1 + tolerance
+        means.append(float(eigenvalues.real.mean()))
+    assert means == sorted(means)
+
+
 def assert_is_linear_operator(operator: LinearOperator, *, batch: tuple[int, ...] = ()) -> None:
     """All the properties that need no number."""
     assert_shapes(operator, batch=batch)

@@ -94,6 +94,39 @@ def test_norm_has_the_batch_of_the_blurs():
     assert Convolution(random_psf(4, 5, 5), (12, 12)).norm().shape == (4,)
 
 
+@pytest.mark.parametrize("shape", [(12, 12), (11, 9), (13, 17)])
+def test_preconditioned_steps_never_overshoot(shape):
+    properties.assert_preconditioned_steps_never_overshoot(Convolution(random_psf(5, 3), shape))
+
+
+def test_without_curvature_the_direction_is_the_gradients():
+    operator = Convolution(random_psf(2, 5, 5), (12, 14))
+    image = properties.random_images((12, 14), batch=(2,))
+    none = torch.zeros(2, dtype=torch.float64)
+    general = LinearOperator.preconditioned_adjoint(operator, image, none)
+    torch.testing.assert_close(operator.preconditioned_adjoint(image, none), general)
+
+
+def test_each_image_gets_its_own_curvature():
+    operator = Convolution(random_psf(5, 5), (12, 14))
+    image = properties.random_images((12, 14), batch=(2,))
+    curvature = torch.tensor([0.2, 0.9], dtype=torch.float64)
+    together = operator.preconditioned_adjoint(image, curvature)
+    for index in range(2):
+        alone = operator.preconditioned_adjoint(image[index, None], curvature[index, None])
+        torch.testing.assert_close(alone[0], together[index])
+
+
+def test_an_image_is_continued_by_its_outermost_pixels():
+    operator = Convolution(random_psf(5, 3), (4, 6))
+    image = properties.random_images((4, 6), batch=(2,))
+    extended = operator.extend(image)
+    assert extended.shape == (2, *operator.domain_shape)
+    assert torch.equal(operator.crop(extended), image)
+    assert torch.equal(extended[:, 0, 1:-1], image[:, 0])
+    assert torch.equal(extended[:, 2:-2, -1], image[:, :, -1])
+
+
 def test_a_constant_stays_constant_up_to_the_border():
     family = ZernikeFamily()
     operator = family.operator(family.admissible_set.sample(1, seed=0)[0], (40, 56))

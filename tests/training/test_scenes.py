@@ -40,6 +40,15 @@ def test_points_are_sparse_and_lines_thin():
     assert float((draw(SCENES["filaments"], 16) > 0.2).float().mean()) < 0.3
 
 
+def test_flat_scenes_hold_nothing_but_shading():
+    images = draw(SCENES["flat"], 16, 64)
+    curved = images.diff(n=2, dim=-1).abs().amax()
+    assert float(curved) < 1e-3
+    spread = images.std((-2, -1))
+    assert float(spread.min()) < 1e-6
+    assert float(spread.max()) > 0.01
+
+
 def test_nuclei_are_filled():
     images = draw(SCENES["nuclei"], 8, 96)
     inside = images > 0.1

@@ -106,18 +106,32 @@ class Planes:
         ImageError
             If the plane holds NaN or infinity, or is constant.
         """
+        plane = self.finite(index)
+        if plane.min() == plane.max():
+            raise ImageError(f"all pixels are equal{self._where(index)}: there is no blur to read")
+        return plane
+
+    def finite(self, index: int) -> NDArray[np.float32]:
+        """Plane by its number, which may be constant: a result, not an observation.
+
+        Raises
+        ------
+        ImageError
+            If the plane holds NaN or infinity.
+        """
         position = np.unravel_index(index, self.lead_shape) if self.lead_shape else ()
         # A copy: torch takes neither flipped nor read-only memory, and the caller's stays his.
         plane = np.array(self.data[tuple(int(p) for p in position)], np.float32, order="C")
-        where = f" in plane {index}" if len(self) > 1 else ""
         if not np.isfinite(plane).all():
             n_bad = int((~np.isfinite(plane)).sum())
+            where = self._where(index)
             raise ImageError(
                 f"{n_bad} pixels are NaN or infinite{where}: replace them before going on"
             )
-        if plane.min() == plane.max():
-            raise ImageError(f"all pixels are equal{where}: there is no blur to read")
         return plane
+
+    def _where(self, index: int) -> str:
+        return f" in plane {index}" if len(self) > 1 else ""
 
 
 def _check_axes(axes: str, shape: tuple[int, ...]) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from napari_deepblur.engine.models import Model, load_model
-from napari_deepblur.errors import describe
+from napari_deepblur.errors import ImageError, describe
 from napari_deepblur.optics.settings import Optics
 
 if TYPE_CHECKING:
@@ -135,6 +135,20 @@ class BlurEstimate:
         if not 0 <= plane < self.n_planes:
             raise IndexError(f"plane {plane} is not one of 0 … {self.n_planes - 1}")
         return torch.from_numpy(self.coefficients[plane])
+
+    def require_planes(self, n_planes: int) -> None:
+        """Check that the blur serves an image of so many planes.
+
+        Raises
+        ------
+        ImageError
+            If each plane has its own blur and their numbers differ.
+        """
+        if self.per == "plane" and self.n_planes != n_planes:
+            raise ImageError(
+                f"the blur was estimated for {self.n_planes} planes, the image has {n_planes}: "
+                "estimate it anew, or once for the whole stack (per='stack')"
+            )
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write to a JSON file.

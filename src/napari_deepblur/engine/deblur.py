@@ -13,8 +13,9 @@ from napari_deepblur.engine.axes import Planes
 from napari_deepblur.engine.blur import BlurEstimate
 from napari_deepblur.engine.devices import Device, memory_guard, resolve_device
 from napari_deepblur.engine.events import Job, Progress, finish
+from napari_deepblur.engine.hot_pixels import without_hot_pixels
 from napari_deepblur.engine.models import Model, load_model
-from napari_deepblur.errors import ImageError
+from napari_deepblur.engine.noise import noise_deviation
 
 if TYPE_CHECKING:
     from napari_deepblur.networks.unrolled import DeblurringNetwork
@@ -48,7 +49,8 @@ def deblur(
 
     Returns
     -------
-        Sharper image, float32, same shape and unit, same flux in each plane.
+        Sharper image, float32, same shape and unit, same flux in each plane. Hot pixels are
+        repaired first, or each would become a bright point; their excess is no flux.
 
     Raises
     ------
@@ -75,11 +77,7 @@ def deblur_job(
 
     planes = Planes.of(image, axes)
     blur.optics.require_resolved_blur()
-    if blur.per == "plane" and blur.n_planes != len(planes):
-        raise ImageError(
-            f"the blur was estimated for {blur.n_planes} planes, the image has {len(planes)}: "
-            "estimate it anew, or once for the whole stack (per='stack')"
-        )
+    blur.require_planes(len(planes))
     opened = load_model(blur.model if model is None else model)
     _warn_of_cutoff(opened, blur)
     with memory_guard():
@@ -92,7 +90,8 @@ def deblur_job(
             with torch.no_grad():
                 gamma = blur.coefficients_of(index)
                 operator = blur.family.operator(gamma[None], planes.plane_shape)
-            restoration = PlaneRestoration(network, plane, operator)
+            repaired = without_hot_pixels(plane)
+            restoration = PlaneRestoration(network, repaired, operator, blur.optics.cutoff)
             for step in range(network.n_iterations):
                 restoration.advance()
                 done = index * network.n_iterations + step + 1
@@ -114,10 +113,16 @@ class PlaneRestoration:
         Observed, counts, shape (Y, X).
     operator
         Its blur, a batch of one.
+    cutoff
+        f_c of its optics, cycles per pixel.
     """
 
     def __init__(
-        self, network: DeblurringNetwork, plane: NDArray[np.float32], operator: Convolution
+        self,
+        network: DeblurringNetwork,
+        plane: NDArray[np.float32],
+        operator: Convolution,
+        cutoff: float,
     ) -> None:
         import torch
 
@@ -128,7 +133,7 @@ class PlaneRestoration:
         self._image = torch.from_numpy(plane)[None].to(place)
         self._scale = IntensityScale.of(self._image)
         normal = self._scale.normalise(self._image)
-        level = torch.tensor([noise_deviation(normal[0].cpu().numpy())]).to(place)
+        level = torch.tensor([noise_deviation(normal[0].cpu().numpy(), cutoff)]).to(place)
         self._estimates = network.iterate(normal, self._operator, level)
 
     def advance(self) -> None:
@@ -147,13 +152,6 @@ class PlaneRestoration:
         seen = seen * (observed.sum() / seen.sum().clamp_min(1e-6 * seen.numel()))
         counts: NDArray[np.float32] = self._scale.restore(seen)[0].cpu().numpy()
         return counts
-
-
-def noise_deviation(plane: NDArray[np.float32]) -> float:
-    """Standard deviation of a plane's noise, in its own unit, from its finest wavelets."""
-    from skimage.restoration import estimate_sigma
-
-    return float(estimate_sigma(plane))
 
 
 def _warn_of_cutoff(model: Model, blur: BlurEstimate) -> None:

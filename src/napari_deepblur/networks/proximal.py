@@ -10,6 +10,9 @@ from torch.nn import functional
 
 __all__ = ["ProximalNetwork"]
 
+#: The noise level is heard as its logarithm, which then has about the range of an image.
+_LEAST_NOISE, _LOG_SCALE = 1e-3, 4.0
+
 
 class ProximalNetwork(nn.Module):
     """Residual CNN that cleans an image of a known noise level.
@@ -46,7 +49,8 @@ class ProximalNetwork(nn.Module):
         missing = (-height % self.unshuffle, -width % self.unshuffle)
         padded = functional.pad(image[:, None], (0, missing[1], 0, missing[0]), mode="replicate")
         blocks = functional.pixel_unshuffle(padded, self.unshuffle)
-        level = noise_level[:, None, None, None].expand(-1, 1, *blocks.shape[-2:])
+        level = noise_level.clamp_min(_LEAST_NOISE).log() / _LOG_SCALE
+        level = level[:, None, None, None].expand(-1, 1, *blocks.shape[-2:])
         features = torch.cat([blocks, level], 1).to(memory_format=torch.channels_last)
         change = functional.pixel_shuffle(self.layers(features).float(), self.unshuffle)
         return image + change[:, 0, :height, :width]

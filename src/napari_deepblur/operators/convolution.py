@@ -55,6 +55,18 @@ class Convolution(LinearOperator):
         self._check(image, self.range_shape)
         return self._filter(self.embed(image), self.transfer.conj())
 
+    def preconditioned_adjoint(self, image: Tensor, curvature: Tensor) -> Tensor:
+        """P A* image with P = ((1 - s) ‖A‖² + s H*H)⁻¹, H being the circular convolution.
+
+        A*A ≤ H*H, so a step of 1 along it never overshoots.
+        """
+        self._check(image, self.range_shape)
+        share = curvature.reshape(-1, 1, 1)
+        largest = self.norm().square()[..., None, None]
+        power = self.transfer.real.square() + self.transfer.imag.square()
+        shaped = self.transfer.conj() / ((1 - share) * largest + share * power)
+        return self._filter(self.embed(image), shaped)
+
     def norm(self, *, n_iterations: int = 0, seed: int = 0) -> Tensor:  # noqa: ARG002
         """Upper bound of the norm, exact up to the border: the largest |OTF|.
 

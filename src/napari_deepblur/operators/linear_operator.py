@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 __all__ = ["AdjointOperator", "LinearOperator"]
 
@@ -57,6 +58,35 @@ class LinearOperator(nn.Module, ABC):
             size = torch.linalg.vector_norm(vector, dim=(-2, -1), keepdim=True)
             vector = vector / size
         return size[..., 0, 0].sqrt()
+
+    def preconditioned_adjoint(self, image: Tensor, curvature: Tensor) -> Tensor:  # noqa: ARG002
+        """A descent direction P A* image, between gradient descent and Newton's method.
+
+        P = ((1 - s) ‖A‖² + s A*A)⁻¹, or what is near it and not larger than 1 / A*A; unless an
+        operator knows better, as if s = 0.
+
+        Parameters
+        ----------
+        image
+            Shape (N, *range_shape).
+        curvature
+            s between 0 and 1 for each image, shape (N,).
+
+        Returns
+        -------
+            Shape (N, *domain_shape).
+        """
+        return self.adjoint(image) / self.norm().square()[..., None, None]
+
+    def extend(self, image: Tensor) -> Tensor:
+        """Continue an image beyond its border by its outermost pixels.
+
+        Shape (N, *range_shape) to (N, *domain_shape).
+        """
+        (height, width), (tall, wide) = self.range_shape, self.domain_shape
+        top, left = (tall - height) // 2, (wide - width) // 2
+        around = (left, wide - width - left, top, tall - height - top)
+        return functional.pad(image[:, None], around, mode="replicate")[:, 0]
 
     def _check(self, image: Tensor, expected: tuple[int, int]) -> None:
         if tuple(image.shape[-2:]) != expected:

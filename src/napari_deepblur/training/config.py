@@ -154,6 +154,8 @@ class IdentificationConfig(TrainingConfig):
 class DeblurringConfig(TrainingConfig):
     """Settings of the deblurring network's training."""
 
+    #: Share of batches blurred with Gaussian mixtures instead of the family.
+    gaussian_mixtures: Share = 0.0
     n_iterations: Count = 15
     n_channels: Count = 32
     n_layers: int = Field(default=4, ge=2)

@@ -1,4 +1,4 @@
-"""Training of the deblurring network over a family of blurs.
+"""Training of the deblurring network over many kinds of blurs.
 
 With the true operator first; towards the end, where the settings say so, with mistaken ones.
 """
@@ -8,10 +8,11 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor, nn
 
-from napari_deepblur.engine.metrics import psnr
+from napari_deepblur.engine.metrics import psnr, ssim
 from napari_deepblur.networks.photometry import IntensityScale
 from napari_deepblur.networks.unrolled import DeblurringNetwork
-from napari_deepblur.operators import Convolution, ZernikeFamily
+from napari_deepblur.operators import Convolution
+from napari_deepblur.training.blurs import Blurs
 from napari_deepblur.training.config import DeblurringConfig, StageConfig
 from napari_deepblur.training.loop import held_out_crops, held_out_folders
 from napari_deepblur.training.sources import Source
@@ -19,7 +20,6 @@ from napari_deepblur.training.synthesis import add_noise, draw_noise_levels, obs
 
 __all__ = ["DeblurringTask"]
 
-_N_CUTOFFS = 5
 _LEVEL_JITTER = 0.15
 _ERROR_FLOOR = 1e-5
 _N_VALIDATION = 24
@@ -33,7 +33,7 @@ class DeblurringTask:
     Parameters
     ----------
     config
-        Family, noise and network settings.
+        Blurs, noise and network settings.
     device
         Where blurs are synthesised.
     """
@@ -41,13 +41,7 @@ class DeblurringTask:
     def __init__(self, config: DeblurringConfig, device: torch.device) -> None:
         self._config = config
         torch.manual_seed(config.seed)
-        settings = config.family
-        self._families = [
-            ZernikeFamily(
-                settings.noll_indices, limit_waves=settings.limit_waves, cutoff=cutoff
-            ).to(device)
-            for cutoff in torch.linspace(*settings.cutoff, _N_CUTOFFS).tolist()
-        ]
+        self._blurs = Blurs(config.family, config.gaussian_mixtures, device)
         self.network = DeblurringNetwork(
             n_iterations=config.n_iterations,
             n_channels=config.n_channels,
@@ -59,10 +53,7 @@ class DeblurringTask:
 
     def loss(self, sources: Source, stage: StageConfig, generator: Generator) -> Tensor:
         """Mean of log(squared error + floor) over the field: PSNR, the figure that counts."""
-        pick = int(torch.randint(_N_CUTOFFS, (), generator=generator, device=self._device))
-        family = self._families[pick]
-        gamma = family.admissible_set.sample(stage.batch, generator=generator)
-        psf = family.psf(gamma)
+        psf, believed = self._blurs.sample(stage.batch, stage.coefficient_error, generator)
         sharp = sources.sample(stage.batch, stage.crop + psf.shape[-1] - 1, generator)
         levels = draw_noise_levels(stage.batch, self._config.highest_noise, generator)
         clean = observe(sharp, psf)
@@ -70,7 +61,6 @@ class DeblurringTask:
         sigma = levels * clean.amax((-2, -1))
         # The user's level is an estimate: the network must not trust it to the digit.
         jitter = 2 * torch.rand(len(sigma), generator=generator, device=self._device) - 1
-        believed = family.psf(_mistaken(gamma, stage.coefficient_error, generator))
         estimate, scale, operator = self._deblur(
             self.network, image, believed, sigma * (1 + _LEVEL_JITTER * jitter)
         )
@@ -79,8 +69,8 @@ class DeblurringTask:
 
     @torch.no_grad()
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """PSNR in dB of observed and deblurred held-out images at σ = 0.02."""
-        family = self._families[_N_CUTOFFS // 2]
+        """PSNR in dB and SSIM of observed and deblurred held-out images at σ = 0.02."""
+        family = self._blurs.middle
         psf = family.psf(family.admissible_set.sample(_N_VALIDATION, seed=1))
         size = _VALIDATION_SIZE + psf.shape[-1] - 1
         figures: dict[str, float] = {}
@@ -93,8 +83,9 @@ class DeblurringTask:
             estimate, scale, operator = self._deblur(network, image, psf, sigma)
             truth = operator.crop(sharp)
             restored = scale.restore(operator.crop(estimate))
-            figures[f"{name} observed_psnr_db"] = float(psnr(image, truth).mean())
-            figures[f"{name} deblurred_psnr_db"] = float(psnr(restored, truth).mean())
+            for what, picture in (("observed", image), ("deblurred", restored)):
+                figures[f"{name} {what}_psnr_db"] = float(psnr(picture, truth).mean())
+                figures[f"{name} {what}_ssim"] = float(ssim(picture, truth).mean())
         return figures
 
     def _deblur(
@@ -107,10 +98,3 @@ class DeblurringTask:
         with torch.autocast(self._device.type, torch.bfloat16):
             estimate = network(scale.normalise(image), operator, level)
         return estimate, scale, operator
-
-
-def _mistaken(gamma: Tensor, error: float, generator: Generator) -> Tensor:
-    """Coefficients as an estimate would give them: half of them wrong by up to `error`."""
-    draw = torch.rand(len(gamma), 1, generator=generator, device=gamma.device)
-    noise = torch.randn(gamma.shape, generator=generator, device=gamma.device)
-    return gamma + error * (2 * draw - 1).clamp_min(0) * noise

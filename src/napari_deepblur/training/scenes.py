@@ -16,6 +16,7 @@ __all__ = [
     "SCENES",
     "dead_leaves",
     "filaments",
+    "flat",
     "membranes",
     "nuclei",
     "podosomes",
@@ -138,6 +139,14 @@ def dead_leaves(n: int, size: int, generator: Generator) -> Tensor:
     return _unit(image * (1 - contrast * _texture(generator, n, size)))
 
 
+def flat(n: int, size: int, generator: Generator) -> Tensor:
+    """Even or smoothly varying light, in which there is nothing to find."""
+    tilt = 0.3 * _uniform(generator, 3, n, 1, 1) * (_uniform(generator, n, 1, 1) < 0.5)
+    axis = torch.linspace(-1, 1, size, device=generator.device)
+    shading = tilt[0] * axis[:, None] + tilt[1] * axis + tilt[2] * axis[:, None] * axis
+    return _unit(1 - shading)
+
+
 #: Every scene by the name that settings give it.
 SCENES: dict[str, Scene] = {
     "points": points,
@@ -147,6 +156,7 @@ SCENES: dict[str, Scene] = {
     "podosomes": podosomes,
     "spheroids": spheroids,
     "dead_leaves": dead_leaves,
+    "flat": flat,
 }
 
 
