@@ -33,5 +33,11 @@ before = float(psnr(torch.from_numpy(sample.image.astype("float32")), truth))
 after = float(psnr(torch.from_numpy(sharp), truth))
 print(f"PSNR {before:.2f} dB observed, {after:.2f} dB deblurred")
 
+# What can be said without the truth.
+check = ndb.check_deblurring(sample.image, sharp, blur)
+print(f"residual {check.residual[0]:.2f} × noise, {check.flux_moved[0]:.0%} of the light moved")
+for reason in check.concerns[0]:
+    print(f"the deblurred image may be wrong: {reason}")
+
 blur.save("blur.json", overwrite=True)
 tifffile.imwrite("sharp.tif", sharp)

@@ -11,32 +11,43 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_deepblur.engine.blur import BlurEstimate, load_blur
     from napari_deepblur.engine.deblur import deblur
+    from napari_deepblur.engine.diagnostics import (
+        DeblurringCheck,
+        check_deblurring,
+        residual_image,
+    )
     from napari_deepblur.engine.estimate import estimate_blur
     from napari_deepblur.engine.models import Model, available_models, load_model
     from napari_deepblur.optics.settings import Optics
 
 __all__ = [
     "BlurEstimate",
+    "DeblurringCheck",
     "Model",
     "Optics",
     "available_models",
+    "check_deblurring",
     "deblur",
     "estimate_blur",
     "load_blur",
     "load_model",
+    "residual_image",
 ]
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "BlurEstimate": "engine.blur",
+    "DeblurringCheck": "engine.diagnostics",
     "Model": "engine.models",
     "Optics": "optics.settings",
     "available_models": "engine.models",
+    "check_deblurring": "engine.diagnostics",
     "deblur": "engine.deblur",
     "estimate_blur": "engine.estimate",
     "load_blur": "engine.blur",
     "load_model": "engine.models",
+    "residual_image": "engine.diagnostics",
 }
 
 

@@ -1,5 +1,6 @@
 """What each command prints and writes."""
 
+import html
 import json
 import subprocess
 import sys
@@ -132,6 +133,33 @@ class TestDeblur:
         assert after.pixel_size_um == pytest.approx(before.pixel_size_um)
         assert after.z_step_um == pytest.approx(before.z_step_um)
 
+    def test_the_result_is_checked(self, stack, tmp_path):
+        out = tmp_path / "sharp.tif"
+        text = succeed("deblur", stack, *OPTICS, "--out", out).stdout
+        for word in ("residual / noise", "border ringing", "flux moved", "plane 1"):
+            assert word in text
+        result = succeed("deblur", stack, *OPTICS, "--out", out, "--overwrite", "--json")
+        check = json.loads(result.stdout)["check"]
+        for name in ("residual", "border_ringing", "flux_moved", "noise_deviation", "concerns"):
+            assert len(check[name]) == 2
+        with tifffile.TiffFile(out) as file:
+            assert '"border_ringing": [' in html.unescape(file.ome_metadata)
+
+    @pytest.mark.parametrize("ending", [".ome.tif", ".ome.zarr"])
+    def test_residual(self, stack, tmp_path, ending):
+        out, path = tmp_path / "sharp.tif", tmp_path / f"residual{ending}"
+        result = succeed("deblur", stack, *OPTICS, "--out", out, "--residual", path, "--json")
+        content = json.loads(result.stdout)
+        assert content["residual"] == str(path)
+        sharp, residual = read_image(out), read_image(path)
+        assert (residual.axes, residual.shape) == (sharp.axes, sharp.shape)
+        assert np.asarray(residual.data).dtype == np.float32
+        assert residual.pixel_size_um == pytest.approx(sharp.pixel_size_um)
+        assert residual.z_step_um == pytest.approx(sharp.z_step_um)
+        inside = np.asarray(residual.data)[:, 15:-15, 15:-15]
+        rms = np.sqrt(np.square(inside).mean((-2, -1)))
+        np.testing.assert_allclose(rms, content["check"]["residual"], rtol=0.05)
+
     def test_with_a_blur_file(self, plane, tmp_path):
         blur = tmp_path / "blur.json"
         succeed("estimate", plane, *OPTICS, "--out", blur)
@@ -244,7 +272,7 @@ class TestTrain:
 def test_demo(tmp_path):
     out = tmp_path / "demo"
     text = succeed("demo", "--out", out, "--no-gui").stdout
-    for word in ("true", "estimated", "PSF-SNR", "PSNR", str(out)):
+    for word in ("true", "estimated", "PSF-SNR", "PSNR", "residual / noise", str(out)):
         assert word in text
     for name in ("observed", "sharp", "deblurred"):
         image = read_image(out / f"{name}.ome.tif")
@@ -253,4 +281,5 @@ def test_demo(tmp_path):
     content = json.loads(succeed("demo", "--out", out, "--overwrite", "--json").stdout)
     assert content["psf_snr"] > content["psf_snr_mean_psf"] > content["psf_snr_unaberrated"]
     assert content["psnr_deblurred"] > content["psnr_observed"]
+    assert content["check"]["residual"] == pytest.approx([1], abs=0.5)
     assert all(Path(name).is_file() for name in content["written"])

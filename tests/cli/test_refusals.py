@@ -107,7 +107,7 @@ class TestBadModels:
 
 class TestOutputs:
     @pytest.fixture(autouse=True)
-    def no_work(self, monkeypatch):
+    def no_work(self, monkeypatch, tmp_path):
         """Refusals come before any computation."""
 
         def work(*_args, **_kwargs):
@@ -115,6 +115,7 @@ class TestOutputs:
 
         monkeypatch.setattr("napari_deepblur.engine.estimate.estimate_blur_job", work)
         monkeypatch.setattr("napari_deepblur.engine.deblur.deblur_job", work)
+        monkeypatch.chdir(tmp_path)
 
     @pytest.mark.parametrize(
         ("command", "option", "name"),
@@ -122,18 +123,28 @@ class TestOutputs:
             ("estimate", "--out", "blur.json"),
             ("estimate", "--psf", "psf.tif"),
             ("deblur", "--out", "sharp.tif"),
+            ("deblur", "--out out.tif --residual", "residual.tif"),
         ],
     )
     def test_existing_output_is_kept(self, plane, tmp_path, command, option, name):
         path = tmp_path / name
         path.write_text("precious")
-        line = fail(command, plane, *OPTICS, option, path)
+        line = fail(command, plane, *OPTICS, *option.split(), path)
         assert "exists" in line
         assert "--overwrite" in line
         assert path.read_text() == "precious"
 
     def test_input_is_never_replaced(self, plane):
         assert "is the input" in fail("deblur", plane, *OPTICS, "--out", plane, "--overwrite")
+
+    def test_a_residual_of_its_own_name(self, plane, tmp_path):
+        out = tmp_path / "a.tif"
+        line = fail("deblur", plane, *OPTICS, "--out", out, "--residual", out)
+        assert "two names" in line
+        line = fail("deblur", plane, *OPTICS, "--out", out, "--residual", plane, "--overwrite")
+        assert "is the input" in line
+        line = fail("deblur", plane, *OPTICS, "--out", out, "--residual", tmp_path / "r.png")
+        assert ".ome.tif" in line
 
     def test_unknown_ending_and_folder(self, plane, tmp_path):
         assert ".ome.tif" in fail("deblur", plane, *OPTICS, "--out", tmp_path / "a.png")

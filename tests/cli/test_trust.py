@@ -2,20 +2,29 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import napari_deepblur
 from helpers.command_line import OPTICS, fail, observed, succeed, write
-from napari_deepblur import BlurEstimate, Optics
-from napari_deepblur.cli.report import blur_lines, blur_object, concern_lines, print_json
+from napari_deepblur import BlurEstimate, DeblurringCheck, Optics
+from napari_deepblur.cli.report import (
+    blur_lines,
+    blur_object,
+    check_lines,
+    check_object,
+    concern_lines,
+    print_json,
+)
 from napari_deepblur.engine.events import Progress
 from napari_deepblur.io import read_image
 
 SATURATED = "saturated: 3.0% of the pixels have the highest value"
 FOREIGN = "unlike the model's blurs: stronger than it was trained for"
 COARSE = "undersampled: the pixels are coarse"
+UNEXPLAINED = "not explained: by far"
 
 
 def blur_of(*concerns, **changes):
@@ -26,11 +35,16 @@ def blur_of(*concerns, **changes):
     return BlurEstimate(coefficients, np.full((n, 7), 0.006, np.float32), optics, **fields)
 
 
+def check_of(*concerns):
+    planes = np.arange(len(concerns), dtype=np.float32)
+    return DeblurringCheck(1 + planes, 0.5 + planes, 0.1 + planes / 100, 3 + planes, concerns)
+
+
 @pytest.fixture
 def answer(monkeypatch):
     """Lets the engine answer at once; returns what it was asked."""
 
-    def install(blur):
+    def install(blur, check=None):
         asked = {}
 
         def estimate(_image, **given):
@@ -43,7 +57,13 @@ def answer(monkeypatch):
             return np.asarray(image, np.float32)
 
         monkeypatch.setattr("napari_deepblur.engine.estimate.estimate_blur_job", estimate)
+
+        def look(image, _sharp, _blur, **_given):
+            yield Progress(1, 1, "checking the result")
+            return check or check_of(*((),) * (len(image) if image.ndim > 2 else 1))
+
         monkeypatch.setattr("napari_deepblur.engine.deblur.deblur_job", deblur)
+        monkeypatch.setattr("napari_deepblur.engine.diagnostics.check_deblurring_job", look)
         return asked
 
     return install
@@ -90,6 +110,28 @@ class TestLines:
         resolved = blur_lines(blur_of((), twin_resolved=True))[-1]
         assert "focus series told the sign" in resolved
 
+    @pytest.mark.parametrize(("n", "head"), [(1, []), (3, ["plane 0", "plane 2"])])
+    def test_check_of_few_planes(self, n, head):
+        lines = check_lines(check_of(*((),) * n))
+        assert all(word in lines[0] for word in head)
+        assert lines[1].split()[-n:] == ["1.00", "2.00", "3.00"][:n]
+        assert lines[3].split()[-n:] == ["10.0%", "11.0%", "12.0%"][:n]
+        assert "does not prove" in lines[-1]
+
+    def test_check_of_many_planes(self):
+        lines = check_lines(check_of(*((),) * 9))
+        assert lines[0].split()[-3:] == ["median", "min", "max"]
+        assert lines[1].split()[-3:] == ["5.00", "1.00", "9.00"]
+
+    def test_check_as_json(self, capsys):
+        print_json(check_object(check_of((), (UNEXPLAINED,))))
+        content = json.loads(capsys.readouterr().out)
+        assert content["residual"] == [1, 2]
+        assert content["noise_deviation"] == [3, 4]
+        faint = replace(check_of(()), noise_deviation=np.float32([2.5e-9]))
+        assert check_object(faint)["noise_deviation"] == [2.5e-9]
+        assert content["concerns"] == [[], [UNEXPLAINED]]
+
     def test_json(self, capsys):
         print_json(blur_object(blur_of((), (SATURATED,), twin_resolved=True)))
         content = json.loads(capsys.readouterr().out)
@@ -118,6 +160,12 @@ class TestWarnings:
         out = tmp_path / "a.ome.tif"
         result = succeed("deblur", stack, *OPTICS, "--out", out)
         assert result.stderr.splitlines() == [f"warning: plane 1: {FOREIGN}"]
+
+    def test_doubts_about_the_result(self, stack, answer, tmp_path):
+        answer(blur_of((), ()), check_of((), (UNEXPLAINED,)))
+        out = tmp_path / "a.ome.tif"
+        result = succeed("deblur", stack, *OPTICS, "--out", out)
+        assert result.stderr.splitlines() == [f"warning: plane 1: {UNEXPLAINED}"]
 
     def test_deblur_with_a_blur_file(self, stack, answer, tmp_path):
         blur = blur_of((SATURATED,), ())

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from napari.layers import Image
 
-from napari_deepblur import BlurEstimate, Optics
-from napari_deepblur.widgets.jobs import Estimated
+from napari_deepblur import BlurEstimate, DeblurringCheck, Optics
+from napari_deepblur.widgets.jobs import Deblurred, Estimated
 from napari_deepblur.widgets.result_layers import geometry_of
 
 OPTICS = {
@@ -54,6 +54,25 @@ def estimated(n_rows: int = 1, **changes) -> Estimated:
     psfs = np.full((n_rows, 5, 5), 0.04, np.float32)
     psfs[:, 2, 2] = 0.04 + np.arange(1, n_rows + 1)
     return Estimated(blur, NAMES, psfs)
+
+
+def checked(n_planes: int = 1, *, concerns: tuple[tuple[str, ...], ...] = ()) -> DeblurringCheck:
+    """A check whose numbers tell the planes apart: 1.0, 1.1, … for the residual."""
+    planes = np.arange(n_planes, dtype=np.float32)
+    concerns = concerns or ((),) * n_planes
+    return DeblurringCheck(
+        1 + planes / 10, 0.5 + planes, 0.1 + planes / 100, np.full_like(planes, 3), concerns
+    )
+
+
+def deblurred(found: Estimated, *shape: int, residual: bool = False, **changes) -> Deblurred:
+    """A flat result of an image of that shape."""
+    n_planes = int(np.prod(shape[:-2], dtype=int))
+    fields = {
+        "check": checked(n_planes),
+        "residual": np.zeros(shape, np.float32) if residual else None,
+    } | changes
+    return Deblurred(found, np.ones(shape, np.float32), (1, 1), **fields)
 
 
 def assert_same_geometry(one: Image, other: Image) -> None:

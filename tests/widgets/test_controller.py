@@ -9,11 +9,19 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Image
 
-from helpers.layers import NAMES, OPTICS, estimated, known_layer, spots
+from helpers.layers import (
+    NAMES,
+    OPTICS,
+    checked,
+    deblurred,
+    estimated,
+    known_layer,
+    spots,
+)
 from napari_deepblur import BlurEstimate, Optics
 from napari_deepblur.engine.events import Progress
 from napari_deepblur.widgets.controller import DeblurController
-from napari_deepblur.widgets.jobs import Deblurred, Done, Estimated, Failed, Notice
+from napari_deepblur.widgets.jobs import Done, Estimated, Failed, Notice
 from napari_deepblur.widgets.resolve import Verdict
 from napari_deepblur.widgets.settings import DeblurSettings
 from napari_deepblur.widgets.view import DeblurView, Tone
@@ -203,15 +211,88 @@ def test_deblur_estimates_first_only_where_needed(bench: Bench, monkeypatch) -> 
         "napari_deepblur.widgets.controller.deblur_task", lambda *given: asked.append(given[-1])
     )
     bench.controller.deblur()
-    bench.runner.on_end(Done(Deblurred(estimated(), np.ones((128, 128), np.float32), (1, 1))))
+    bench.runner.on_end(Done(deblurred(estimated(), 128, 128)))
     bench.controller.deblur()
-    bench.runner.on_end(Done(Deblurred(asked[1], np.ones((128, 128), np.float32), (1, 1))))
+    bench.runner.on_end(Done(deblurred(asked[1], 128, 128)))
     bench.controller.settings.numerical_aperture = 1.3
     bench.controller.deblur()
     assert asked[0] is None
     assert asked[1] is not None
     assert asked[2] is None
     assert bench.names == ["cells", "cells PSF", "cells deblurred", "cells deblurred [1]"]
+
+
+def test_deblurring_shows_its_check(bench: Bench) -> None:
+    bench.view.show_check.assert_called_with(None)
+    bench.controller.deblur()
+    bench.runner.on_end(Done(deblurred(estimated(), 128, 128)))
+    table = bench.view.show_check.call_args.args[0]
+    assert (table.title, table.n_planes, table.concerns) == ("cells", 1, ())
+    assert table.residual == pytest.approx((1, 1, 1))
+    assert table.flux_moved == pytest.approx((0.1, 0.1, 0.1))
+    assert bench.message == (Tone.GOOD, "Deblurred 'cells', residual 1.0 × noise.")
+
+
+def test_the_check_follows_the_slider() -> None:
+    bench = Bench(known_layer(3, 64, 64))
+    bench.controller.deblur()
+    concerns = ((), ("not explained: by far",), ())
+    result = deblurred(estimated(3), 3, 64, 64, check=checked(3, concerns=concerns))
+    bench.runner.on_end(Done(result))
+    for plane in (2, 0, 1):
+        bench.viewer.dims.set_point(0, 0.5 * plane)
+        table = bench.view.show_check.call_args.args[0]
+        assert table.title == f"cells, plane {plane}"
+        assert table.residual == pytest.approx((1 + plane / 10, 1.1, 1.2))
+        assert table.border_ringing == pytest.approx((0.5 + plane, 1.5, 2.5))
+        assert table.concerns == concerns[plane]
+        assert (table.flagged, table.n_planes) == ((1,), 3)
+    tone, text = bench.message
+    assert tone is Tone.WARNING
+    assert "median residual 1.1 × noise" in text
+    assert "1 of 3 deblurred planes may be wrong" in text
+
+
+def test_one_blur_for_the_stack_has_a_check_for_each_plane() -> None:
+    bench = Bench(known_layer(3, 64, 64))
+    bench.controller.settings.per = "stack"
+    bench.controller.deblur()
+    bench.runner.on_end(Done(deblurred(estimated(per="stack"), 3, 64, 64)))
+    bench.viewer.dims.set_point(0, 1)
+    assert bench.view.show_check.call_args.args[0].title == "cells, plane 2"
+    assert bench.view.show_blur.call_args.args[0].title == "cells"
+
+
+@pytest.mark.parametrize("event", ["new blur", "pixels", "other layer"])
+def test_a_check_that_does_not_belong_any_more_goes(bench: Bench, event: str) -> None:
+    bench.controller.deblur()
+    bench.runner.on_end(Done(deblurred(estimated(), 128, 128)))
+    assert bench.view.show_check.call_args.args[0] is not None
+    if event == "new blur":
+        bench.controller.estimate()
+        bench.runner.on_end(Done(estimated()))
+    elif event == "pixels":
+        bench.viewer.layers["cells"].data = spots(128, 128, seed=1)
+    else:
+        bench.controller.select(bench.viewer.add_image(spots(64, 64)))
+    bench.view.show_check.assert_called_with(None)
+
+
+def test_a_residual_layer_lies_beneath_the_deblurred_one(bench: Bench, monkeypatch) -> None:
+    asked = []
+    monkeypatch.setattr(
+        "napari_deepblur.widgets.controller.deblur_task", lambda *given: asked.append(given[1])
+    )
+    bench.controller.deblur()
+    bench.runner.on_end(Done(deblurred(estimated(), 128, 128)))
+    assert bench.names == ["cells", "cells PSF", "cells deblurred"]
+    bench.controller.settings.residual_layer = True
+    bench.controller.deblur()
+    bench.runner.on_end(Done(deblurred(estimated(), 128, 128, residual=True)))
+    assert [wanted.residual_layer for wanted in asked] == [False, True]
+    assert bench.names[3:] == ["cells residual", "cells deblurred [1]"]
+    listed = [layer.name for layer in bench.view.show_layers.call_args.args[0]]
+    assert listed == ["cells deblurred [1]", "cells deblurred", "cells"]
 
 
 def test_missing_values_start_nothing() -> None:

@@ -88,6 +88,28 @@ def test_estimate_then_deblur(viewer, dock: DeblurDock, qtbot) -> None:
     assert sharp.data.dtype == np.float32
     assert np.isfinite(sharp.data).all()
     np.testing.assert_array_equal(source.data, before)
+    assert "residual" in dock.message.text()
+    assert not dock.check_box.isHidden()
+    assert dock.check_panel.value().n_planes == 2
+
+
+def test_a_residual_layer_on_demand(viewer, dock: DeblurDock, qtbot) -> None:
+    source = known_layer(2, 96, 128, **GEOMETRY)
+    viewer.add_layer(source)
+    assert dock.check_box.isHidden()
+    assert not dock.run_bar.residual.isChecked()
+    dock.run_bar.residual.click()
+    dock.run_bar.deblur.click()
+    finish(qtbot, dock)
+    assert names(viewer) == ["cells", "cells PSF", "cells residual", "cells deblurred"]
+    residual, sharp = viewer.layers["cells residual"], viewer.layers["cells deblurred"]
+    assert_same_geometry(residual, sharp)
+    assert residual.data.shape == sharp.data.shape
+    shown = dock.check_panel.value()
+    # The number is that of the layer's inside.
+    inside = residual.data[0][..., 15:-15, 15:-15]
+    assert np.sqrt(np.square(inside).mean()) == pytest.approx(shown.residual[0], rel=0.05)
+    assert viewer.layers.selection.active.name == "cells deblurred"
 
 
 def test_deblur_alone_estimates_first(viewer, dock: DeblurDock, qtbot) -> None:

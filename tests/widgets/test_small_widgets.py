@@ -9,13 +9,14 @@ from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_deepblur.engine.events import Progress
 from napari_deepblur.widgets.blur_panel import BlurPanel
+from napari_deepblur.widgets.check_panel import CheckPanel
 from napari_deepblur.widgets.choice_box import ChoiceBox
 from napari_deepblur.widgets.layer_facts import Known
 from napari_deepblur.widgets.number_edit import NumberEdit
 from napari_deepblur.widgets.optics_form import OpticsForm
 from napari_deepblur.widgets.run_bar import RunBar
 from napari_deepblur.widgets.vertical_scroll_area import VerticalScrollArea
-from napari_deepblur.widgets.view import BlurTable
+from napari_deepblur.widgets.view import BlurTable, CheckTable
 
 
 @pytest.mark.parametrize("value", [None, 0.0, 0.065, 1.518, 520.0, -1.0, 1e-5])
@@ -170,6 +171,54 @@ def test_the_note_on_the_sign_knows_of_a_focus_series(panel: BlurPanel) -> None:
     assert "resolved by the focus series" in panel.limits.text()
 
 
+def check_of(**changes) -> CheckTable:
+    return CheckTable("cells", (1.04, 1.2, 3.4), (0.93, 1.0, 2.1), (0.123, 0.1, 0.2), **changes)
+
+
+@pytest.fixture
+def check_panel(qtbot) -> CheckPanel:
+    panel = CheckPanel()
+    qtbot.addWidget(panel)
+    return panel
+
+
+def shown(panel: CheckPanel) -> list[str]:
+    return [label.text() for label in panel.findChildren(QLabel) if not label.isHidden()]
+
+
+def test_check_panel_round_trip(check_panel: CheckPanel) -> None:
+    table = check_of()
+    check_panel.setValue(table)
+    assert check_panel.value() is table
+    assert [label.text() for label in check_panel.numbers.values()] == ["1.0", "0.9", "12%"]
+    check_panel.setValue(None)
+    assert check_panel.value() is None
+    assert check_panel.notice.isHidden()
+
+
+def test_a_stack_shows_median_and_highest(check_panel: CheckPanel) -> None:
+    check_panel.setValue(check_of())
+    assert not {"median", "highest", "3.4"} & set(shown(check_panel))
+    check_panel.setValue(check_of(n_planes=5, flagged=(2,)))
+    assert {"median", "highest", "1.2", "3.4", "2.1", "20%"} <= set(shown(check_panel))
+    assert check_panel.notice.planes.text() == "1 of 5 planes are flagged: 2."
+
+
+def test_each_number_says_what_it_means(check_panel: CheckPanel) -> None:
+    tips = {label.toolTip() for label in check_panel.numbers.values()}
+    assert len(tips) == 3
+    assert all("normal" in tip for tip in tips)
+
+
+def test_doubts_about_the_deblurred_image(check_panel: CheckPanel) -> None:
+    check_panel.setValue(check_of(concerns=("not explained: by far",)))
+    text = check_panel.notice.reasons.text()
+    assert text == "⚠ The deblurred image may be wrong. Not explained: by far."
+    assert check_panel.notice.reasons.styleSheet()
+    check_panel.setValue(check_of())
+    assert check_panel.notice.reasons.text().startswith("✓ Nothing found")
+
+
 def test_nothing_hides_behind_the_scroll_bar(qtbot) -> None:
     content, text = QWidget(), QLabel("short")
     QVBoxLayout(content).addWidget(text)
@@ -193,3 +242,13 @@ def test_run_bar_shows_progress_and_state(qtbot) -> None:
     assert not bar.cancel.isHidden()
     with qtbot.waitSignal(bar.cancelClicked):
         bar.cancel.click()
+
+
+def test_run_bar_tells_of_clicks_on_the_residual_only(qtbot) -> None:
+    bar = RunBar()
+    qtbot.addWidget(bar)
+    with qtbot.assertNotEmitted(bar.residualClicked):
+        bar.residual.setChecked(True)
+    with qtbot.waitSignal(bar.residualClicked) as signal:
+        bar.residual.click()
+    assert signal.args == [False]

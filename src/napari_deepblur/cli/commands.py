@@ -5,6 +5,7 @@
 import sys
 import warnings
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,8 +24,11 @@ from napari_deepblur.cli.progress import drive
 from napari_deepblur.cli.report import (
     blur_lines,
     blur_object,
+    check_lines,
+    check_object,
     concern_lines,
     optics_line,
+    plain,
     print_json,
     psf_stack,
     sampling_verdict,
@@ -42,6 +46,7 @@ from napari_deepblur.io import (
 
 if TYPE_CHECKING:
     from napari_deepblur.engine.blur import BlurEstimate
+    from napari_deepblur.engine.diagnostics import DeblurringCheck
     from napari_deepblur.engine.events import Job
     from napari_deepblur.training.loop import Validated
 
@@ -106,6 +111,10 @@ def deblur(
     blur: Annotated[
         Path | None, typer.Option(help="Blur file of `deepblur estimate`, instead of optics.")
     ] = None,
+    residual: Annotated[
+        Path | None,
+        typer.Option(help="Image to write of what the result does not explain, by the noise."),
+    ] = None,
     na: given.Aperture = None,
     wavelength: given.Wavelength = None,
     pixel_size: given.PixelSize = None,
@@ -118,11 +127,20 @@ def deblur(
     overwrite: given.Overwrite = False,
     as_json: given.AsJson = False,
 ) -> None:
-    """Take the blur out of IMAGE, estimating it first unless it is given."""
+    """Take the blur out of IMAGE, estimating it first unless it is given.
+
+    The result is checked: blurred again, it should be IMAGE up to the noise. A warning says
+    where it is not.
+    """
     from napari_deepblur.engine.blur import load_blur
     from napari_deepblur.engine.deblur import deblur_job
+    from napari_deepblur.engine.diagnostics import check_deblurring_job, residual_image_job
 
     check_image_output(out, overwrite=overwrite, source=image)
+    if residual is not None:
+        check_image_output(residual, overwrite=overwrite, source=image)
+        if residual.resolve() == out.resolve():
+            raise ValueError(f"--out and --residual are both {out}: choose two names")
     optics = GivenOptics(na, wavelength, pixel_size, refractive_index)
     if blur is not None and not optics.is_empty:
         raise ValueError("the blur file knows the optics: give either --blur or the optics")
@@ -134,16 +152,22 @@ def deblur(
         known, _ = _estimate(file, optics, model, per.value, device.value)
     warn_of_concerns(known)
     sharp = drive(deblur_job(file.data, known, model=model, axes=file.axes, device=device.value))
-    write_image(
-        out,
-        sharp,
-        file.axes,
+    check = drive(check_deblurring_job(file.data, sharp, known, axes=file.axes))
+    warn_of_concerns(check)
+    write = partial(
+        write_image,
+        axes=file.axes,
         pixel_size_um=known.optics.pixel_size_um,
         z_step_um=file.z_step_um,
         overwrite=overwrite,
-        metadata=_provenance(known),
+        metadata=_provenance(known) | {"check": plain(check_object(check))},
     )
-    _report_deblurred(image, out, file, sharp, known, as_json=as_json)
+    write(out, sharp)
+    written = {"out": out}
+    if residual is not None:
+        write(residual, drive(residual_image_job(file.data, sharp, known, axes=file.axes)))
+        written["residual"] = residual
+    _report_deblurred(image, file, sharp, written=written, blur=known, check=check, as_json=as_json)
 
 
 def info(
@@ -339,19 +363,23 @@ def _provenance(blur: "BlurEstimate") -> dict[str, Any]:
 
 def _report_deblurred(
     image: Path,
-    out: Path,
     file: ImageFile,
     sharp: np.ndarray,
-    blur: "BlurEstimate",
     *,
+    written: dict[str, Path],
+    blur: "BlurEstimate",
+    check: "DeblurringCheck",
     as_json: bool,
 ) -> None:
     observed = float(np.asarray(file.data).sum(dtype=np.float64))
     flux_change = float(sharp.sum(dtype=np.float64)) / observed - 1 if observed else 0.0
     if as_json:
-        content = {"image": image, "out": out, "shape": sharp.shape, "axes": file.axes}
-        print_json(content | {"flux_change": flux_change, "blur": blur_object(blur)})
+        content = {"image": image, **written, "shape": sharp.shape, "axes": file.axes}
+        content |= {"flux_change": flux_change, "check": check_object(check)}
+        print_json(content | {"blur": blur_object(blur)})
         return
     typer.echo(f"{image}: {file.axes} {file.shape}, model {blur.model}")
     typer.echo(f"total flux {flux_change:+.2%}")
-    typer.echo(f"wrote {out}")
+    typer.echo("\n".join(check_lines(check)))
+    for path in written.values():
+        typer.echo(f"wrote {path}")

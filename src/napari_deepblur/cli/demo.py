@@ -16,6 +16,8 @@ from napari_deepblur.cli.progress import drive
 from napari_deepblur.cli.report import (
     PLUS_MINUS_NOTE,
     blur_object,
+    check_lines,
+    check_object,
     estimated_text,
     optics_line,
     print_json,
@@ -27,6 +29,7 @@ from napari_deepblur.io import check_output, write_image
 
 if TYPE_CHECKING:
     from napari_deepblur.engine.blur import BlurEstimate
+    from napari_deepblur.engine.diagnostics import DeblurringCheck
     from napari_deepblur.samples import Sample
 
 __all__ = ["demo"]
@@ -58,6 +61,7 @@ def demo(
 ) -> None:
     """Estimate and remove the blur of a sample image, and compare with the truth."""
     from napari_deepblur.engine.deblur import deblur_job
+    from napari_deepblur.engine.diagnostics import check_deblurring_job
     from napari_deepblur.engine.estimate import estimate_blur_job
     from napari_deepblur.engine.models import DEFAULT_MODEL
     from napari_deepblur.samples import SAMPLES
@@ -71,6 +75,8 @@ def demo(
     )
     warn_of_concerns(blur)
     deblurred = drive(deblur_job(sample.image, blur, device=device.value))
+    check = drive(check_deblurring_job(sample.image, deblurred, blur))
+    warn_of_concerns(check)
     scores = _score(sample, blur, deblurred)
     layers: dict[str, NDArray[Any]] = {
         "observed": sample.image,
@@ -79,9 +85,9 @@ def demo(
     }
     _write(out, layers | {"psf": blur.psf()}, blur, overwrite=overwrite)
     if as_json:
-        _print_object(out, sample, blur, scores)
+        _print_object(out, sample, blur, scores, check)
         return
-    typer.echo("\n".join(_lines(sample, blur, scores)))
+    typer.echo("\n".join(_lines(sample, blur, scores, check)))
     typer.echo(f"wrote {', '.join(_FILES)} into {out.resolve()}")
     if gui and _has_display():
         _show(layers, sample)
@@ -133,7 +139,9 @@ def _fit(psf: Any, window: int) -> Any:
     return functional.pad(psf, (missing,) * 4)
 
 
-def _lines(sample: "Sample", blur: "BlurEstimate", scores: _Scores) -> list[str]:
+def _lines(
+    sample: "Sample", blur: "BlurEstimate", scores: _Scores, check: "DeblurringCheck"
+) -> list[str]:
     rows = [
         [name, f"{true:+.3f}", estimated_text(found, std)]
         for name, true, found, std in zip(
@@ -154,16 +162,20 @@ def _lines(sample: "Sample", blur: "BlurEstimate", scores: _Scores) -> list[str]
         f"PSF-SNR {scores.psf_snr_unaberrated:.1f} dB if the answer were the unaberrated PSF",
         f"PSF-SNR {scores.psf_snr_mean_psf:.1f} dB if the answer were the mean PSF",
         f"PSNR {scores.psnr_observed:.2f} dB observed, {scores.psnr_deblurred:.2f} dB deblurred",
+        *check_lines(check),
     ]
 
 
-def _print_object(out: Path, sample: "Sample", blur: "BlurEstimate", scores: _Scores) -> None:
+def _print_object(
+    out: Path, sample: "Sample", blur: "BlurEstimate", scores: _Scores, check: "DeblurringCheck"
+) -> None:
     print_json(
         {
             "sample": sample.name,
             "true_coefficients": sample.coefficients,
             **blur_object(blur),
             **{field: getattr(scores, field) for field in _Scores.__slots__},
+            "check": check_object(check),
             "written": [out / name for name in _FILES],
         }
     )

@@ -20,14 +20,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_deepblur.engine.blur import BlurEstimate
+    from napari_deepblur.engine.diagnostics import DeblurringCheck
 
 __all__ = [
     "PLUS_MINUS_NOTE",
     "blur_lines",
     "blur_object",
+    "check_lines",
+    "check_object",
     "concern_lines",
     "estimated_text",
     "optics_line",
+    "plain",
     "print_json",
     "psf_stack",
     "sampling_verdict",
@@ -46,6 +50,10 @@ _TWIN_NOTE = (
     "flipped together they give the same PSF"
 )
 _RESOLVED_NOTE = "note: the focus series told the sign of the even modes (defocus, astigmatism)"
+_CHECK_NOTE = (
+    "residual and ringing are about 1 where all is well; a residual of 1 does not prove the blur: "
+    "too weak a blur explains an image as well"
+)
 _MOST_COLUMNS = 4
 
 #: The engine itself warns of this one, before the work.
@@ -54,17 +62,18 @@ _ALREADY_TOLD = "undersampled"
 
 def print_json(content: Mapping[str, Any]) -> None:
     """Print one JSON object on stdout; what is not finite becomes null."""
-    typer.echo(json.dumps(_plain(content), ensure_ascii=False, allow_nan=False))
+    typer.echo(json.dumps(plain(content), ensure_ascii=False, allow_nan=False))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """As JSON can hold it."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, np.ndarray | np.generic):
         # Single precision holds no more than seven digits.
-        return _plain(np.asarray(value, float).round(7).tolist())
+        return plain(np.asarray(value, float).round(7).tolist())
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if isinstance(value, int | str | None) else str(value)
@@ -152,39 +161,40 @@ def estimated_text(coefficient: float, std: float) -> str:
     return f"{coefficient:+.3f} ± {2 * std:.3f}"
 
 
-def concern_lines(blur: BlurEstimate) -> list[str]:
+def concern_lines(judged: BlurEstimate | DeblurringCheck) -> list[str]:
     """A line for each kind of concern, with the planes that it is about.
 
     A kind is what stands before the colon. What follows, such as a percentage, may differ from
     plane to plane: the line has that of the first.
     """
     found: dict[str, dict[int, str]] = {}
-    for plane, reasons in enumerate(blur.concerns):
+    for plane, reasons in enumerate(judged.concerns):
         for reason in reasons:
             found.setdefault(reason.partition(":")[0], {}).setdefault(plane, reason)
-    return [_concern_line(reasons, blur) for reasons in found.values()]
+    one = len(judged.concerns) == 1
+    return [_concern_line(reasons, one_row=one) for reasons in found.values()]
 
 
-def _concern_line(reasons: Mapping[int, str], blur: BlurEstimate) -> str:
+def _concern_line(reasons: Mapping[int, str], *, one_row: bool) -> str:
     first, text = next(iter(reasons.items()))
-    if len(blur.coefficients) == 1:
+    if one_row:
         return text
     where = "" if len(set(reasons.values())) == 1 else f" (plane {first})"
     return f"{_plane_names(reasons)}: {text}{where}"
 
 
-def warn_of_concerns(blur: BlurEstimate) -> None:
-    """Warn of what speaks against a blur."""
-    for line in concern_lines(_without(blur, _ALREADY_TOLD)):
+def warn_of_concerns(judged: BlurEstimate | DeblurringCheck) -> None:
+    """Warn of what speaks against a blur or a deblurred image."""
+    for line in concern_lines(_without(judged, _ALREADY_TOLD)):
         warnings.warn(line, UserWarning, stacklevel=2)
 
 
-def _without(blur: BlurEstimate, kind: str) -> BlurEstimate:
+def _without(judged: BlurEstimate | DeblurringCheck, kind: str) -> BlurEstimate | DeblurringCheck:
     concerns = tuple(
         tuple(reason for reason in reasons if not reason.startswith(kind))
-        for reasons in blur.concerns
+        for reasons in judged.concerns
     )
-    return replace(blur, concerns=concerns)
+    return replace(judged, concerns=concerns)
 
 
 def _plane_names(planes: Iterable[int]) -> str:
@@ -236,4 +246,40 @@ def blur_object(blur: BlurEstimate) -> dict[str, Any]:
         "twin_resolved": blur.twin_resolved,
         "rms_waves": np.sqrt(np.square(blur.coefficients).sum(-1)),
         "strehl_ratio": strehl_ratios(blur),
+    }
+
+
+def check_lines(check: DeblurringCheck) -> list[str]:
+    """What was found of a deblurred image: each plane's, or a summary of many."""
+    n = len(check.residual)
+    rows = {
+        "residual / noise": (check.residual, "{:.2f}"),
+        "border ringing": (check.border_ringing, "{:.2f}"),
+        "flux moved": (check.flux_moved, "{:.1%}"),
+    }
+    if n > _MOST_COLUMNS:
+        head = [f"check of {n} planes", "median", "min", "max"]
+        columns = {
+            name: (np.median(values), values.min(), values.max())
+            for name, (values, _) in rows.items()
+        }
+    else:
+        head = ["check", *([""] if n == 1 else [f"plane {index}" for index in range(n)])]
+        columns = {name: tuple(values) for name, (values, _) in rows.items()}
+    texts = [
+        [name, *(rows[name][1].format(value) for value in values)]
+        for name, values in columns.items()
+    ]
+    return [*table(head, texts), _CHECK_NOTE]
+
+
+def check_object(check: DeblurringCheck) -> dict[str, Any]:
+    """What was found of a deblurred image, for machines."""
+    return {
+        "residual": check.residual,
+        "border_ringing": check.border_ringing,
+        "flux_moved": check.flux_moved,
+        # Significant digits: its unit is the image's, whatever that is.
+        "noise_deviation": [float(f"{value:.6g}") for value in check.noise_deviation],
+        "concerns": check.concerns,
     }

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_deepblur.widgets.trust_notice import TrustNotice
+from napari_deepblur.widgets.trust_notice import NoticeWords, TrustNotice
 from napari_deepblur.widgets.view import BlurTable
 
 __all__ = ["BlurPanel"]
@@ -31,6 +31,15 @@ _TABLE_TIP = (
 _SIGN_UNKNOWN = (
     "The common sign of all even modes (defocus, astigmatisms) can't be told from one plane: "
     "both signs give the same PSF."
+)
+_WORDS = NoticeWords(
+    doubt="This estimate may be wrong",
+    doubt_tip="These speak against the estimate of this plane. It may be wrong by more than ±: "
+    "compare the PSF with what you expect of the microscope before you use it",
+    clean="Nothing found against this estimate.",
+    clean_tip="Looked for saturated pixels, coarse sampling, nearly empty fields, detail where "
+    "these optics pass nothing, no detail above the noise, and blurs that the model was not "
+    "trained for",
 )
 _SIGN_KNOWN = "The sign of the even modes (defocus, astigmatisms) is resolved by the focus series."
 
@@ -50,7 +59,7 @@ class BlurPanel(QWidget):
         self._title = QLabel(wordWrap=True)
         self._psf = QLabel(alignment=Qt.AlignmentFlag.AlignHCenter)
         self._psf.setToolTip("The PSF of this plane, enlarged; square root of its intensity")
-        self.notice = TrustNotice()
+        self.notice = TrustNotice(_WORDS)
         self.table = self._make_table()
         self.limits = QLabel(wordWrap=True)
         layout = QVBoxLayout(self)

@@ -7,9 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_deepblur.widgets.estimates import (
     Estimates,
     blur_table,
+    check_table,
     current_plane,
     flagged_planes,
     misfit,
@@ -24,7 +27,7 @@ from napari_deepblur.widgets.jobs import (
 from napari_deepblur.widgets.layer_facts import facts_of, pixels_of
 from napari_deepblur.widgets.layer_watch import LayerWatch
 from napari_deepblur.widgets.resolve import Resolved, resolve
-from napari_deepblur.widgets.result_layers import deblurred_layer, psf_layer
+from napari_deepblur.widgets.result_layers import deblurred_layer, psf_layer, residual_layer
 from napari_deepblur.widgets.settings import OPTICS_FIELDS, DeblurSettings
 from napari_deepblur.widgets.task_slot import StartTask, TaskSlot
 from napari_deepblur.widgets.view import DeblurView, Tone
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_deepblur.engine.blur import BlurEstimate
+    from napari_deepblur.engine.diagnostics import DeblurringCheck
 
 __all__ = ["DeblurController"]
 
@@ -77,7 +81,7 @@ class DeblurController:
         self._watch.listed.connect(self._on_listed)
         self._watch.edited.connect(self._on_edited)
         settings.events.connect(self._on_settings)
-        viewer.dims.events.current_step.connect(self._show_blur)
+        viewer.dims.events.current_step.connect(self._show_results)
         active = viewer.layers.selection.active
         images = self._watch.images()
         self.select(active if active in images else next(iter(images), None))
@@ -154,7 +158,7 @@ class DeblurController:
         self._slot.silence()
         self._watch.close()
         self.settings.events.disconnect(self._on_settings)
-        self._viewer.dims.events.current_step.disconnect(self._show_blur)
+        self._viewer.dims.events.current_step.disconnect(self._show_results)
 
     def _may_run(self, wanted: Resolved) -> bool:
         if self.busy:
@@ -175,11 +179,18 @@ class DeblurController:
     def _take_sharp(self, layer: Image, result: Deblurred, *, is_new: bool) -> None:
         if is_new:
             self._keep(layer, result.estimated)
+        # Beneath the deblurred image, which is what one wants to see first.
+        residual = residual_layer(layer, result)
+        if residual is not None:
+            self._viewer.add_image(residual[0], **residual[1])
         data, arguments = deblurred_layer(layer, result)
         added = self._viewer.add_image(data, **arguments)
         low, high = arguments["contrast_limits"]
         added.contrast_limits_range = (min(low, result.extent[0]), max(high, result.extent[1]))
-        self._report(f"Deblurred {layer.name!r}.", result.estimated)
+        self._estimates.keep_check(layer, result.check)
+        self._show_results()
+        text = f"Deblurred {layer.name!r}, {_residual_text(result.check)}."
+        self._report(text, result.estimated, _doubts(result.check))
 
     def _take_loaded(self, layer: Image, estimated: Estimated) -> None:
         blur = estimated.blur
@@ -205,7 +216,7 @@ class DeblurController:
         data, arguments = psf_layer(layer, estimated)
         self._psf_layers[layer.unique_id] = self._viewer.add_image(data, **arguments)
         self._viewer.layers.selection.active = active
-        self._show_blur()
+        self._show_results()
 
     # Viewer and settings
 
@@ -217,16 +228,19 @@ class DeblurController:
 
     def _refresh(self) -> None:
         self._view.show_resolved(self.resolved)
-        self._show_blur()
+        self._show_results()
 
-    def _show_blur(self) -> None:
+    def _show_results(self) -> None:
         layer = self._layer
         estimated = self._estimates.of(layer)
         if estimated is None or layer is None:
             self._view.show_blur(None)
-        else:
-            plane = current_plane(self._viewer, layer)
-            self._view.show_blur(blur_table(layer, estimated, plane))
+            self._view.show_check(None)
+            return
+        plane = current_plane(self._viewer, layer)
+        check = self._estimates.check_of(layer)
+        self._view.show_blur(blur_table(layer, estimated, plane))
+        self._view.show_check(None if check is None else check_table(layer, check, plane))
 
     def _on_settings(self) -> None:
         self._refresh()
@@ -251,3 +265,17 @@ def _flags(blur: BlurEstimate) -> str:
     if n_planes == 1:
         return "The estimate may be wrong, see below"
     return f"{n_flagged} of {n_planes} planes are flagged, see below"
+
+
+def _doubts(check: DeblurringCheck) -> str:
+    n_flagged, n_planes = sum(map(bool, check.concerns)), len(check.concerns)
+    if not n_flagged:
+        return ""
+    if n_planes == 1:
+        return "The deblurred image may be wrong, see below"
+    return f"{n_flagged} of {n_planes} deblurred planes may be wrong, see below"
+
+
+def _residual_text(check: DeblurringCheck) -> str:
+    which = "residual" if len(check.residual) == 1 else "median residual"
+    return f"{which} {float(np.median(check.residual)):.1f} × noise"

@@ -22,6 +22,7 @@ from napari_deepblur.engine.devices import Device
 from napari_deepblur.engine.events import Progress
 from napari_deepblur.engine.models import ModelCard, available_models
 from napari_deepblur.widgets.blur_panel import BlurPanel
+from napari_deepblur.widgets.check_panel import CheckPanel
 from napari_deepblur.widgets.choice_box import ChoiceBox
 from napari_deepblur.widgets.controller import DeblurController
 from napari_deepblur.widgets.optics_form import OpticsForm
@@ -29,7 +30,7 @@ from napari_deepblur.widgets.resolve import Resolved, Verdict
 from napari_deepblur.widgets.run_bar import RunBar
 from napari_deepblur.widgets.settings import DeblurSettings
 from napari_deepblur.widgets.vertical_scroll_area import VerticalScrollArea
-from napari_deepblur.widgets.view import BlurTable, Tone
+from napari_deepblur.widgets.view import BlurTable, CheckTable, Tone
 from napari_deepblur.widgets.worker import start_task
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class DeblurDock(QWidget):
         self.model_box.setToolTip(self._describe_model(resolved.model))
         self.per_box.setValue(resolved.per)
         self.device_box.setValue(resolved.device)
+        self.run_bar.residual.setChecked(resolved.residual_layer)
         self._show_focus_series(resolved)
         self.verdict.setText(_marked(_TONES.get(resolved.verdict, Tone.ERROR), resolved.message))
         self._can_run = resolved.can_run
@@ -117,6 +119,11 @@ class DeblurDock(QWidget):
         self.blur_panel.setValue(table)
         self.save_button.setEnabled(table is not None and not self._busy)
 
+    def show_check(self, table: CheckTable | None) -> None:
+        """Show how the deblurred current plane fits the observed one, or nothing."""
+        self.check_panel.setValue(table)
+        self.check_box.setVisible(table is not None)
+
     # Building
 
     def _make_widgets(self) -> None:
@@ -141,6 +148,7 @@ class DeblurDock(QWidget):
         self.run_bar = RunBar()
         self.message = _text("How the last task ended")
         self.message.hide()
+        self.check_panel = CheckPanel()
         self.blur_panel = BlurPanel()
         self.save_button = QPushButton("Save blur…")
         self.save_button.setToolTip("Write the estimated blur to a file, for other images")
@@ -158,6 +166,9 @@ class DeblurDock(QWidget):
         optics = QGroupBox("Microscope")
         QVBoxLayout(optics).addWidget(self.optics_form)
         optics.layout().addWidget(self.verdict)
+        self.check_box = QGroupBox("Deblurred image")
+        QVBoxLayout(self.check_box).addWidget(self.check_panel)
+        self.check_box.hide()
         blur = QGroupBox("Estimated blur")
         QVBoxLayout(blur).addWidget(self.blur_panel)
         files = QHBoxLayout()
@@ -166,7 +177,7 @@ class DeblurDock(QWidget):
         blur.layout().addLayout(files)
         content = QWidget()
         column = QVBoxLayout(content)
-        for widget in (image, optics, self.run_bar, self.message, blur):
+        for widget in (image, optics, self.run_bar, self.message, self.check_box, blur):
             column.addWidget(widget)
         column.addStretch()
         self._inputs = (image, optics, self.load_button)
@@ -186,6 +197,7 @@ class DeblurDock(QWidget):
         self.run_bar.estimateClicked.connect(self.controller.estimate)
         self.run_bar.deblurClicked.connect(self.controller.deblur)
         self.run_bar.cancelClicked.connect(self.controller.cancel)
+        self.run_bar.residualClicked.connect(lambda on: setattr(settings, "residual_layer", on))
         self.save_button.clicked.connect(self._save)
         self.load_button.clicked.connect(self._load)
         self.destroyed.connect(self.controller.close)

@@ -1,4 +1,4 @@
-"""The blurs of the viewer's layers, as far as they are known."""
+"""The blurs of the viewer's layers and the checks of their results, as far as known."""
 
 from __future__ import annotations
 
@@ -8,24 +8,33 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_deepblur.engine.blur import BlurEstimate
+from napari_deepblur.engine.diagnostics import DeblurringCheck
 from napari_deepblur.widgets.jobs import Estimated
 from napari_deepblur.widgets.layer_facts import facts_of, pixels_of
 from napari_deepblur.widgets.resolve import Resolved
-from napari_deepblur.widgets.view import BlurTable
+from napari_deepblur.widgets.view import BlurTable, CheckTable
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
-__all__ = ["Estimates", "blur_table", "current_plane", "flagged_planes", "misfit"]
+__all__ = [
+    "Estimates",
+    "blur_table",
+    "check_table",
+    "current_plane",
+    "flagged_planes",
+    "misfit",
+]
 
 
 class Estimates:
-    """Remembers each layer's blur."""
+    """Remembers each layer's blur, and how what was deblurred with it fits the layer."""
 
     def __init__(self) -> None:
         # By id: the layers that a viewer hands to plugins are short-lived proxies.
         self._by_id: dict[Hashable, Estimated] = {}
+        self._checks: dict[Hashable, DeblurringCheck] = {}
 
     def of(self, layer: Image | None) -> Estimated | None:
         """Blur of a layer, if it is known."""
@@ -42,12 +51,22 @@ class Estimates:
         return estimated if same else None
 
     def keep(self, layer: Image, estimated: Estimated) -> None:
-        """Remember a layer's blur."""
+        """Remember a layer's blur; a check of what another blur made is forgotten."""
         self._by_id[layer.unique_id] = estimated
+        self._checks.pop(layer.unique_id, None)
+
+    def check_of(self, layer: Image | None) -> DeblurringCheck | None:
+        """Check of a layer's deblurred version, if there is one."""
+        return None if layer is None else self._checks.get(layer.unique_id)
+
+    def keep_check(self, layer: Image, check: DeblurringCheck) -> None:
+        """Remember the check of a layer's deblurred version."""
+        self._checks[layer.unique_id] = check
 
     def forget(self, layer: Image) -> None:
-        """Forget a layer's blur."""
+        """Forget a layer's blur and check."""
         self._by_id.pop(layer.unique_id, None)
+        self._checks.pop(layer.unique_id, None)
 
 
 def misfit(layer: Image, estimated: Estimated) -> str:
@@ -93,6 +112,20 @@ def blur_table(layer: Image, estimated: Estimated, plane: int) -> BlurTable:
         len(blur.coefficients),
         blur.twin_resolved,
     )
+
+
+def check_table(layer: Image, check: DeblurringCheck, plane: int) -> CheckTable:
+    """What is shown of one plane's check."""
+    n = len(check.residual)
+    row = min(plane, n - 1)
+    one_of = f", plane {row}" if n > 1 else ""
+    flagged = tuple(index for index, reasons in enumerate(check.concerns) if reasons)
+    residual, ringing, moved = (
+        (float(values[row]), float(np.median(values)), float(values.max()))
+        for values in (check.residual, check.border_ringing, check.flux_moved)
+    )
+    title = f"{layer.name}{one_of}"
+    return CheckTable(title, residual, ringing, moved, check.concerns[row], flagged, n)
 
 
 def flagged_planes(blur: BlurEstimate) -> tuple[int, ...]:

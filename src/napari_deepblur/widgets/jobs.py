@@ -13,6 +13,11 @@ from numpy.typing import NDArray
 
 from napari_deepblur.engine.blur import BlurEstimate, load_blur
 from napari_deepblur.engine.deblur import deblur_job
+from napari_deepblur.engine.diagnostics import (
+    DeblurringCheck,
+    check_deblurring_job,
+    residual_image_job,
+)
 from napari_deepblur.engine.estimate import estimate_blur_job
 from napari_deepblur.engine.events import Job, Progress
 from napari_deepblur.widgets.resolve import Resolved
@@ -80,11 +85,18 @@ class Deblurred:
         Float32, shape of the image.
     extent
         Least and largest intensity of `sharp`.
+    check
+        How it fits the image.
+    residual
+        What of the image it does not explain, by the noise, shape of the image; where that was
+        asked for.
     """
 
     estimated: Estimated
     sharp: NDArray[np.float32]
     extent: tuple[float, float]
+    check: DeblurringCheck
+    residual: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +141,18 @@ def estimate_task(image: Any, wanted: Resolved) -> Task[Estimated]:
 
 
 def deblur_task(image: Any, wanted: Resolved, estimated: Estimated | None) -> Task[Deblurred]:
-    """Deblur an image; without an estimate, estimate its blur first."""
+    """Deblur an image and check the result; without an estimate, estimate its blur first."""
     if estimated is None:
         estimated = yield from estimate_task(image, wanted)
     yield Progress(0, 0, "loading the model")
     sharp = yield from _noting(
         deblur_job(image, estimated.blur, axes=wanted.axes, device=wanted.device)
     )
-    return Deblurred(estimated, sharp, (float(sharp.min()), float(sharp.max())))
+    check = yield from check_deblurring_job(image, sharp, estimated.blur, axes=wanted.axes)
+    residual = None
+    if wanted.residual_layer:
+        residual = yield from residual_image_job(image, sharp, estimated.blur, axes=wanted.axes)
+    return Deblurred(estimated, sharp, (float(sharp.min()), float(sharp.max())), check, residual)
 
 
 def load_task(path: str | Path) -> Task[Estimated]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image
 from psygnal import Signal
 
-from napari_deepblur.widgets.result_layers import is_psf
+from napari_deepblur.widgets.result_layers import is_by_product
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -41,7 +41,7 @@ class LayerWatch:
     def images(self) -> list[Image]:
         """Image layers that could be deblurred, topmost first."""
         layers = reversed(list(self._viewer.layers))
-        return [layer for layer in layers if isinstance(layer, Image) and not is_psf(layer)]
+        return [layer for layer in layers if isinstance(layer, Image) and not is_by_product(layer)]
 
     def close(self) -> None:
         """Stop listening."""

@@ -59,6 +59,8 @@ class Resolved:
         Distance between the layer's planes, µm, where they can be a focus series.
     z_step_um
         The same, where the user says that they are one.
+    residual_layer
+        Whether deblurring also adds a layer of what the result does not explain.
     """
 
     verdict: Verdict
@@ -71,6 +73,7 @@ class Resolved:
     device: Device = "auto"
     focus_step_um: float | None = None
     z_step_um: float | None = None
+    residual_layer: bool = False
 
     @property
     def can_run(self) -> bool:
@@ -94,6 +97,7 @@ def resolve(settings: DeblurSettings, facts: LayerFacts | None) -> Resolved:
         settings.device,
         focus_step,
         focus_step if settings.focus_series else None,
+        settings.residual_layer,
     )
 
 

@@ -9,16 +9,20 @@ from numpy.typing import NDArray
 
 from napari_deepblur import __version__
 from napari_deepblur.engine.axes import Planes
+from napari_deepblur.engine.diagnostics import DeblurringCheck
 from napari_deepblur.widgets.jobs import Deblurred, Estimated
 from napari_deepblur.widgets.layer_facts import axes_of, pixels_of
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
-__all__ = ["deblurred_layer", "geometry_of", "is_psf", "psf_layer"]
+__all__ = ["deblurred_layer", "geometry_of", "is_by_product", "psf_layer", "residual_layer"]
 
 #: Distance between an image and its PSF, in pixels.
 _GAP = 8
+
+#: Contrast of a residual, in units of the noise: of noise alone 1 pixel in 16,000 is beyond.
+_RESIDUAL_LIMIT = 4.0
 
 
 def geometry_of(layer: Image) -> dict[str, Any]:
@@ -44,9 +48,27 @@ def deblurred_layer(layer: Image, result: Deblurred) -> tuple[NDArray[np.float32
         "colormap": layer.colormap.name,
         "contrast_limits": tuple(layer.contrast_limits),
         "gamma": layer.gamma,
-        "metadata": _metadata("deblurred", layer, result.estimated),
+        "metadata": _metadata("deblurred", layer, result.estimated, result.check),
     }
     return result.sharp, arguments
+
+
+def residual_layer(
+    layer: Image, result: Deblurred
+) -> tuple[NDArray[np.float32], dict[str, Any]] | None:
+    """Data and arguments of the layer of what is not explained; None if it was not asked for.
+
+    It lies on the image; zero has the middle colour.
+    """
+    if result.residual is None:
+        return None
+    arguments = geometry_of(layer) | {
+        "name": f"{layer.name} residual",
+        "colormap": "PiYG",
+        "contrast_limits": (-_RESIDUAL_LIMIT, _RESIDUAL_LIMIT),
+        "metadata": _metadata("residual", layer, result.estimated, result.check),
+    }
+    return result.residual, arguments
 
 
 def psf_layer(layer: Image, estimated: Estimated) -> tuple[NDArray[np.float32], dict[str, Any]]:
@@ -73,10 +95,10 @@ def psf_layer(layer: Image, estimated: Estimated) -> tuple[NDArray[np.float32], 
     return psfs, arguments
 
 
-def is_psf(layer: Any) -> bool:
-    """Whether a layer is one of ours that shows PSFs."""
+def is_by_product(layer: Any) -> bool:
+    """Whether a layer is one of ours that shows no sample: PSFs or a residual."""
     own = layer.metadata.get("deepblur")
-    return isinstance(own, dict) and own.get("kind") == "psf"
+    return isinstance(own, dict) and own.get("kind") in ("psf", "residual")
 
 
 def _beside(layer: Image, column: int) -> NDArray[np.float64]:
@@ -89,14 +111,17 @@ def _beside(layer: Image, column: int) -> NDArray[np.float64]:
     return moved
 
 
-def _numbers(values: NDArray[np.float32]) -> list[list[float]]:
+def _numbers(values: NDArray[np.float32]) -> list[Any]:
     """Plain numbers, so that whoever writes the metadata can; single precision has 7 digits."""
-    numbers: list[list[float]] = np.asarray(values, float).round(7).tolist()
+    numbers: list[Any] = np.asarray(values, float).round(7).tolist()
     return numbers
 
 
-def _metadata(kind: str, layer: Image, estimated: Estimated) -> dict[str, Any]:
+def _metadata(
+    kind: str, layer: Image, estimated: Estimated, check: DeblurringCheck | None = None
+) -> dict[str, Any]:
     blur = estimated.blur
+    checked = {} if check is None else {"check": _check_metadata(check)}
     return {
         "deepblur": {
             "kind": kind,
@@ -111,5 +136,17 @@ def _metadata(kind: str, layer: Image, estimated: Estimated) -> dict[str, Any]:
             "in_domain": blur.in_domain.tolist(),
             "twin_resolved": blur.twin_resolved,
             "source": layer.name,
+            **checked,
         }
+    }
+
+
+def _check_metadata(check: DeblurringCheck) -> dict[str, Any]:
+    return {
+        "residual": _numbers(check.residual),
+        "border_ringing": _numbers(check.border_ringing),
+        "flux_moved": _numbers(check.flux_moved),
+        # Significant digits: its unit is the image's, whatever that is.
+        "noise_deviation": [float(f"{value:.6g}") for value in check.noise_deviation],
+        "concerns": [list(reasons) for reasons in check.concerns],
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QGridLayout, QProgressBar, QPushButton, QWidget
+from qtpy.QtWidgets import QCheckBox, QGridLayout, QProgressBar, QPushButton, QWidget
 
 from napari_deepblur.engine.events import Progress
 
@@ -11,7 +11,7 @@ __all__ = ["RunBar"]
 
 
 class RunBar(QWidget):
-    """Estimate, Deblur, Cancel and a progress bar.
+    """Estimate, Deblur with its choice, Cancel and a progress bar.
 
     Parameters
     ----------
@@ -22,6 +22,7 @@ class RunBar(QWidget):
     estimateClicked = Signal()  # noqa: N815
     deblurClicked = Signal()  # noqa: N815
     cancelClicked = Signal()  # noqa: N815
+    residualClicked = Signal(bool)  # noqa: N815
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -31,6 +32,12 @@ class RunBar(QWidget):
         self.deblur.setToolTip(
             "Take the blur out of the image; estimates it first where that was not done"
         )
+        self.residual = QCheckBox("Residual layer")
+        self.residual.setToolTip(
+            "Also add a layer, beneath the deblurred one, of what the deblurred image does not "
+            "explain: the image minus the deblurred one blurred again, in units of the noise. "
+            "Where all is well it looks like noise alone"
+        )
         self.cancel = QPushButton("Cancel")
         self.cancel.setToolTip("Stop; nothing is added")
         self._bar = QProgressBar()
@@ -38,17 +45,21 @@ class RunBar(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.estimate, 0, 0, 1, 2)
         layout.addWidget(self.deblur, 0, 2, 1, 2)
-        layout.addWidget(self._bar, 1, 0, 1, 3)
-        layout.addWidget(self.cancel, 1, 3)
+        layout.addWidget(self.residual, 1, 2, 1, 2)
+        layout.addWidget(self._bar, 2, 0, 1, 3)
+        layout.addWidget(self.cancel, 2, 3)
         self.estimate.clicked.connect(lambda _checked: self.estimateClicked.emit())
         self.deblur.clicked.connect(lambda _checked: self.deblurClicked.emit())
         self.cancel.clicked.connect(lambda _checked: self.cancelClicked.emit())
+        # Clicked, not toggled: only the user's own edits are wishes.
+        self.residual.clicked.connect(self.residualClicked.emit)
         self.set_state(busy=False, can_run=False)
 
     def set_state(self, *, busy: bool, can_run: bool) -> None:
         """Enable what can be pressed."""
         self.estimate.setEnabled(can_run and not busy)
         self.deblur.setEnabled(can_run and not busy)
+        self.residual.setEnabled(not busy)
         self.cancel.setVisible(busy)
         self._bar.setVisible(busy)
         if not busy:

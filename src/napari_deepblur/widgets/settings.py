@@ -30,6 +30,8 @@ class DeblurSettings(EventedModel):
         Whether each plane gets its own blur or the stack one.
     focus_series
         Whether the layer is a focus series of one thin object.
+    residual_layer
+        Whether deblurring also adds a layer of what the result does not explain.
     device
         Where the networks run.
     numerical_aperture
@@ -45,6 +47,7 @@ class DeblurSettings(EventedModel):
     model: str = DEFAULT_MODEL
     per: Per = "plane"
     focus_series: bool = False
+    residual_layer: bool = False
     device: Device = "auto"
     numerical_aperture: float | None = None
     wavelength_um: float | None = None

@@ -1,42 +1,77 @@
-"""Whether a plane's blur is to be trusted: the reasons against it, or one quiet line."""
+"""Whether a plane's result is to be trusted: the reasons against it, or one quiet line."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
-from napari_deepblur.widgets.view import BlurTable, Tone
+from napari_deepblur.widgets.view import Tone
 
-__all__ = ["TrustNotice"]
+__all__ = ["Judged", "NoticeWords", "TrustNotice"]
 
 # Translucent, so that the theme's own text colour is readable on it, be it dark or light.
 _FLAGGED = (
     "QLabel { background: rgba(230, 150, 0, 60); border-left: 4px solid rgb(230, 150, 0); "
     "padding: 5px; }"
 )
-_FLAGGED_TIP = (
-    "These speak against the estimate of this plane. It may be wrong by more than ±: compare "
-    "the PSF with what you expect of the microscope before you use it"
-)
-_CLEAN = "Nothing found against this estimate."
-_CLEAN_TIP = (
-    "Looked for saturated pixels, coarse sampling, nearly empty fields, detail where these optics "
-    "pass nothing, no detail above the noise, and blurs that the model was not trained for"
-)
 _MOST_NUMBERS = 8
 
 
+class Judged(Protocol):
+    """What is shown of one plane, and what speaks against it."""
+
+    @property
+    def concerns(self) -> tuple[str, ...] | None:
+        """Reasons against it; None if nobody looked."""
+
+    @property
+    def flagged(self) -> tuple[int, ...]:
+        """Planes with concerns."""
+
+    @property
+    def n_planes(self) -> int:
+        """Number of planes."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeWords:
+    """What a notice says.
+
+    Attributes
+    ----------
+    doubt
+        What concerns throw doubt upon, as a sentence without its full stop.
+    doubt_tip
+        What to do then.
+    clean
+        That there are none.
+    clean_tip
+        What was looked for.
+    """
+
+    doubt: str
+    doubt_tip: str
+    clean: str
+    clean_tip: str
+
+
 class TrustNotice(QWidget):
-    """Shows the concerns about a blur's plane, and how many planes have some.
+    """Shows the concerns about a plane's result, and how many planes have some.
 
     Parameters
     ----------
+    words
+        What to say.
     parent
         Parent widget.
     """
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, words: NoticeWords, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._words = words
         self.reasons = QLabel(wordWrap=True)
         self.reasons.setTextFormat(Qt.TextFormat.PlainText)
         self.reasons.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -46,33 +81,33 @@ class TrustNotice(QWidget):
         layout.addWidget(self.reasons)
         layout.addWidget(self.planes)
 
-    def setValue(self, table: BlurTable | None) -> None:  # noqa: N802
-        """Show what is known against a blur; nothing where that was not looked at."""
+    def setValue(self, table: Judged | None) -> None:  # noqa: N802
+        """Show what is known against a result; nothing where that was not looked at."""
         concerns = None if table is None else table.concerns
         self.setVisible(concerns is not None)
         if table is None or concerns is None:
             return
-        self.reasons.setText(_reasons(concerns))
+        self.reasons.setText(_reasons(self._words, concerns))
         self.reasons.setStyleSheet(_FLAGGED if concerns else "")
-        self.reasons.setToolTip(_FLAGGED_TIP if concerns else _CLEAN_TIP)
+        self.reasons.setToolTip(self._words.doubt_tip if concerns else self._words.clean_tip)
         self.planes.setText(_flagged(table))
         self.planes.setVisible(bool(self.planes.text()))
 
 
-def _reasons(concerns: tuple[str, ...]) -> str:
+def _reasons(words: NoticeWords, concerns: tuple[str, ...]) -> str:
     if not concerns:
-        return f"{Tone.GOOD.value} {_CLEAN}"
+        return f"{Tone.GOOD.value} {words.clean}"
     if len(concerns) == 1:
-        return f"{Tone.WARNING.value} This estimate may be wrong. {_sentence(concerns[0])}"
+        return f"{Tone.WARNING.value} {words.doubt}. {_sentence(concerns[0])}"
     listed = "".join(f"\n• {_sentence(reason)}" for reason in concerns)
-    return f"{Tone.WARNING.value} This estimate may be wrong:{listed}"
+    return f"{Tone.WARNING.value} {words.doubt}:{listed}"
 
 
 def _sentence(reason: str) -> str:
     return f"{reason[0].upper()}{reason[1:]}."
 
 
-def _flagged(table: BlurTable) -> str:
+def _flagged(table: Judged) -> str:
     if table.n_planes < 2 or not table.flagged:
         return ""
     numbers = ", ".join(map(str, table.flagged[:_MOST_NUMBERS]))

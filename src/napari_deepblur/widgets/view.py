@@ -16,7 +16,7 @@ from napari_deepblur.widgets.resolve import Resolved
 if TYPE_CHECKING:
     from napari.layers import Image
 
-__all__ = ["BlurTable", "DeblurView", "Tone"]
+__all__ = ["BlurTable", "CheckTable", "DeblurView", "Tone"]
 
 
 class Tone(Enum):
@@ -66,6 +66,34 @@ class BlurTable:
     twin_resolved: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class CheckTable:
+    """How the deblurred version of one plane fits the observed one.
+
+    Attributes
+    ----------
+    title
+        Which plane of which layer.
+    residual, border_ringing, flux_moved
+        As in `DeblurringCheck`: the plane's value, then the median and the highest of all
+        planes.
+    concerns
+        What is out of the usual range.
+    flagged
+        Planes of the layer that there are concerns about.
+    n_planes
+        Planes of the layer.
+    """
+
+    title: str
+    residual: tuple[float, float, float]
+    border_ringing: tuple[float, float, float]
+    flux_moved: tuple[float, float, float]
+    concerns: tuple[str, ...] = ()
+    flagged: tuple[int, ...] = ()
+    n_planes: int = 1
+
+
 class DeblurView(Protocol):
     """The dock, as the controller sees it."""
 
@@ -86,3 +114,6 @@ class DeblurView(Protocol):
 
     def show_blur(self, table: BlurTable | None) -> None:
         """Show the blur of the current plane, or none."""
+
+    def show_check(self, table: CheckTable | None) -> None:
+        """Show how the deblurred current plane fits the observed one, or nothing."""
