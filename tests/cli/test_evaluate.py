@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from helpers.command_line import fail, succeed
 from napari_deepblur.engine.models import load_model
 from napari_deepblur.training import evaluation
+from napari_deepblur.training.evaluation import examples
 from napari_deepblur.training.sources import is_held_out
 
 
@@ -85,7 +87,44 @@ class TestIdentification:
         assert "lacks the marks <!-- speed -->" in line
 
 
+@pytest.fixture
+def short_deblurring(monkeypatch):
+    """One further question, the quickest."""
+    name = "deblurring photometry"
+    one = {name: evaluation.DEBLURRING_QUESTIONS[name]}
+    monkeypatch.setattr(evaluation, "DEBLURRING_QUESTIONS", one)
+
+
+@pytest.mark.usefixtures("short_deblurring")
 class TestDeblurring:
+    def test_tables_are_printed(self, images, model):
+        text = succeed("evaluate", "deblurring", *arguments(images, model)).stdout
+        for title in ("Deblurring", "Borders", "Beside classical methods", "Units"):
+            assert f"### {title}\n" in text
+
+    def test_write(self, images, model, tmp_path, monkeypatch):
+        scene = torch.rand(160, 160, generator=torch.Generator().manual_seed(0))
+        monkeypatch.setattr(examples, "_scenes", lambda: {"scene": scene})
+        names = ("deblurring", "borders", "classical", "deblurring photometry")
+        path = page(tmp_path / "pages", *names)
+        picture = tmp_path / "examples.png"
+        words = ["--write", "--docs", path.parent, "--picture", picture, "--json"]
+        words = [*arguments(images, model), *words]
+        content = json.loads(succeed("evaluate", "deblurring", *words).stdout)
+        assert path.read_text().count("kept") == 4
+        assert "| noise | 0.05 |" in path.read_text()
+        drawn = (path.parent / "images" / "deblurring-examples.png").read_bytes()
+        assert drawn == picture.read_bytes()
+        card = load_model(model).card.deblurring
+        assert card.accuracy.keys() == content["accuracy"].keys()
+        assert len(card.main_figures) == 6
+        assert "<!-- deblurring accuracy -->" in (model / "README.md").read_text()
+
+    def test_page_without_a_place(self, images, model, tmp_path):
+        path = page(tmp_path / "pages", "deblurring", "borders")
+        words = [*arguments(images, model), "--write", "--docs", path.parent]
+        assert "lacks the marks <!-- classical -->" in fail("evaluate", "deblurring", *words)
+
     def test_with_json(self, images, model):
         words = [*arguments(images, model), "--json"]
         content = json.loads(succeed("evaluate", "deblurring", *words).stdout)

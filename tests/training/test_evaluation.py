@@ -23,34 +23,12 @@ from napari_deepblur.training.evaluation import (
     accuracy_table,
     bench,
     draw_accuracy,
-    held_out,
     markdown,
     photometry,
     robustness,
 )
-from napari_deepblur.training.sources import is_held_out
 
 STD = 0.01
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    """Four held-out files of random blocks, and one of training that must not be used."""
-    folder = tmp_path_factory.mktemp("images")
-    rng = np.random.default_rng(0)
-    paths = [folder / f"{number}.png" for number in range(1000)]
-    held = [path for path in paths if is_held_out(path)][:4]
-    for path in held:
-        blocks = rng.integers(0, 255, (25, 25), np.uint8)
-        Image.fromarray(blocks.repeat(8, 0).repeat(8, 1)).save(path)
-    other = next(path for path in paths if not is_held_out(path))
-    Image.fromarray(np.zeros((200, 200), np.uint8)).save(other)
-    return held_out({"blocks": folder})
-
-
-@pytest.fixture
-def measured(tiny_model, images):
-    return Bench(load_model(tiny_model), images, 6, 64, device="cpu")
 
 
 def answers(monkeypatch, answer, *, module=bench, std=STD):
@@ -263,32 +241,6 @@ def test_every_question_can_be_put_to_a_model(tiny_model, images):
         table = finish(question(one))
         assert table.name == name
         assert all(math.isfinite(value) for value in table.figures.values())
-
-
-def test_deblurring_without_identification(measured):
-    card = measured.model.card.model_copy(update={"identification": None})
-    lacking = type(measured.model)(measured.model.folder, card)
-    table = finish(
-        evaluation.deblurring_job(Bench(lacking, measured.images, 2, 64, device="cpu"), (0.02,))
-    )
-    assert set(table.figures) == {
-        "blocks sigma=0.02 psnr_observed",
-        "blocks sigma=0.02 psnr_true_operator",
-    }
-    assert "| – |" in table.text
-
-
-def test_deblurring_is_measured_against_the_same_field(measured, monkeypatch):
-    """A restoration that returns the sharp field itself is perfect: no shift, no other crop."""
-    border = measured.psf.shape[-1] // 2
-    sharp = measured.scenes("blocks", 64 + 2 * border, 6)[:, border:-border, border:-border]
-    rows = cycle(sharp.repeat_interleave(2, 0).numpy() + np.float32(1e-4))
-    monkeypatch.setattr(evaluation.deblurring, "deblur", lambda *_, **__: next(rows))
-    answers(monkeypatch, in_turn(measured.coefficients), module=evaluation.deblurring)
-    figures = finish(evaluation.deblurring_job(measured, (0.0,))).figures
-    assert figures["blocks sigma=0 psnr_true_operator"] > 70
-    assert figures["blocks sigma=0 psnr_estimated_operator"] > 70
-    assert figures["blocks sigma=0 psnr_observed"] < 40
 
 
 def test_markdown():

@@ -41,9 +41,12 @@ _Docs = Annotated[
 ]
 _Picture = Annotated[Path | None, typer.Option(help="PNG of accuracy against noise to write.")]
 
+_Examples = Annotated[Path | None, typer.Option(help="PNG of deblurred examples to write.")]
+
 _DOCS = Path("docs")
 _PAGE = "accuracy.md"
 _DRAWING = Path("images") / "accuracy.png"
+_EXAMPLES_DRAWING = Path("images") / "deblurring-examples.png"
 
 
 @evaluate.command()
@@ -86,16 +89,30 @@ def deblurring(
     device: given.DeviceOption = given.DeviceName.auto,
     write: _Write = False,
     docs: _Docs = None,
+    picture: _Examples = None,
     as_json: given.AsJson = False,
 ) -> None:
-    """Measure how near deblurred images come to the sharp ones."""
+    """Measure how near deblurred images come to the sharp ones, beside classical methods."""
     bench = _bench(images, model, n_images, size, device)
-    from napari_deepblur.training.evaluation import deblurring_job
+    from napari_deepblur.training import evaluation
 
-    docs = _docs(docs, ["deblurring"]) if write else None
-    table = drive(deblurring_job(bench))
-    _tell(table, as_json=as_json)
-    _finish(bench, "deblurring", [table], write=write, docs=docs, as_json=as_json)
+    names = [*evaluation.DEBLURRING_TABLES, "classical", *evaluation.DEBLURRING_QUESTIONS]
+    docs = _docs(docs, names) if write else None
+    pictures = [*([picture] if picture else []), *([docs / _EXAMPLES_DRAWING] if docs else [])]
+    if pictures:
+        examples = drive(evaluation.examples_job(bench))
+        for path in pictures:
+            evaluation.draw_examples(examples, path)
+    restorations = drive(evaluation.restorations_job(bench))
+    tables = [table(restorations) for table in evaluation.DEBLURRING_TABLES.values()]
+    for table in tables:
+        _tell(table, as_json=as_json)
+    tables.append(drive(evaluation.classical_job(bench, restorations)))
+    _tell(tables[-1], as_json=as_json)
+    for question in evaluation.DEBLURRING_QUESTIONS.values():
+        tables.append(drive(question(bench)))
+        _tell(tables[-1], as_json=as_json)
+    _finish(bench, "deblurring", tables, write=write, docs=docs, as_json=as_json)
 
 
 def _bench(

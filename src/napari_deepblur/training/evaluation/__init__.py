@@ -6,12 +6,18 @@ question is a job that returns a `Table`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from napari_deepblur.engine.events import Job
 from napari_deepblur.training.evaluation.accuracy import Accuracy, accuracy_job, accuracy_table
+from napari_deepblur.training.evaluation.against_classical import classical_job
 from napari_deepblur.training.evaluation.bench import Bench, Readings, held_out, optics_at
-from napari_deepblur.training.evaluation.deblurring import deblurring_job
+from napari_deepblur.training.evaluation.borders import borders_table
+from napari_deepblur.training.evaluation.deblurring import deblurring_table
+from napari_deepblur.training.evaluation.deblurring_photometry import deblurring_photometry_job
+from napari_deepblur.training.evaluation.deblurring_speed import deblurring_speed_job
+from napari_deepblur.training.evaluation.examples import draw_examples, examples_job
+from napari_deepblur.training.evaluation.flat_field import flat_field_job
 from napari_deepblur.training.evaluation.more_data import more_data_job
 from napari_deepblur.training.evaluation.photometry import photometry_job
 from napari_deepblur.training.evaluation.picture import draw_accuracy
@@ -21,21 +27,28 @@ from napari_deepblur.training.evaluation.records import (
     replace_between,
     require_marks,
 )
+from napari_deepblur.training.evaluation.restoration import Restoration, restorations_job
 from napari_deepblur.training.evaluation.robustness import robustness_job
 from napari_deepblur.training.evaluation.speed import speed_job
+from napari_deepblur.training.evaluation.strong_blur import strong_blur_job
 from napari_deepblur.training.evaluation.tables import Table, markdown
 from napari_deepblur.training.evaluation.wrong_model import wrong_model_job
 
 __all__ = [
+    "DEBLURRING_QUESTIONS",
+    "DEBLURRING_TABLES",
     "FURTHER_QUESTIONS",
     "Accuracy",
     "Bench",
     "Readings",
+    "Restoration",
     "Table",
     "accuracy_job",
     "accuracy_table",
-    "deblurring_job",
+    "classical_job",
     "draw_accuracy",
+    "draw_examples",
+    "examples_job",
     "held_out",
     "markdown",
     "optics_at",
@@ -43,6 +56,7 @@ __all__ = [
     "record_in_page",
     "replace_between",
     "require_marks",
+    "restorations_job",
 ]
 
 #: What is asked of identification after its accuracy, by the name of the answer's table.
@@ -52,4 +66,18 @@ FURTHER_QUESTIONS: Mapping[str, Callable[[Bench], Job[Table]]] = {
     "more data": more_data_job,
     "wrong model": wrong_model_job,
     "speed": speed_job,
+}
+
+#: What the restored images of all noise levels answer, by the name of the answer's table.
+DEBLURRING_TABLES: Mapping[str, Callable[[Sequence[Restoration]], Table]] = {
+    "deblurring": deblurring_table,
+    "borders": borders_table,
+}
+
+#: What is asked of deblurring besides, and besides `classical_job`.
+DEBLURRING_QUESTIONS: Mapping[str, Callable[[Bench], Job[Table]]] = {
+    "strong blur": strong_blur_job,
+    "deblurring photometry": deblurring_photometry_job,
+    "flat field": flat_field_job,
+    "deblurring speed": deblurring_speed_job,
 }
