@@ -34,10 +34,10 @@ _FINE = 0.5
 _DARK_SHARE = 0.01
 
 #: Residual, and its excess over the noise by the image's standard deviation, above which both
-#: together are a concern. Of simulated scenes (σ = 0.003 to 0.05, benchmarks/deblurring_check.py)
-#: deblurred with their own blur or with no aberration none is above; with another blur of the
-#: family 4 in 10 for σ up to 0.01. Without the second number every image with hardly any noise
-#: would be above: the network itself leaves some per cent of the contrast.
+#: together are a concern. Of simulated scenes (σ = 0.003 to 0.05) that were deblurred with their
+#: own blur one in 70 is above, with none at all none, with another blur of the family three in ten.
+#: Without the second number every image with hardly any noise would be: the network itself leaves
+#: some per cent of the contrast.
 _UNEXPLAINED_ABOVE = 1.5
 _MISFIT_ABOVE = 0.2
 
