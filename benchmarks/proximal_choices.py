@@ -26,6 +26,8 @@ from napari_deepblur.training.loop import train
 
 CPU = torch.device("cpu")
 PLANE = 512
+NOISE_LEVELS = (0.005, 0.02)
+_FIGURE = " deblurred_psnr_db"
 #: s of no curvature, as good as 0.
 NONE = -30.0
 
@@ -139,15 +141,16 @@ def main() -> None:
     for choice in CHOICES:
         network, task = trained(choice, brief(config, given.crops), given.work)
         figures = {
-            name.removesuffix(" deblurred_psnr_db"): value
-            for name, value in task.validate(network).items()
-            if name.endswith(" deblurred_psnr_db")
+            f"{name.removesuffix(_FIGURE)}, σ = {level:g} (dB)": value
+            for level in NOISE_LEVELS
+            for name, value in task.validate(network, level).items()
+            if name.endswith(_FIGURE)
         }
         n_parameters = sum(parameter.numel() for parameter in network.parameters())
         cells = [choice.name, f"{n_parameters / 1e6:.2f} M", f"{seconds(network):.2f}"]
         rows.append([*cells, *(f"{value:.2f}" for value in figures.values())])
         print(" | ".join(rows[-1]), flush=True)
-    head += [f"{name} (dB)" for name in figures]
+    head += figures
     note = f"{given.crops} crops each; torch with {torch.get_num_threads()} threads."
     table = Table("proximal choices", "Proximal network", f"{markdown(head, rows)}\n\n{note}", {})
     print(table.text)

@@ -68,8 +68,10 @@ class DeblurringTask:
         return (error.square().mean((-2, -1)) + _ERROR_FLOOR).log().mean()
 
     @torch.no_grad()
-    def validate(self, network: nn.Module) -> dict[str, float]:
-        """PSNR in dB and SSIM of observed and deblurred held-out images at σ = 0.02."""
+    def validate(
+        self, network: nn.Module, noise_level: float = _VALIDATION_LEVEL
+    ) -> dict[str, float]:
+        """PSNR in dB and SSIM of observed and deblurred held-out images at one noise level σ."""
         family = self._blurs.middle
         psf = family.psf(family.admissible_set.sample(_N_VALIDATION, seed=1))
         size = _VALIDATION_SIZE + psf.shape[-1] - 1
@@ -77,9 +79,9 @@ class DeblurringTask:
         for name, sharp in held_out_crops(self._folders, _N_VALIDATION, size):
             generator = Generator(self._device).manual_seed(2)
             clean = observe(sharp, psf)
-            levels = torch.full((_N_VALIDATION,), _VALIDATION_LEVEL, device=self._device)
+            levels = torch.full((_N_VALIDATION,), noise_level, device=self._device)
             image = add_noise(clean, levels, generator)
-            sigma = _VALIDATION_LEVEL * clean.amax((-2, -1))
+            sigma = noise_level * clean.amax((-2, -1))
             estimate, scale, operator = self._deblur(network, image, psf, sigma)
             truth = operator.crop(sharp)
             restored = scale.restore(operator.crop(estimate))
