@@ -1,7 +1,7 @@
 """The deblurring network: FISTA, unrolled, with a learned proximal operator.
 
-Where the OTF is small, gradient steps move next to nothing in 15 iterations. So the network's
-steps are preconditioned: FISTA in the metric (1 - s) ‖A‖² + s A*A, whose s is learned for each
+Where the OTF is small, gradient steps move little in 15 iterations. So the network's steps are
+preconditioned: FISTA in the metric (1 - s) ‖A‖² + s A*A, whose s is learned for each
 iteration and falls where there is more noise.
 
 Source: Beck & Teboulle, "A fast iterative shrinkage-thresholding algorithm for linear
