@@ -77,7 +77,7 @@ def record_in_model(model: Model, kind: Kind, tables: Sequence[Table]) -> None:
     if network is None:
         raise ValueError(f"model {model.name!r} has no {kind} network")
     figures = {
-        name: round(value, 4)
+        name: float(f"{value:.5g}")
         for table in tables
         for name, value in table.figures.items()
         if math.isfinite(value)  # JSON knows no other
