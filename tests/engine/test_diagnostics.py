@@ -79,9 +79,18 @@ class TestResidual:
             for check in (check_deblurring(one, sharp, blur) for one in (image, spoiled))
         )
         assert other == pytest.approx(usual, rel=1e-5)
-        spoiled[96, 96] += 500
+        spoiled[95:98, 95:98] += 500
         check = check_deblurring(spoiled, sharp, blur)
         assert (check.residual * check.noise_deviation)[0] > 1.1 * usual
+
+    def test_a_hot_pixel_is_nothing_to_explain(self):
+        image, sharp, blur = observed()
+        hot = image.copy()
+        hot[96, 96] += 100 * np.ptp(image)
+        usual, other = (check_deblurring(one, sharp, blur) for one in (image, hot))
+        assert other.residual[0] == pytest.approx(usual.residual[0], rel=0.01)
+        assert other.border_ringing[0] == pytest.approx(usual.border_ringing[0], rel=0.05)
+        assert other.concerns == ((),)
 
 
 class TestBorderRinging:

@@ -152,20 +152,27 @@ def deblur(
         known, _ = _estimate(file, optics, model, per.value, device.value)
     warn_of_concerns(known)
     sharp = drive(deblur_job(file.data, known, model=model, axes=file.axes, device=device.value))
-    check = drive(check_deblurring_job(file.data, sharp, known, axes=file.axes))
-    warn_of_concerns(check)
     write = partial(
         write_image,
         axes=file.axes,
         pixel_size_um=known.optics.pixel_size_um,
         z_step_um=file.z_step_um,
         overwrite=overwrite,
-        metadata=_provenance(known) | {"check": plain(check_object(check))},
     )
-    write(out, sharp)
+    metadata = _provenance(known)
+    try:
+        check = drive(check_deblurring_job(file.data, sharp, known, axes=file.axes))
+    except Exception:
+        # The result is what took the time.
+        write(out, sharp, metadata=metadata)
+        raise
+    warn_of_concerns(check)
+    metadata |= {"check": plain(check_object(check))}
+    write(out, sharp, metadata=metadata)
     written = {"out": out}
     if residual is not None:
-        write(residual, drive(residual_image_job(file.data, sharp, known, axes=file.axes)))
+        remainder = drive(residual_image_job(file.data, sharp, known, axes=file.axes))
+        write(residual, remainder, metadata=metadata)
         written["residual"] = residual
     _report_deblurred(image, file, sharp, written=written, blur=known, check=check, as_json=as_json)
 

@@ -15,6 +15,7 @@ from napari_deepblur.engine.axes import Planes
 from napari_deepblur.engine.blur import BlurEstimate
 from napari_deepblur.engine.devices import memory_guard
 from napari_deepblur.engine.events import Job, Progress, finish
+from napari_deepblur.engine.hot_pixels import without_hot_pixels
 from napari_deepblur.engine.noise import noise_deviation
 from napari_deepblur.errors import ImageError
 
@@ -207,7 +208,8 @@ class _Pair:
     def of(cls, observed: Planes, restored: Planes, blur: BlurEstimate, index: int) -> _Pair:
         import torch
 
-        image, sharp = observed[index], restored.finite(index)
+        # As `deblur` does: a hot pixel is no light that the result has to explain.
+        image, sharp = without_hot_pixels(observed[index]), restored.finite(index)
         with torch.no_grad():
             operator = blur.family.operator(blur.coefficients_of(index), observed.plane_shape)
             margins = [
@@ -233,7 +235,8 @@ class _Pair:
     def misfit(self) -> float:
         """RMS of y - A x̂ inside beyond the noise's, by the image's standard deviation."""
         beyond = max(self._unexplained() ** 2 - self.noise**2, 0.0)
-        return float(beyond**0.5 / self.image[self.inside].std(dtype=float))
+        contrast = self.image[self.inside].std(dtype=float)
+        return float(beyond**0.5 / max(contrast, np.finfo(np.float32).tiny))
 
     def border_ringing(self) -> float:
         """Gain of fine detail in the border by that inside."""
@@ -266,7 +269,7 @@ class _Pair:
             concerns.append(
                 f"not explained: blurred again, the deblurred image misses the observed one by "
                 f"{residual:.1f} times the noise; the blur may be too strong or of another kind, "
-                "or pixels are saturated or hot"
+                "or pixels are saturated"
             )
         if ringing > _RINGING_ABOVE:
             concerns.append(

@@ -62,8 +62,9 @@ class LinearOperator(nn.Module, ABC):
     def preconditioned_adjoint(self, image: Tensor, curvature: Tensor) -> Tensor:  # noqa: ARG002
         """A descent direction P A* image, between gradient descent and Newton's method.
 
-        P = ((1 - s) ‖A‖² + s A*A)⁻¹, or what is near it and not larger than 1 / A*A; unless an
-        operator knows better, as if s = 0.
+        P = ((1 - s) ‖A‖² + s A*A)⁻¹, or what is near it. Where an operator knows no better, as if
+        s = 0, by `norm`, whose power iteration is repeated at each call and gives steps that are
+        a few per cent too long.
 
         Parameters
         ----------

@@ -51,8 +51,8 @@ class Blurs:
         n
             Number of PSFs.
         error
-            Half of a pupil's coefficients are mistaken by up to this much, waves; mixtures are
-            known as they are.
+            Half of the pupils have wrong coefficients, by normal errors of a standard deviation
+            up to this, waves; mixtures are known as they are.
         generator
             Draws all that is random.
         """
@@ -91,7 +91,7 @@ def gaussian_mixtures(n: int, generator: Generator) -> Tensor:
 
 
 def _mistaken(gamma: Tensor, error: float, generator: Generator) -> Tensor:
-    """Coefficients as an estimate would give them: half of them wrong by up to `error`."""
+    """Coefficients as an estimate would give them, half of the rows wrong."""
     draw = torch.rand(len(gamma), 1, generator=generator, device=gamma.device)
     noise = torch.randn(gamma.shape, generator=generator, device=gamma.device)
     return gamma + error * (2 * draw - 1).clamp_min(0) * noise

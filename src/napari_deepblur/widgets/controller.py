@@ -182,7 +182,9 @@ class DeblurController:
         # Beneath the deblurred image, which is what one wants to see first.
         residual = residual_layer(layer, result)
         if residual is not None:
-            self._viewer.add_image(residual[0], **residual[1])
+            shown = self._viewer.add_image(residual[0], **residual[1])
+            limit = max(shown.contrast_limits[1], float(np.abs(residual[0]).max()))
+            shown.contrast_limits_range = (-limit, limit)
         data, arguments = deblurred_layer(layer, result)
         added = self._viewer.add_image(data, **arguments)
         low, high = arguments["contrast_limits"]

@@ -42,6 +42,6 @@ def deblurring_speed_job(bench: Bench) -> Job[Table]:
 def _cost(model: str, side: int, n_times: int) -> dict[str, float]:
     module = "napari_deepblur.training.evaluation.plane_cost"
     command = [sys.executable, "-m", module, model, str(side), str(n_times)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603
     values: dict[str, float] = json.loads(done.stdout)
     return values
