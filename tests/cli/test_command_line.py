@@ -12,6 +12,7 @@ import tifffile
 
 import napari_deepblur
 from helpers.command_line import OPTICS, fail, observed, run, succeed, write
+from napari_deepblur.errors import DeviceError
 from napari_deepblur.io import read_image
 
 
@@ -159,6 +160,15 @@ class TestDeblur:
         inside = np.asarray(residual.data)[:, 15:-15, 15:-15]
         rms = np.sqrt(np.square(inside).mean((-2, -1)))
         np.testing.assert_allclose(rms, content["check"]["residual"], rtol=0.05)
+
+    def test_a_check_that_fails_loses_no_result(self, plane, tmp_path, monkeypatch):
+        def exhausted(*_arguments, **_options):
+            raise DeviceError("out of memory")
+
+        monkeypatch.setattr("napari_deepblur.engine.diagnostics.check_deblurring_job", exhausted)
+        out = tmp_path / "sharp.tif"
+        assert "out of memory" in fail("deblur", plane, *OPTICS, "--out", out)
+        assert read_image(out).shape == read_image(plane).shape
 
     def test_with_a_blur_file(self, plane, tmp_path):
         blur = tmp_path / "blur.json"
