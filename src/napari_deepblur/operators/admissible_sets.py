@@ -25,7 +25,9 @@ class AdmissibleSet(Protocol):
     def project(self, coefficients: Tensor) -> Tensor:
         """Nearest point of the set (Euclidean) to each vector of shape (..., P)."""
 
-    def sample(self, n: int, *, seed: int | None = None) -> Tensor:
+    def sample(
+        self, n: int, *, seed: int | None = None, generator: torch.Generator | None = None
+    ) -> Tensor:
         """Points drawn uniformly, shape (n, P)."""
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from napari_deepblur.operators.families import OperatorFamily
+from napari_deepblur.operators.families import ZernikeFamily
 
 __all__ = ["EigenPsfSpace"]
 
@@ -40,7 +40,7 @@ class EigenPsfSpace(nn.Module):
 
     def __init__(
         self,
-        family: OperatorFamily,
+        family: ZernikeFamily,
         mean: Tensor,
         eigen_psfs: Tensor,
         scale: Tensor,
@@ -62,7 +62,7 @@ class EigenPsfSpace(nn.Module):
     @torch.no_grad()
     def of(
         cls,
-        family: OperatorFamily,
+        family: ZernikeFamily,
         *,
         n_eigen_psfs: int = 64,
         n_samples: int = 4096,

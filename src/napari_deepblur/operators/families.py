@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from napari_deepblur.operators.admissible_sets import Box, HalfBox
+from napari_deepblur.operators.admissible_sets import AdmissibleSet, HalfBox
 from napari_deepblur.operators.convolution import Convolution
-from napari_deepblur.operators.linear_operator import LinearOperator
+from napari_deepblur.operators.fourier_blur import FourierBlur
 from napari_deepblur.optics.pupil import Pupil
-from napari_deepblur.optics.settings import CANONICAL_CUTOFF
+from napari_deepblur.optics.settings import CANONICAL_CUTOFF, Optics
 from napari_deepblur.optics.zernike import mode_name, noll_to_radial_azimuthal
 
 __all__ = ["OperatorFamily", "ZernikeFamily"]
@@ -20,7 +20,11 @@ __all__ = ["OperatorFamily", "ZernikeFamily"]
 class OperatorFamily(nn.Module, ABC):
     """Blur operators that differ by their coefficients γ only."""
 
-    admissible_set: Box
+    admissible_set: AdmissibleSet
+    #: Whether the PSF changes over the field.
+    varies: bool
+    #: What the coefficients are counted in, for people.
+    unit: str
 
     @property
     def n_coefficients(self) -> int:
@@ -32,17 +36,34 @@ class OperatorFamily(nn.Module, ABC):
     def coefficient_names(self) -> tuple[str, ...]:
         """What each coefficient is, for people."""
 
+    @property
+    @abstractmethod
+    def cutoff(self) -> float:
+        """Pupil radius in cycles per pixel."""
+
     @abstractmethod
     def psf(self, coefficients: Tensor) -> Tensor:
         """PSF at the field's centre, shape (..., P) to (..., h, w), sum 1."""
 
     @abstractmethod
-    def operator(self, coefficients: Tensor, shape: tuple[int, int]) -> LinearOperator:
+    def psf_at(self, coefficients: Tensor, field_yx: Tensor) -> Tensor:
+        """PSFs at normalised field positions (M, 2): (..., P) to (..., M, h, w), sum 1."""
+
+    @abstractmethod
+    def operator(self, coefficients: Tensor, shape: tuple[int, int]) -> FourierBlur:
         """A(γ) for observed images of a shape (Y, X)."""
 
     @abstractmethod
     def at_cutoff(self, cutoff: float) -> OperatorFamily:
         """The same microscope with other pixels: γ keeps its meaning."""
+
+    def pixel_ratio(self, optics: Optics) -> float:
+        """Side of an image's pixels by that of the family's."""
+        return optics.cutoff / self.cutoff
+
+    def at_optics(self, optics: Optics) -> OperatorFamily:
+        """The same microscope at the pixels of an image."""
+        return self.at_cutoff(self.cutoff * self.pixel_ratio(optics))
 
 
 class ZernikeFamily(OperatorFamily):
@@ -58,6 +79,10 @@ class ZernikeFamily(OperatorFamily):
         Pupil radius in cycles per pixel.
     """
 
+    admissible_set: HalfBox
+    varies = False
+    unit = "waves RMS"
+
     def __init__(
         self,
         noll_indices: Sequence[int] = tuple(range(4, 11)),
@@ -70,7 +95,7 @@ class ZernikeFamily(OperatorFamily):
         self.pupil = Pupil(noll_indices, cutoff=cutoff)
         degrees = [noll_to_radial_azimuthal(j)[0] for j in noll_indices]
         even = [position for position, degree in enumerate(degrees) if degree % 2 == 0]
-        self.admissible_set: HalfBox = HalfBox([limit_waves] * len(degrees), even)
+        self.admissible_set = HalfBox([limit_waves] * len(degrees), even)
 
     @property
     def coefficient_names(self) -> tuple[str, ...]:
@@ -85,6 +110,11 @@ class ZernikeFamily(OperatorFamily):
     def psf(self, coefficients: Tensor) -> Tensor:
         """PSF, shape (..., P) to (..., h, w), sum 1."""
         return self.pupil.psf(coefficients)
+
+    def psf_at(self, coefficients: Tensor, field_yx: Tensor) -> Tensor:
+        """PSFs at positions (M, 2), all the same: (..., P) to (..., M, h, w), sum 1."""
+        psf = self.psf(coefficients)[..., None, :, :]
+        return psf.expand(*psf.shape[:-3], len(field_yx), *psf.shape[-2:])
 
     def operator(self, coefficients: Tensor, shape: tuple[int, int]) -> Convolution:
         """A(γ) for observed images of a shape (Y, X)."""

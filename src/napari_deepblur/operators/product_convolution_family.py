@@ -1,0 +1,205 @@
+"""Family of space-varying blurs: a few eigen-PSFs, weighted by smooth functions of the field."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from napari_deepblur.operators.admissible_sets import AdmissibleSet
+from napari_deepblur.operators.families import OperatorFamily
+from napari_deepblur.operators.product_convolution import ProductConvolution
+from napari_deepblur.optics.settings import Optics
+
+__all__ = ["ProductConvolutionFamily", "field_coordinates", "interpolate_maps"]
+
+
+def field_coordinates(position_yx: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Normalised field coordinates of pixels, (..., 2): ±1 are the field's outer borders."""
+    sides = torch.as_tensor(shape, dtype=position_yx.dtype, device=position_yx.device)
+    return (2 * position_yx + 1) / sides - 1
+
+
+class ProductConvolutionFamily(OperatorFamily):
+    """A(γ) x = Σ_k e_k ⋆ (w_k ⊙ x) with weight maps w_k = Σ_p γ_p m_{p,k}.
+
+    Parameters
+    ----------
+    eigen_psfs
+        e_k, shape (K, h, w) with odd h and w.
+    maps
+        m_{p,k} at nodes that divide the field evenly, from border to border, shape
+        (P, K, G, G).
+    admissible_set
+        The γ that the microscope can have, of dimension P; each gives PSFs of sum 1.
+    cutoff
+        Pupil radius in cycles per pixel of the eigen-PSFs.
+    pixel_size_um
+        Side of a pixel of the eigen-PSFs, µm.
+    optics_known
+        Whether the cutoff follows from known optics: then the family also fits images of
+        another pixel size by their cutoff, or else by their pixel size.
+    coefficient_names
+        What each coefficient is; by default numbers.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit.
+    """
+
+    eigen_psfs: Tensor
+    maps: Tensor
+    varies = True
+    unit = "dimensionless"
+
+    def __init__(
+        self,
+        eigen_psfs: Tensor,
+        maps: Tensor,
+        admissible_set: AdmissibleSet,
+        *,
+        cutoff: float,
+        pixel_size_um: float,
+        optics_known: bool = True,
+        coefficient_names: Sequence[str] = (),
+    ) -> None:
+        super().__init__()
+        n_coefficients = admissible_set.n_coefficients
+        if eigen_psfs.ndim != 3 or not all(side % 2 for side in eigen_psfs.shape[1:]):
+            raise ValueError(
+                "expected eigen-PSFs (K, h, w) with odd h and w, got shape "
+                f"{tuple(eigen_psfs.shape)}"
+            )
+        if maps.ndim != 4 or maps.shape[:2] != (n_coefficients, len(eigen_psfs)):
+            raise ValueError(
+                f"expected maps (P, K, G, G) with P = {n_coefficients} and K = "
+                f"{len(eigen_psfs)}, got shape {tuple(maps.shape)}"
+            )
+        if coefficient_names and len(coefficient_names) != n_coefficients:
+            raise ValueError(
+                f"{n_coefficients} coefficients need as many names, got {len(coefficient_names)}"
+            )
+        self.admissible_set = admissible_set
+        self._cutoff = cutoff
+        self.pixel_size_um = pixel_size_um
+        self.optics_known = optics_known
+        self._names = tuple(coefficient_names) or tuple(f"γ{p}" for p in range(n_coefficients))
+        self.register_buffer("eigen_psfs", eigen_psfs, persistent=False)
+        self.register_buffer("maps", maps, persistent=False)
+
+    @property
+    def coefficient_names(self) -> tuple[str, ...]:
+        """What each coefficient is, for people."""
+        return self._names
+
+    @property
+    def cutoff(self) -> float:
+        """Pupil radius in cycles per pixel of the eigen-PSFs."""
+        return self._cutoff
+
+    def weights(self, coefficients: Tensor, field_yx: Tensor) -> Tensor:
+        """Weights of the eigen-PSFs: γ (..., P) at normalised positions (M, 2) to (..., M, K)."""
+        return torch.einsum("...p,mpk->...mk", coefficients, self.basis(field_yx))
+
+    def basis(self, field_yx: Tensor) -> Tensor:
+        """m_{p,k} at normalised field positions, shape (M, 2) to (M, P, K)."""
+        return interpolate_maps(self.maps, field_yx)
+
+    def psf(self, coefficients: Tensor) -> Tensor:
+        """PSF at the field's centre, shape (..., P) to (..., h, w), sum 1."""
+        return self.psf_at(coefficients, torch.zeros(1, 2, device=self.maps.device))[..., 0, :, :]
+
+    def psf_at(self, coefficients: Tensor, field_yx: Tensor) -> Tensor:
+        """PSFs at normalised field positions (M, 2): (..., P) to (..., M, h, w), sum 1."""
+        weights = self.weights(coefficients, field_yx)
+        psfs: Tensor = torch.tensordot(weights, self.eigen_psfs, dims=1)
+        return psfs
+
+    def operator(self, coefficients: Tensor, shape: tuple[int, int]) -> ProductConvolution:
+        """A(γ) for observed images of a shape (Y, X), γ of shape (..., P)."""
+        return self.operator_in(coefficients, shape, torch.tensor([[-1.0, -1.0], [1.0, 1.0]]))
+
+    def operator_in(
+        self, coefficients: Tensor, shape: tuple[int, int], region: Tensor
+    ) -> ProductConvolution:
+        """A(γ) for images that show a part of the field only.
+
+        Parameters
+        ----------
+        coefficients
+            Shape (..., P).
+        shape
+            (Y, X) of the images.
+        region
+            Normalised coordinates (y, x) of the part's first and last corner, shape (2, 2).
+        """
+        margin = [side // 2 for side in self.eigen_psfs.shape[-2:]]
+        axes = []
+        for side, extra, low, high in zip(shape, margin, *region.tolist(), strict=True):
+            pixels = torch.arange(-extra, side + extra, device=self.maps.device) + 0.5
+            axes.append(low + (high - low) * pixels / side)
+        grid = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).to(self.maps)
+        nodes = torch.einsum("...p,pkyx->...kyx", coefficients, self.maps)
+        flat = nodes.reshape(1, -1, *nodes.shape[-2:])
+        maps = _interpolate(flat, grid[None])[0]
+        return ProductConvolution(
+            self.eigen_psfs, maps.reshape(*nodes.shape[:-2], *maps.shape[-2:])
+        )
+
+    def pixel_ratio(self, optics: Optics) -> float:
+        """Side of an image's pixels by that of the eigen-PSFs' pixels."""
+        if self.optics_known:
+            return optics.cutoff / self._cutoff
+        return optics.pixel_size_um / self.pixel_size_um
+
+    def at_cutoff(self, cutoff: float) -> ProductConvolutionFamily:
+        """The same microscope with other pixels: γ keeps its meaning."""
+        ratio = cutoff / self._cutoff
+        return ProductConvolutionFamily(
+            _resample(self.eigen_psfs, ratio),
+            self.maps,
+            self.admissible_set,
+            cutoff=cutoff,
+            pixel_size_um=self.pixel_size_um * ratio,
+            optics_known=self.optics_known,
+            coefficient_names=self._names,
+        )
+
+
+def interpolate_maps(maps: Tensor, field_yx: Tensor) -> Tensor:
+    """Maps (P, K, G, G), given at nodes, at normalised field positions (M, 2): (M, P, K)."""
+    flat = maps.flatten(0, 1)[None]
+    values = _interpolate(flat, field_yx[None, None].to(flat))[0, :, 0]
+    weights: Tensor = values.T.unflatten(-1, maps.shape[:2])
+    return weights
+
+
+def _interpolate(values: Tensor, field_yx: Tensor) -> Tensor:
+    """Cubic interpolation of nodes (1, C, G, G) at positions (1, Y, X, 2): (1, C, Y, X)."""
+    interpolated: Tensor = functional.grid_sample(
+        values, field_yx.flip(-1), mode="bicubic", padding_mode="border", align_corners=True
+    )
+    return interpolated
+
+
+def _resample(psfs: Tensor, ratio: float) -> Tensor:
+    """PSFs (K, h, w) at pixels `ratio` times as large, sums kept; odd sides again.
+
+    Exact but for what the window cuts off: sums of sinc functions.
+    """
+    if ratio == 1:
+        return psfs
+    matrices = []
+    for side in psfs.shape[-2:]:
+        old = torch.arange(side, dtype=psfs.dtype, device=psfs.device) - side // 2
+        reach = max(1, round(side // 2 / ratio))
+        new = ratio * torch.arange(-reach, reach + 1, dtype=psfs.dtype, device=psfs.device)
+        matrices.append(ratio * torch.sinc(new[:, None] - old))
+    resampled = torch.einsum("ay,bx,kyx->kab", *matrices, psfs)
+    sums, reached = (images.sum((-2, -1)) for images in (psfs, resampled))
+    # What the sums miss is given the shape of Σ s_k e_k: an eigen-PSF's own sum may be 0.
+    typical = torch.einsum("k,kyx->yx", sums, resampled)
+    return resampled + (sums - reached)[:, None, None] * typical / typical.sum()
