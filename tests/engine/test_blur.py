@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_deepblur import BlurEstimate, Optics, load_blur
+from napari_deepblur.engine.models import load_model
 from napari_deepblur.errors import ModelError
 from napari_deepblur.operators import ZernikeFamily
 
@@ -124,3 +125,56 @@ def test_a_blur_of_a_model_that_is_gone(tmp_path):
     row = np.zeros((1, 7), np.float32)
     with pytest.raises(ModelError, match="no model"):
         BlurEstimate(row, row, OPTICS, str(tmp_path / "gone")).psf()
+
+
+def varying_blur_of(model, *, field_shape=(60, 90)):
+    gamma = load_model(model).family.admissible_set.sample(2, seed=0).numpy()
+    return BlurEstimate(gamma, 0 * gamma, OPTICS, str(model), n_planes=2, field_shape=field_shape)
+
+
+def test_a_varying_blur_survives_its_file(tiny_varying_model, tmp_path):
+    blur = varying_blur_of(tiny_varying_model)
+    blur.save(tmp_path / "blur.json")
+    read = load_blur(tmp_path / "blur.json")
+    assert read.varies
+    assert read.field_shape == (60, 90)
+    assert read.coefficient_names == blur.coefficient_names == tuple(f"γ{p}" for p in range(6))
+    for place in ((0, 0), (40, 80)):
+        np.testing.assert_allclose(read.psf(1, place), blur.psf(1, place), atol=1e-6)
+
+
+def test_a_varying_psf_is_the_familys_at_that_place(tiny_varying_model):
+    blur = varying_blur_of(tiny_varying_model)
+    family = load_model(tiny_varying_model).family.at_cutoff(OPTICS.cutoff)
+    operator = family.operator(blur.coefficients_of(1), (60, 90))
+    for place in ((0, 0), (59, 89), (20, 71)):
+        psf = blur.psf(1, place)
+        np.testing.assert_allclose(psf, operator.psf(place).numpy(), atol=1e-6)
+        assert psf.sum() == pytest.approx(1, abs=1e-4)
+    assert np.abs(blur.psf(1, (0, 0)) - blur.psf(1, (59, 89))).max() > 1e-3
+    # By default that of the field's centre.
+    np.testing.assert_allclose(blur.psf(1), blur.psf(1, (29.5, 44.5)), atol=1e-6)
+    with pytest.raises(IndexError, match="plane 2 is not one"):
+        blur.psf(2, (0, 0))
+
+
+def test_psfs_of_many_places_at_once(tiny_varying_model):
+    blur = varying_blur_of(tiny_varying_model)
+    field = blur.psf_field(0, np.array([[0.0, 0.0], [1 / 60 - 1, 1 / 90 - 1]]))
+    assert field.shape[0] == 2
+    assert field.dtype == np.float32
+    np.testing.assert_allclose(field[0], blur.psf(0), atol=1e-6)
+    np.testing.assert_allclose(field[1], blur.psf(0, (0, 0)), atol=1e-6)
+
+
+def test_a_varying_blur_must_know_its_field(tiny_varying_model):
+    blur = varying_blur_of(tiny_varying_model, field_shape=None)
+    assert blur.psf().sum() == pytest.approx(1, abs=1e-4)
+    with pytest.raises(ValueError, match="shape of its field"):
+        blur.psf(0, (3, 4))
+
+
+def test_eigen_psfs_of_a_varying_blur(tiny_varying_model, tiny_model):
+    assert varying_blur_of(tiny_varying_model).eigen_psfs.shape == (3, 31, 31)
+    assert not blur_of(tiny_model).varies
+    assert blur_of(tiny_model).psf_field(1, np.zeros((4, 2))).shape[0] == 4

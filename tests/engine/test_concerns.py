@@ -10,7 +10,7 @@ from napari_deepblur.engine.concerns import (
     concerns_of_reading,
     one_of_each_kind,
 )
-from napari_deepblur.networks.identification import Reading
+from napari_deepblur.networks.head import Reading
 from napari_deepblur.operators import ZernikeFamily
 from napari_deepblur.training.scenes import SCENES
 from napari_deepblur.training.synthesis import add_noise, observe
@@ -69,7 +69,7 @@ def test_the_networks_own_doubt():
     foreign = torch.tensor([-3.0, 0.5, -3.0, -3.0, 4.0])
     std = torch.tensor([0.02, 0.02, 0.02, 0.09, 0.1])[:, None].expand(5, 7)
     reading = Reading(torch.zeros(5, 8), foreign, std.log())
-    concerns = concerns_of_reading(reading, detail, limit_waves=0.15)
+    concerns = concerns_of_reading(reading, detail, usual_std=0.15 / 3**0.5)
     kinds = [[concern.split(":")[0] for concern in row] for row in concerns]
     unlike, no_detail = "unlike the model's blurs", "hardly any detail above the noise"
     guess = "little better than a guess"

@@ -8,6 +8,7 @@ from helpers.images import CANONICAL_OPTICS, observed_scene, random_gamma
 from helpers.jobs import assert_reports_and_can_be_left
 from napari_deepblur import BlurEstimate, Optics, deblur
 from napari_deepblur.engine.deblur import deblur_job
+from napari_deepblur.engine.models import load_model
 from napari_deepblur.errors import DeviceError, ImageError, ModelError, SamplingError
 
 
@@ -166,3 +167,62 @@ def test_a_hot_pixel_is_no_light(tiny_model, stack):
     # As much as the mean of its neighbours differs from a pixel.
     assert difference.max() < 0.2 * np.ptp(stack)
     assert np.median(difference) < 1e-3 * np.ptp(stack)
+
+
+def varying_blur_of(model, *, n_planes=2, per="plane", field_shape=(90, 77)):
+    n_blurs = n_planes if per == "plane" else 1
+    gamma = load_model(model).family.admissible_set.sample(n_blurs, seed=0).numpy()
+    return BlurEstimate(
+        gamma, 0 * gamma, CANONICAL_OPTICS, str(model), per, n_planes, field_shape=field_shape
+    )
+
+
+def test_a_blur_that_varies_is_taken_out(tiny_varying_model, stack):
+    blur = varying_blur_of(tiny_varying_model)
+    sharp = restore(stack, blur)
+    assert sharp.shape == stack.shape
+    assert sharp.dtype == np.float32
+    assert np.isfinite(sharp).all()
+    np.testing.assert_allclose(
+        sharp.sum((1, 2), dtype=float), stack.sum((1, 2), dtype=float), rtol=1e-4
+    )
+    # It is the place that counts: the blur of the field's centre gives another image.
+    constant = blur.coefficients.copy()
+    constant[:, [2, 4, 5]] = 0
+    even = BlurEstimate(
+        constant, blur.std, blur.optics, blur.model, "plane", 2, field_shape=(90, 77)
+    )
+    difference = np.abs(restore(stack, even) - sharp)[0]
+    assert difference[:20].max() > 1
+    assert difference[40:50, 30:47].max() < 0.5 * difference.max()
+
+
+@pytest.mark.parametrize(("gain", "offset"), [(30.0, 0.0), (1e-3, 0.0), (1.0, 500.0)])
+def test_gain_and_offset_go_through_where_the_blur_varies(tiny_varying_model, stack, gain, offset):
+    blur = varying_blur_of(tiny_varying_model)
+    expected = gain * restore(stack, blur) + offset
+    sharp = restore(gain * stack.astype(float) + offset, blur)
+    assert np.abs(sharp - expected).max() < 1e-4 * np.ptp(expected)
+
+
+def test_one_varying_blur_serves_any_stack(tiny_varying_model, stack):
+    blur = varying_blur_of(tiny_varying_model, n_planes=1, per="stack")
+    sharp = restore(np.concatenate([stack, stack]), blur)
+    np.testing.assert_array_equal(sharp[:2], sharp[2:])
+
+
+def test_a_varying_blur_of_another_field_is_refused(tiny_varying_model, stack):
+    blur = varying_blur_of(tiny_varying_model)
+    with pytest.raises(ImageError, match=r"field of \(90, 77\) pixels, the image has \(70, 77\)"):
+        restore(stack[:, :70], blur)
+
+
+def test_a_varying_job_reports_and_can_be_left(tiny_varying_model, stack):
+    blur = varying_blur_of(tiny_varying_model)
+    assert_reports_and_can_be_left(lambda: deblur_job(stack, blur, device="cpu"))
+
+
+def test_a_network_trained_on_other_blurs_may_deblur(tiny_model, tiny_varying_model, stack):
+    sharp = restore(stack, varying_blur_of(tiny_varying_model), model=tiny_model)
+    assert sharp.shape == stack.shape
+    assert np.isfinite(sharp).all()

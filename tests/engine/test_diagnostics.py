@@ -9,6 +9,7 @@ from helpers.images import CANONICAL_OPTICS, observed_scene, random_gamma
 from helpers.jobs import assert_reports_and_can_be_left
 from napari_deepblur import BlurEstimate, check_deblurring, residual_image
 from napari_deepblur.engine.diagnostics import check_deblurring_job, residual_image_job
+from napari_deepblur.engine.models import load_model
 from napari_deepblur.errors import ImageError
 from napari_deepblur.operators import ZernikeFamily
 
@@ -314,3 +315,40 @@ def test_scipy_and_the_operator_agree():
     extended = np.pad(sharp, 15, mode="symmetric").astype(np.float32)
     ours = operator.forward(torch.from_numpy(extended)[None])[0].numpy()
     np.testing.assert_allclose(ours, reblurred(sharp, family.psf(gamma)[0].numpy()), atol=1e-5)
+
+
+def test_a_blur_that_varies_is_checked_where_it_is(tiny_varying_model):
+    """The truth leaves the noise; the blur of the field's centre alone does not."""
+    family = load_model(tiny_varying_model).family
+    gamma = torch.tensor([[1.0, 0.4, 0.3, 0.4, 0.3, 0.1]])
+    scene = observed_scene("membranes", random_gamma(1), size=222)[1] * 1000 + 100
+    operator = family.operator(gamma, (192, 192))
+    image = operator(torch.from_numpy(scene)[None].float())[0].numpy()
+    image += np.random.default_rng(0).normal(0, 5, image.shape).astype(np.float32)
+    sharp = scene[MARGIN:-MARGIN, MARGIN:-MARGIN].astype(np.float32)
+
+    def blur_with(coefficients):
+        row = coefficients.numpy()
+        return BlurEstimate(
+            row, 0 * row, CANONICAL_OPTICS, str(tiny_varying_model), field_shape=(192, 192)
+        )
+
+    check = check_deblurring(image, sharp, blur_with(gamma))
+    assert check.residual[0] == pytest.approx(1, abs=0.05)
+    assert check.concerns == ((),)
+    even = gamma * torch.tensor([1.0, 1, 0, 1, 0, 0])
+    assert check_deblurring(image, sharp, blur_with(even)).residual[0] > 1.3
+    assert residual_image(image, sharp, blur_with(gamma)).shape == (192, 192)
+    with pytest.raises(ImageError, match="varies over a field"):
+        check_deblurring(image[:100], sharp[:100], blur_with(gamma))
+
+
+def test_a_varying_result_of_the_network_is_checked(tiny_varying_model):
+    image = observed("nuclei", sigma=20.0, size=96)[0]
+    gamma = load_model(tiny_varying_model).family.admissible_set.sample(1, seed=0).numpy()
+    blur = BlurEstimate(
+        gamma, 0 * gamma, CANONICAL_OPTICS, str(tiny_varying_model), field_shape=(96, 96)
+    )
+    check = check_deblurring(image, ndb.deblur(image, blur, device="cpu"), blur)
+    for name in NUMBERS:
+        assert np.isfinite(getattr(check, name)).all()

@@ -9,6 +9,7 @@ from helpers.images import CANONICAL_OPTICS, observed_scene, random_gamma
 from helpers.jobs import assert_reports_and_can_be_left
 from napari_deepblur import Optics, estimate_blur
 from napari_deepblur.engine.estimate import estimate_blur_job
+from napari_deepblur.engine.models import load_model
 from napari_deepblur.errors import DeviceError, ImageError, ModelError, SamplingError
 from napari_deepblur.operators import ZernikeFamily
 
@@ -213,3 +214,72 @@ def test_noise_alone_is_flagged(tiny_model, stack):
     assert "hardly any detail above the noise" in kinds
     kinds = [reason.partition(":")[0] for reason in estimate(stack[0], tiny_model).concerns[0]]
     assert "hardly any detail above the noise" not in kinds
+
+
+def test_a_blur_that_varies_over_the_field(tiny_varying_model, stack):
+    blur = estimate(stack, tiny_varying_model, axes="TYX")
+    assert blur.coefficients.shape == blur.std.shape == (3, 6)
+    assert blur.coefficients.dtype == blur.std.dtype == np.float32
+    assert blur.varies
+    assert blur.field_shape == (128, 128)
+    hull = load_model(tiny_varying_model).family.admissible_set
+    assert bool(hull.contains(torch.from_numpy(blur.coefficients), tolerance=1e-5).all())
+    assert (blur.std[:, 1:] > 1e-4).all()
+    assert np.abs(blur.coefficients[0] - blur.coefficients[1]).max() > 1e-3
+    corners = [blur.psf(1, position_yx=place) for place in ((0, 0), (0, 127), (127, 0))]
+    for psf in corners:
+        assert psf.sum() == pytest.approx(1, abs=1e-4)
+    assert np.abs(corners[0] - corners[1]).max() > 1e-3
+    assert np.abs(corners[0] - corners[2]).max() > 1e-3
+
+
+def test_a_varying_blur_of_a_whole_stack(tiny_varying_model, stack):
+    blur = estimate(stack, tiny_varying_model, per="stack")
+    assert blur.coefficients.shape == (1, 6)
+    repeated = np.stack([stack[0], 3 * stack[0] + 5])
+    together, alone = (
+        estimate(repeated, tiny_varying_model, per="stack"),
+        estimate(stack[0], tiny_varying_model),
+    )
+    np.testing.assert_allclose(together.coefficients, alone.coefficients, atol=1e-4)
+    np.testing.assert_allclose(together.std[:, 1:], alone.std[:, 1:], rtol=1e-3)
+
+
+@pytest.mark.parametrize(("gain", "offset"), [(50.0, 0.0), (0.5, 1e3)])
+def test_gain_and_offset_do_not_matter_where_the_blur_varies(
+    tiny_varying_model, stack, gain, offset
+):
+    before = estimate(stack[:2], tiny_varying_model).coefficients
+    after = estimate(gain * stack[:2] + offset, tiny_varying_model).coefficients
+    np.testing.assert_allclose(after, before, atol=2e-3)
+
+
+def test_where_a_tile_lies_matters(tiny_varying_model, stack):
+    """A mirrored image has another varying blur than its tiles alone would say."""
+    before = estimate(stack[0], tiny_varying_model).coefficients
+    swapped = np.roll(stack[0], (64, 64), axis=(0, 1))
+    assert np.abs(estimate(swapped, tiny_varying_model).coefficients - before).max() > 1e-3
+
+
+@pytest.mark.parametrize("pixel_size_um", [0.06, 0.12])
+@pytest.mark.parametrize("shape", [(80, 80), (81, 150)])
+def test_varying_blurs_of_other_sizes_and_pixels(tiny_varying_model, shape, pixel_size_um):
+    image = np.random.default_rng(0).poisson(50, shape)
+    optics = CANONICAL_OPTICS.model_copy(update={"pixel_size_um": pixel_size_um})
+    blur = estimate(image, tiny_varying_model, optics=optics)
+    assert blur.field_shape == shape
+    assert np.isfinite(blur.coefficients).all()
+    assert blur.psf(position_yx=(3, 70)).shape[0] == 2 * round(15 * 0.1 / pixel_size_um) + 1
+
+
+def test_a_focus_series_tells_nothing_of_a_varying_blur(tiny_varying_model, stack):
+    with pytest.raises(ValueError, match="'tiny-varying' has not: leave it out"):
+        estimate(stack, tiny_varying_model, axes="ZYX", z_step_um=0.3)
+
+
+def test_a_varying_blur_reports_and_can_be_left(tiny_varying_model, stack):
+    assert_reports_and_can_be_left(
+        lambda: estimate_blur_job(
+            stack[:2], optics=CANONICAL_OPTICS, model=tiny_varying_model, device="cpu"
+        )
+    )

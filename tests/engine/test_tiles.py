@@ -1,8 +1,9 @@
 """Tiles: they cover the plane and have the size that networks know."""
 
+import numpy as np
 import pytest
 
-from napari_deepblur.engine.tiles import tile_slices
+from napari_deepblur.engine.tiles import tile_places, tile_slices
 
 
 @pytest.mark.parametrize("side", [32, 33, 42, 43, 64, 100, 128, 129, 170, 171, 300, 512, 2048])
@@ -12,3 +13,22 @@ def test_tiles_cover_the_axis(side):
     assert len({tile.start for tile in tiles}) == len(tiles)
     assert {tile.stop - tile.start for tile in tiles} == {min(128, max(32, -(-3 * side // 4)))}
     assert {i for tile in tiles for i in range(tile.start, tile.stop)} == set(range(side))
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (100, 128), (300, 171), (512, 2048)])
+def test_places_are_the_tiles_middles(shape):
+    places = tile_places(shape)
+    rows, columns = (tile_slices(side) for side in shape)
+    assert places.shape == (len(rows) * len(columns), 2)
+    assert places.dtype == np.float32
+    assert np.abs(places).max() < 1
+    # Row by row, as the tiles are read, and spread evenly to both sides.
+    pixels = (places + 1) * shape / 2 - 0.5
+    np.testing.assert_allclose(pixels[1 % len(columns)], middle(rows[0], columns[1 % len(columns)]))
+    np.testing.assert_allclose(pixels[-1], middle(rows[-1], columns[-1]))
+    np.testing.assert_allclose(places.mean(0), 0, atol=2 / min(shape))
+
+
+def middle(row, column):
+    """Pixel coordinates of a tile's middle."""
+    return [(part.start + part.stop - 1) / 2 for part in (row, column)]

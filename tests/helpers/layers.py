@@ -53,7 +53,7 @@ def estimated(n_rows: int = 1, **changes) -> Estimated:
     blur = BlurEstimate(coefficients, coefficients / 10, Optics(**OPTICS), **fields)
     psfs = np.full((n_rows, 5, 5), 0.04, np.float32)
     psfs[:, 2, 2] = 0.04 + np.arange(1, n_rows + 1)
-    return Estimated(blur, NAMES, psfs)
+    return Estimated(blur, NAMES, "waves RMS", psfs)
 
 
 def checked(n_planes: int = 1, *, concerns: tuple[tuple[str, ...], ...] = ()) -> DeblurringCheck:

@@ -5,7 +5,8 @@ import itertools
 import pytest
 import torch
 
-from napari_deepblur.networks.identification import IdentificationNetwork, Whitening, resnet18
+from napari_deepblur.networks.description import Whitening, resnet18
+from napari_deepblur.networks.identification import IdentificationNetwork
 
 
 def random_images(n, height, width, *, seed=0):

@@ -5,13 +5,16 @@ import torch
 
 from napari_deepblur.engine.events import finish
 from napari_deepblur.networks.identification import IdentificationNetwork
-from napari_deepblur.training.config import ConditionsConfig, DescriptionsConfig, FamilyConfig
+from napari_deepblur.operators import ZernikeFamily
+from napari_deepblur.optics.settings import CANONICAL_CUTOFF
+from napari_deepblur.training.config import ConditionsConfig, DescriptionsConfig
 from napari_deepblur.training.descriptions import Descriptions, describe, describe_job, draw_blurs
 from napari_deepblur.training.processes import Processes
 from napari_deepblur.training.sources import ProceduralScenes
 from napari_deepblur.training.synthesis import Microscope
 
 CPU = torch.device("cpu")
+CANONICAL = (CANONICAL_CUTOFF, CANONICAL_CUTOFF)
 CONFIG = DescriptionsConfig(n_blurs=7, images_per_blur=2, size=128, mix={"points": 1}, foreign=0.4)
 
 
@@ -22,7 +25,7 @@ def network():
 
 
 def microscope():
-    return Microscope(FamilyConfig(), ConditionsConfig(), 0.1)
+    return Microscope(ZernikeFamily(), CANONICAL, ConditionsConfig(), 0.1)
 
 
 def describe_into(folder, network, *, processes, monkeypatch):
@@ -41,7 +44,7 @@ def test_two_processes_make_what_one_makes(network, tmp_path, monkeypatch):
         describe_into(tmp_path / "two", network, processes=processes, monkeypatch=monkeypatch)
     one, two = (Descriptions.read(tmp_path / name, CPU) for name in ("one", "two"))
     assert len(one) == 7
-    assert one.description.shape == (7, 2, network.n_description)
+    assert one.description.shape == (7, 2, 1, network.n_description)
     for name in ("description", "coefficients", "foreign"):
         assert torch.equal(getattr(one, name), getattr(two, name))
     # Different blurs and different images of each.
@@ -67,7 +70,9 @@ def test_a_large_image_is_described_by_its_tiles(network):
                          image[:, 128:, :128], image[:, 128:, 128:]], 1)  # fmt: skip
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         expected = network.describe(tiles)
-    torch.testing.assert_close(describe(network, image), expected)
+    described = describe(network, image)
+    assert described.shape == (2, 4, network.n_description)
+    torch.testing.assert_close(described.mean(1), expected)
 
 
 def test_foreign_blurs_lie_outside():
@@ -84,12 +89,15 @@ def test_foreign_blurs_lie_outside():
 
 def test_draws_average_one_two_or_four_images():
     marks = torch.tensor([1.0, 10.0, 100.0, 1000.0])
-    descriptions = Descriptions(marks.expand(5, 4)[..., None], torch.zeros(5, 7), torch.zeros(5))
+    descriptions = Descriptions(
+        marks.expand(5, 4)[..., None, None], torch.zeros(5, 7), torch.zeros(5)
+    )
     generator = torch.Generator().manual_seed(0)
     seen = set()
     for _ in range(200):
         picks, described = descriptions.draw(3, generator)
         assert picks.shape == (3,)
+        assert described.shape == (3, 1, 1)
         seen.add(round(4 * float(described[0])))
     singles = {4, 40, 400, 4000}
     pairs = {22, 202, 2002, 220, 2020, 2200}
@@ -98,7 +106,7 @@ def test_draws_average_one_two_or_four_images():
 
 def test_the_split_leaves_none_out_and_none_twice():
     numbers = torch.arange(50)
-    whole = Descriptions(numbers.view(-1, 1, 1), numbers.view(-1, 1), numbers)
+    whole = Descriptions(numbers.view(-1, 1, 1, 1), numbers.view(-1, 1), numbers)
     learned, kept = whole.split()
     assert (len(learned), len(kept)) == (47, 3)
     torch.testing.assert_close(torch.cat([learned.foreign, kept.foreign]), numbers)

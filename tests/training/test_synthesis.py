@@ -8,7 +8,8 @@ from scipy.signal import convolve2d
 from napari_deepblur.engine.hot_pixels import without_hot_pixels
 from napari_deepblur.engine.resample import resample_to
 from napari_deepblur.operators import ZernikeFamily
-from napari_deepblur.training.config import ConditionsConfig, FamilyConfig
+from napari_deepblur.optics.settings import CANONICAL_CUTOFF
+from napari_deepblur.training.config import ConditionsConfig
 from napari_deepblur.training.sources import Mixture, ProceduralScenes
 from napari_deepblur.training.synthesis import (
     Haze,
@@ -25,6 +26,7 @@ from napari_deepblur.training.synthesis import (
 
 MODES = tuple(range(4, 11))
 CONDITIONS = tuple(ConditionsConfig.model_fields)
+CANONICAL = (CANONICAL_CUTOFF, CANONICAL_CUTOFF)
 
 
 def generator(seed=0):
@@ -221,9 +223,9 @@ def photographed(microscope, n=3, size=64, seed=0):
 @pytest.mark.parametrize("cutoff", [(0.25, 0.25), (0.15, 0.35)])
 @pytest.mark.parametrize("condition", CONDITIONS)
 def test_every_condition_gives_images_and_changes_them(condition, cutoff):
-    family = FamilyConfig(cutoff=cutoff)
-    changed = photographed(Microscope(family, ConditionsConfig(**{condition: 1.0}), 0.0), size=96)
-    plain = photographed(Microscope(family, ConditionsConfig(), 0.0), size=96)
+    conditions = ConditionsConfig(**{condition: 1.0})
+    changed = photographed(Microscope(ZernikeFamily(), cutoff, conditions, 0.0), size=96)
+    plain = photographed(Microscope(ZernikeFamily(), cutoff, ConditionsConfig(), 0.0), size=96)
     assert changed.shape == (3, 96, 96)
     assert bool(changed.isfinite().all())
     if condition != "hot_pixels":  # these are repaired
@@ -233,7 +235,7 @@ def test_every_condition_gives_images_and_changes_them(condition, cutoff):
 @pytest.mark.parametrize("cutoff", [0.15, 0.2, 0.25, 0.3, 0.35])
 def test_all_conditions_at_any_cutoff(cutoff):
     conditions = ConditionsConfig(**dict.fromkeys(CONDITIONS, 1.0))
-    microscope = Microscope(FamilyConfig(cutoff=(cutoff, cutoff)), conditions, 0.1)
+    microscope = Microscope(ZernikeFamily(), (cutoff, cutoff), conditions, 0.1)
     images = photographed(microscope)
     assert images.shape == (3, 64, 64)
     assert bool(images.isfinite().all())
@@ -252,7 +254,7 @@ class OneBead:
 
 @pytest.mark.parametrize("cutoff", [0.15, 0.25, 0.35])
 def test_images_of_every_cutoff_show_the_canonical_blur(cutoff):
-    microscope = Microscope(FamilyConfig(cutoff=(cutoff, cutoff)), ConditionsConfig(), 0.0)
+    microscope = Microscope(ZernikeFamily(), (cutoff, cutoff), ConditionsConfig(), 0.0)
     gamma = microscope.family.admissible_set.sample(1, seed=3)
     image = microscope.images(gamma, torch.zeros(1), OneBead(), 63, generator())[0][0]
     otf = torch.fft.fft2(image).abs()
@@ -262,7 +264,7 @@ def test_images_of_every_cutoff_show_the_canonical_blur(cutoff):
 
 
 def test_cutoffs_are_drawn_half_of_them_canonical():
-    microscope = Microscope(FamilyConfig(cutoff=(0.15, 0.35)), ConditionsConfig(), 0.0)
+    microscope = Microscope(ZernikeFamily(), (0.15, 0.35), ConditionsConfig(), 0.0)
     draws = generator()
     cutoffs = [round(microscope._draw_cutoff(draws), 6) for _ in range(2000)]
     assert set(cutoffs) == {0.15, 0.2, 0.25, 0.3, 0.35}
@@ -281,7 +283,7 @@ def test_scenes_of_a_mixture_come_shuffled():
         def sample(self, n, size, generator):
             return torch.arange(n)[:, None, None] + OneBead().sample(n, size, generator)
 
-    microscope = Microscope(FamilyConfig(), ConditionsConfig(), 0.0)
+    microscope = Microscope(ZernikeFamily(), CANONICAL, ConditionsConfig(), 0.0)
     images, _ = microscope.images(torch.zeros(16, 7), torch.zeros(16), Sorted(), 32, generator())
     means = images.mean((-2, -1))
     assert not torch.equal(means, means.sort().values)
@@ -289,8 +291,8 @@ def test_scenes_of_a_mixture_come_shuffled():
 
 def test_hot_pixels_are_repaired_before_resampling():
     conditions = ConditionsConfig(hot_pixels=1.0)
-    microscope = Microscope(FamilyConfig(), conditions, 0.0)
-    plain = photographed(Microscope(FamilyConfig(), ConditionsConfig(), 0.0), size=128)
+    microscope = Microscope(ZernikeFamily(), CANONICAL, conditions, 0.0)
+    plain = photographed(Microscope(ZernikeFamily(), CANONICAL, ConditionsConfig(), 0.0), size=128)
     repaired = photographed(microscope, size=128)
     assert float(repaired.max()) < 1.2 * float(plain.max())
     assert torch.equal(repaired, without_hot_pixels(repaired))

@@ -68,7 +68,12 @@ def estimate(
     z_step: given.ZStep = None,
     device: given.DeviceOption = given.DeviceName.auto,
     out: Annotated[Path | None, typer.Option(help="Blur file (.json) to write.")] = None,
-    psf: Annotated[Path | None, typer.Option(help="PSF image (.tif, .zarr) to write.")] = None,
+    psf: Annotated[
+        Path | None,
+        typer.Option(
+            help="PSF image (.tif, .zarr) to write; a mosaic over the field if it varies."
+        ),
+    ] = None,
     overwrite: given.Overwrite = False,
     as_json: given.AsJson = False,
 ) -> None:
@@ -221,12 +226,8 @@ def models(*, as_json: given.AsJson = False) -> None:
     head = ["model", "status", "family", "networks"]
     rows = []
     for card in cards.values():
-        family = card.family
-        modes = f"{family.kind}, Noll {', '.join(map(str, family.noll_indices))}"
         networks = [kind for kind in ("identification", "deblurring") if getattr(card, kind)]
-        rows.append(
-            [card.name, card.status, f"{modes}, ±{family.limit_waves:g}", " + ".join(networks)]
-        )
+        rows.append([card.name, card.status, card.family.describe(), " + ".join(networks)])
     typer.echo("\n".join(table(head, rows)))
     for card in cards.values():
         for kind in ("identification", "deblurring"):

@@ -64,6 +64,9 @@ def identification(
 ) -> None:
     """Measure how well the blur is read off images, with noise and with faults."""
     bench = _bench(images, model, n_images, size, device)
+    if bench.model.varies:
+        _measure_varying(bench, "identification", write=write, docs=docs, as_json=as_json)
+        return
     from napari_deepblur.training import evaluation
 
     docs = _docs(docs, ["identification", *evaluation.FURTHER_QUESTIONS]) if write else None
@@ -94,6 +97,9 @@ def deblurring(
 ) -> None:
     """Measure how near deblurred images come to the sharp ones, beside classical methods."""
     bench = _bench(images, model, n_images, size, device)
+    if bench.model.varies:
+        _measure_varying(bench, "deblurring", write=write, docs=docs, as_json=as_json)
+        return
     from napari_deepblur.training import evaluation
 
     names = [*evaluation.DEBLURRING_TABLES, "classical", *evaluation.DEBLURRING_QUESTIONS]
@@ -113,6 +119,21 @@ def deblurring(
         tables.append(drive(question(bench)))
         _tell(tables[-1], as_json=as_json)
     _finish(bench, "deblurring", tables, write=write, docs=docs, as_json=as_json)
+
+
+def _measure_varying(
+    bench: "Bench", kind: "Kind", *, write: bool, docs: Path | None, as_json: bool
+) -> None:
+    """Questions to a model whose blur varies over the field."""
+    from napari_deepblur.training.evaluation import VARYING_QUESTIONS
+
+    questions = VARYING_QUESTIONS[kind]
+    docs = _docs(docs, list(questions)) if write else None
+    tables = []
+    for question in questions.values():
+        tables.append(drive(question(bench)))
+        _tell(tables[-1], as_json=as_json)
+    _finish(bench, kind, tables, write=write, docs=docs, as_json=as_json)
 
 
 def _bench(

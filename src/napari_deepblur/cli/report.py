@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import typer
 
+from napari_deepblur.cli.varying import psf_mosaic, varying_lines, varying_object
+from napari_deepblur.engine.blur import BlurEstimate
 from napari_deepblur.errors import SamplingError
 from napari_deepblur.optics.settings import Optics
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_deepblur.engine.blur import BlurEstimate
     from napari_deepblur.engine.diagnostics import DeblurringCheck
 
 __all__ = [
@@ -126,15 +127,21 @@ def strehl_ratios(blur: BlurEstimate) -> NDArray[np.float32]:
 
 
 def psf_stack(blur: BlurEstimate, lead_shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """PSF of each plane, shape (*lead_shape, h, w); (h, w) where one serves all planes."""
+    """PSF of each plane, shape (*lead_shape, h, w); (h, w) where one serves all planes.
+
+    Of a blur that varies over the field a mosaic of PSFs on the image's own grid.
+    """
+    one = psf_mosaic if blur.varies else BlurEstimate.psf
     if blur.per == "stack":
-        return blur.psf()
-    psfs = np.stack([blur.psf(plane) for plane in range(blur.n_planes)])
+        return one(blur, 0)
+    psfs = np.stack([one(blur, plane) for plane in range(blur.n_planes)])
     return psfs.reshape(*lead_shape, *psfs.shape[-2:])
 
 
 def blur_lines(blur: BlurEstimate) -> list[str]:
     """Coefficients ± 2·std: each plane's, or a summary of many."""
+    if blur.varies:
+        return varying_lines(blur)
     n = len(blur.coefficients)
     rms = np.sqrt(np.square(blur.coefficients).sum(-1))
     strehl = strehl_ratios(blur)
@@ -244,6 +251,12 @@ def blur_object(blur: BlurEstimate) -> dict[str, Any]:
         "concerns": blur.concerns or [[]] * len(blur.coefficients),
         "in_domain": blur.in_domain.tolist(),
         "twin_resolved": blur.twin_resolved,
+        **(varying_object(blur) if blur.varies else _strength_object(blur)),
+    }
+
+
+def _strength_object(blur: BlurEstimate) -> dict[str, Any]:
+    return {
         "rms_waves": np.sqrt(np.square(blur.coefficients).sum(-1)),
         "strehl_ratio": strehl_ratios(blur),
     }

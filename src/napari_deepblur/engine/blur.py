@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from napari_deepblur.engine.axes import Planes
 from napari_deepblur.engine.models import Model, load_model
 from napari_deepblur.errors import ImageError, describe
 from napari_deepblur.optics.settings import Optics
@@ -19,7 +20,7 @@ from napari_deepblur.optics.settings import Optics
 if TYPE_CHECKING:
     import torch
 
-    from napari_deepblur.operators import ZernikeFamily
+    from napari_deepblur.operators import OperatorFamily
 
 __all__ = ["BlurEstimate", "Per", "load_blur"]
 
@@ -39,6 +40,7 @@ class _BlurFile(BaseModel):
     std: list[list[float]]
     concerns: list[tuple[str, ...]] = []
     twin_resolved: bool = False
+    field_shape: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,9 @@ class BlurEstimate:
     Attributes
     ----------
     coefficients
-        γ, float32, shape (N, P); N is 1 where one blur serves all planes. Waves RMS.
-        Of γ and its twin (all even modes flipped: the same PSF) the one with γ₄ ≥ 0, unless
-        `twin_resolved`.
+        γ, float32, shape (N, P); N is 1 where one blur serves all planes. Of a pupil in waves
+        RMS, and of γ and its twin (all even modes flipped: the same PSF) the one with γ₄ ≥ 0,
+        unless `twin_resolved`. Of a blur that varies over the field dimensionless.
     std
         Standard error, same shape and unit: of images like those of the model's training,
         95 % of the true coefficients (or their twins) lie within twice this.
@@ -67,6 +69,9 @@ class BlurEstimate:
         against it.
     twin_resolved
         Whether a focus series told γ from its twin, so that γ₄ has its true sign.
+    field_shape
+        (Y, X) of the image: what positions in the field are relative to. Needed where the blur
+        varies over it.
     """
 
     coefficients: NDArray[np.float32]
@@ -77,6 +82,7 @@ class BlurEstimate:
     n_planes: int = 1
     concerns: tuple[tuple[str, ...], ...] = ()
     twin_resolved: bool = False
+    field_shape: tuple[int, int] | None = None
 
     @property
     def in_domain(self) -> NDArray[np.bool_]:
@@ -92,13 +98,16 @@ class BlurEstimate:
     @property
     def eigen_psfs(self) -> NDArray[np.float32]:
         """Eigen-PSFs of the model's family at its canonical sampling, shape (K, h, w)."""
-        eigen_psfs: NDArray[np.float32] = self._model.space.eigen_psfs.numpy()
+        eigen_psfs: NDArray[np.float32] = self._model.eigen_psfs.numpy()
         return eigen_psfs
 
+    @property
+    def varies(self) -> bool:
+        """Whether the PSF changes over the field."""
+        return self._model.varies
+
     def psf(
-        self,
-        plane: int = 0,
-        position_yx: tuple[float, float] | None = None,  # noqa: ARG002 - for varying families
+        self, plane: int = 0, position_yx: tuple[float, float] | None = None
     ) -> NDArray[np.float32]:
         """PSF at the image's own sampling, shape (h, w), sum 1.
 
@@ -107,18 +116,45 @@ class BlurEstimate:
         plane
             Number of the plane, the last leading axis running fastest.
         position_yx
-            Pixel in the field; this family's PSF is the same everywhere.
+            Pixel in the field, by default its centre. Without meaning where the PSF is the
+            same everywhere.
+
+        Raises
+        ------
+        IndexError
+            If there is no such plane.
+        ValueError
+            If the blur varies and does not know the shape of its field.
+        """
+        place = np.zeros((1, 2))
+        if position_yx is not None and self.varies:
+            if self.field_shape is None:
+                raise ValueError("the blur does not say the shape of its field: estimate it anew")
+            place = (2 * np.array([position_yx]) + 1) / np.array(self.field_shape) - 1
+        psf: NDArray[np.float32] = self.psf_field(plane, place)[0]
+        return psf
+
+    def psf_field(self, plane: int, field_yx: NDArray[np.floating]) -> NDArray[np.float32]:
+        """PSFs at places of the field, shape (M, h, w), each of sum 1.
+
+        Parameters
+        ----------
+        plane
+            Number of the plane.
+        field_yx
+            Normalised field coordinates, shape (M, 2): ±1 are the field's borders.
         """
         import torch
 
+        places = torch.from_numpy(np.asarray(field_yx, np.float32))
         with torch.no_grad():
-            psf: NDArray[np.float32] = self.family.psf(self.coefficients_of(plane)).numpy()
-        return psf
+            psfs = self.family.psf_at(self.coefficients_of(plane), places)
+        return np.asarray(psfs.numpy(), np.float32)
 
     @cached_property
-    def family(self) -> ZernikeFamily:
+    def family(self) -> OperatorFamily:
         """The family at the image's own sampling."""
-        return self._model.family.at_cutoff(self.optics.cutoff)
+        return self._model.family.at_optics(self.optics)
 
     def coefficients_of(self, plane: int) -> torch.Tensor:
         """γ of one plane, shape (P,).
@@ -136,14 +172,21 @@ class BlurEstimate:
             raise IndexError(f"plane {plane} is not one of 0 … {self.n_planes - 1}")
         return torch.from_numpy(self.coefficients[plane])
 
-    def require_planes(self, n_planes: int) -> None:
-        """Check that the blur serves an image of so many planes.
+    def require_fit(self, planes: Planes) -> None:
+        """Check that the blur serves an image.
 
         Raises
         ------
         ImageError
-            If each plane has its own blur and their numbers differ.
+            If each plane has its own blur and their numbers differ, or if the blur varies over
+            a field of another shape.
         """
+        n_planes = len(planes)
+        if self.varies and self.field_shape not in (None, planes.plane_shape):
+            raise ImageError(
+                f"the blur varies over a field of {self.field_shape} pixels, the image has "
+                f"{planes.plane_shape}: deblur the whole field, and crop afterwards"
+            )
         if self.per == "plane" and self.n_planes != n_planes:
             raise ImageError(
                 f"the blur was estimated for {self.n_planes} planes, the image has {n_planes}: "
@@ -171,6 +214,7 @@ class BlurEstimate:
             std=np.asarray(self.std, float).round(7).tolist(),
             concerns=list(self.concerns),
             twin_resolved=self.twin_resolved,
+            field_shape=self.field_shape,
         )
         path.write_text(content.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
@@ -208,4 +252,5 @@ def load_blur(path: str | Path) -> BlurEstimate:
         n_planes=content.n_planes,
         concerns=tuple(content.concerns),
         twin_resolved=content.twin_resolved,
+        field_shape=content.field_shape,
     )

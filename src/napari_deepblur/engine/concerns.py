@@ -20,7 +20,7 @@ from napari_deepblur.optics.settings import UNDERSAMPLED_ABOVE, Optics
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from napari_deepblur.networks.identification import Reading
+    from napari_deepblur.networks.head import Reading
 
 __all__ = ["concerns_of_plane", "concerns_of_reading", "one_of_each_kind"]
 
@@ -88,7 +88,7 @@ def concerns_of_plane(plane: NDArray[np.float32], optics: Optics) -> tuple[str, 
 
 
 def concerns_of_reading(
-    reading: Reading, detail: Tensor, limit_waves: float
+    reading: Reading, detail: Tensor, usual_std: float
 ) -> list[tuple[str, ...]]:
     """What the network tells besides the blur, for each row of its answer.
 
@@ -98,15 +98,13 @@ def concerns_of_reading(
         Of N blurs.
     detail
         `IdentificationNetwork.detail` of what was read, shape (N,).
-    limit_waves
-        Largest coefficient of the model's family.
+    usual_std
+        Standard deviation of a coefficient of which one knows the family only.
     """
-    # Standard deviation of a coefficient of which one knows its limits only.
-    guess = limit_waves / math.sqrt(3)
     flags = {
         _UNLIKE: reading.foreign > _UNLIKE_ABOVE,
         _NO_DETAIL: detail.cpu() < _NO_DETAIL_BELOW,
-        _GUESS: reading.log_std.exp().mean(-1) > guess,
+        _GUESS: reading.log_std.exp().mean(-1) > usual_std,
     }
     return [
         tuple(concern for concern, rows in flags.items() if rows[row])

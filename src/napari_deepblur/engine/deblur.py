@@ -19,7 +19,7 @@ from napari_deepblur.engine.noise import noise_deviation
 
 if TYPE_CHECKING:
     from napari_deepblur.networks.unrolled import DeblurringNetwork
-    from napari_deepblur.operators import Convolution
+    from napari_deepblur.operators.fourier_blur import FourierBlur
 
 __all__ = ["deblur", "deblur_job"]
 
@@ -77,7 +77,7 @@ def deblur_job(
 
     planes = Planes.of(image, axes)
     blur.optics.require_resolved_blur()
-    blur.require_planes(len(planes))
+    blur.require_fit(planes)
     opened = load_model(blur.model if model is None else model)
     _warn_of_cutoff(opened, blur)
     with memory_guard():
@@ -121,7 +121,7 @@ class PlaneRestoration:
         self,
         network: DeblurringNetwork,
         plane: NDArray[np.float32],
-        operator: Convolution,
+        operator: FourierBlur,
         cutoff: float,
     ) -> None:
         import torch

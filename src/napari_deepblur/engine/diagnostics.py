@@ -189,7 +189,7 @@ def _planes_of(
             f"the deblurred image has the shape {restored.shape}, the observed one "
             f"{observed.shape}: they must be the same planes on the same grid"
         )
-    blur.require_planes(len(observed))
+    blur.require_fit(observed)
     return observed, restored
 
 

@@ -1,19 +1,21 @@
 """Model folders: what a trained model is, where it lies, how it is read and written.
 
-A folder holds `model.json`, `identification.safetensors`, `deblurring.safetensors` and a
-`README.md` (the model card). Nothing in it is ever executed.
+A folder holds `model.json`, `identification.safetensors`, `deblurring.safetensors`, a
+`README.md` (the model card), and `family.npz` where the blur varies over the field. Nothing in
+it is ever executed.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_deepblur.errors import ModelError, describe
 
@@ -22,11 +24,17 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
+    from napari_deepblur.networks.field_identification import FieldIdentificationNetwork
     from napari_deepblur.networks.identification import IdentificationNetwork
     from napari_deepblur.networks.unrolled import DeblurringNetwork
-    from napari_deepblur.operators import EigenPsfSpace, ZernikeFamily
+    from napari_deepblur.operators import (
+        EigenPsfSpace,
+        OperatorFamily,
+        ProductConvolutionFamily,
+        ZernikeFamily,
+    )
 
-    Network = TypeVar("Network", IdentificationNetwork, DeblurringNetwork)
+    Network = TypeVar("Network", bound=nn.Module)
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -34,6 +42,8 @@ __all__ = [
     "Model",
     "ModelCard",
     "NetworkCard",
+    "ProductConvolutionSettings",
+    "ZernikeSettings",
     "available_models",
     "load_model",
     "save_card",
@@ -49,6 +59,8 @@ Kind = Literal["identification", "deblurring"]
 # The space in which the identification network answers lies beside its weights: computed
 # anew, it would turn with every change of the decomposition.
 _SPACE = "space."
+_FAMILY_FILE = "family.npz"
+_RESNET = "resnet."
 _SPACE_PARTS = ("mean", "eigen_psfs", "scale")
 
 
@@ -56,12 +68,35 @@ class _Card(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class FamilySettings(_Card):
-    """The family of blurs: a pupil with Zernike aberrations."""
+class ZernikeSettings(_Card):
+    """A family of blurs: a pupil with Zernike aberrations."""
 
     kind: Literal["zernike"] = "zernike"
     noll_indices: tuple[int, ...]
     limit_waves: float
+
+    def describe(self) -> str:
+        """The family in a few words."""
+        modes = ", ".join(map(str, self.noll_indices))
+        return f"{self.kind}, Noll {modes}, ±{self.limit_waves:g}"
+
+
+class ProductConvolutionSettings(_Card):
+    """A family of blurs that vary over the field: that of `family.npz`."""
+
+    kind: Literal["product-convolution"] = "product-convolution"
+    n_coefficients: int
+    n_eigen_psfs: int
+    sha256: str
+
+    def describe(self) -> str:
+        """The family in a few words."""
+        return f"{self.kind}, P = {self.n_coefficients}, {self.n_eigen_psfs} eigen-PSFs"
+
+
+FamilySettings = Annotated[
+    ZernikeSettings | ProductConvolutionSettings, Field(discriminator="kind")
+]
 
 
 class NetworkCard(_Card):
@@ -69,6 +104,9 @@ class NetworkCard(_Card):
 
     sha256: str
     arguments: dict[str, float | int]
+    #: Bundled model whose ResNet describes the images for this one too; its 22 MB are not kept
+    #: twice.
+    resnet_of: str | None = None
     trained_on: tuple[str, ...] = ()
     n_training_crops: int = 0
     #: Larger images, of which only the descriptions were learned from.
@@ -116,28 +154,70 @@ class Model:
         """What `load_model` finds this model by: a bundled name, or else the folder."""
         return self.name if self.folder.parent == _BUNDLED else str(self.folder)
 
+    @property
+    def varies(self) -> bool:
+        """Whether its blurs vary over the field."""
+        return isinstance(self.card.family, ProductConvolutionSettings)
+
     @cached_property
-    def family(self) -> ZernikeFamily:
+    def family(self) -> ZernikeFamily | ProductConvolutionFamily:
         """The family of blurs, at the canonical cutoff."""
         from napari_deepblur.operators import ZernikeFamily
+        from napari_deepblur.operators.family_file import read_family
 
         settings = self.card.family
+        if isinstance(settings, ProductConvolutionSettings):
+            return read_family(self.folder / _FAMILY_FILE)
         return ZernikeFamily(settings.noll_indices, limit_waves=settings.limit_waves)
 
     @cached_property
     def space(self) -> EigenPsfSpace:
-        """The eigen-PSF space in which the identification network answers."""
-        from napari_deepblur.operators import EigenPsfSpace
+        """The eigen-PSF space in which the network of a stationary family answers."""
+        from napari_deepblur.operators import EigenPsfSpace, ZernikeFamily
 
+        family = self.family
+        if not isinstance(family, ZernikeFamily):
+            raise TypeError(
+                f"the blurs of model {self.name!r} vary over the field: it has no space"
+            )
         weights = self._weights("identification")
         mean, eigen_psfs, scale = (weights[_SPACE + name] for name in _SPACE_PARTS)
-        return EigenPsfSpace(self.family, mean, eigen_psfs, scale)
+        return EigenPsfSpace(family, mean, eigen_psfs, scale)
+
+    @property
+    def eigen_psfs(self) -> Tensor:
+        """Eigen-PSFs at the canonical cutoff, shape (K, h, w)."""
+        from napari_deepblur.operators import ProductConvolutionFamily
+
+        if isinstance(self.family, ProductConvolutionFamily):
+            return self.family.eigen_psfs
+        return self.space.eigen_psfs
+
+    @property
+    def usual_std(self) -> float:
+        """Standard deviation of a coefficient of which one knows the family only."""
+        from napari_deepblur.networks.field_identification import FieldIdentificationNetwork
+
+        settings, network = self.card.family, self.identification
+        if isinstance(settings, ZernikeSettings):
+            return settings.limit_waves / math.sqrt(3)
+        assert isinstance(network, FieldIdentificationNetwork)
+        return float(network.head.space.factors.norm(dim=0).mean())
+
+    def coefficients(self, coordinates: Tensor) -> Tensor:
+        """γ in the admissible set of what the identification network answered, row by row."""
+        if self.varies:
+            return self.family.admissible_set.project(coordinates)
+        return self.space.fit(coordinates)
 
     @cached_property
-    def identification(self) -> IdentificationNetwork:
+    def identification(self) -> IdentificationNetwork | FieldIdentificationNetwork:
         """The identification network, in eval mode on the CPU."""
+        from napari_deepblur.networks.field_identification import FieldIdentificationNetwork
         from napari_deepblur.networks.identification import IdentificationNetwork
 
+        if self.varies:
+            return self._fill("identification", FieldIdentificationNetwork)
         return self._fill("identification", IdentificationNetwork)
 
     @cached_property
@@ -178,9 +258,17 @@ class Model:
             weights = {name: value.clone() for name, value in mapped.items()}
         except SafetensorError as error:
             raise self._foreign(kind) from error
-        expected = {_SPACE + name for name in _SPACE_PARTS} if kind == "identification" else set()
-        if not expected <= set(weights):
-            raise self._foreign(kind)
+        lender = self._network_card(kind).resnet_of
+        if lender is not None:
+            weights |= {
+                name: value
+                for name, value in load_model(lender)._weights(kind).items()  # noqa: SLF001
+                if name.startswith(_RESNET)
+            }
+        if kind == "identification" and not self.varies:
+            expected = {_SPACE + name for name in _SPACE_PARTS}
+            if not expected <= set(weights):
+                raise self._foreign(kind)
         return weights
 
     def _foreign(self, kind: Kind) -> ModelError:
@@ -224,6 +312,8 @@ def _open(folder: Path, _written_ns: int) -> Model:
         network = getattr(card, kind)
         if network is not None:
             _check_file(folder / f"{kind}.safetensors", network.sha256)
+    if isinstance(card.family, ProductConvolutionSettings):
+        _check_file(folder / _FAMILY_FILE, card.family.sha256)
     return Model(folder, card)
 
 
@@ -254,7 +344,7 @@ def write_network(
     kind: Kind,
     network: nn.Module,
     *,
-    family: FamilySettings,
+    family: OperatorFamily,
     card: dict[str, Any],
     space: EigenPsfSpace | None = None,
 ) -> ModelCard:
@@ -271,7 +361,7 @@ def write_network(
     network
         With trained weights.
     family
-        The family it was trained for.
+        The family it was trained for, at the canonical cutoff.
     card
         Fields of `NetworkCard` but the digest.
     space
@@ -286,14 +376,18 @@ def write_network(
 
     folder.mkdir(parents=True, exist_ok=True)
     old = _read_card(folder) if (folder / "model.json").exists() else None
-    if old is not None and old.family != family:
+    settings = _settings_of(family, folder)
+    if old is not None and old.family != settings:
         raise ModelError(f"{folder} holds a model of another family: choose another folder")
     path = folder / f"{kind}.safetensors"
+    learned = {name for name, value in network.named_parameters() if value.ndim > 1}
     weights = {
         # Statistics and biases are few, and some of them too small for half precision.
-        name: value.half().contiguous() if value.ndim > 1 else value
+        name: (value.half() if name in learned else value).contiguous()
         for name, value in network.state_dict().items()
     }
+    if card.get("resnet_of") is not None:
+        weights = {name: value for name, value in weights.items() if not name.startswith(_RESNET)}
     if space is not None:
         weights |= {_SPACE + name: getattr(space, name).contiguous() for name in _SPACE_PARTS}
     # Written aside first: whoever has the old file open keeps it.
@@ -301,8 +395,35 @@ def write_network(
     partial.write_bytes(save(weights))
     partial.replace(path)
     part = NetworkCard(sha256=_digest(path), **card)
-    base = old or ModelCard(name=folder.name, family=family)
+    base = old or ModelCard(name=folder.name, family=settings)
     return save_card(folder, base.model_copy(update={kind: part}))
+
+
+def _settings_of(family: OperatorFamily, folder: Path) -> FamilySettings:
+    """Description of a family, whose own file is written where the folder has none."""
+    from napari_deepblur.operators import ProductConvolutionFamily, ZernikeFamily
+    from napari_deepblur.operators.family_file import write_family
+
+    if isinstance(family, ZernikeFamily):
+        indices = family.pupil.noll_indices
+        return ZernikeSettings(noll_indices=indices, limit_waves=family.limit_waves)
+    assert isinstance(family, ProductConvolutionFamily)
+    path = folder / _FAMILY_FILE
+    fresh = path.with_suffix(".new")
+    write_family(fresh, family)
+    settings = ProductConvolutionSettings(
+        n_coefficients=family.n_coefficients,
+        n_eigen_psfs=len(family.eigen_psfs),
+        sha256=_digest(fresh),
+    )
+    if (folder / "model.json").exists():  # then it is that model's, and the caller compares
+        fresh.unlink()
+        return settings
+    if path.exists() and _digest(path) != settings.sha256:
+        fresh.unlink()
+        raise ModelError(f"{path} holds another family, or at other pixels: choose another folder")
+    fresh.replace(path)
+    return settings
 
 
 def save_card(folder: Path, card: ModelCard) -> ModelCard:

@@ -1,137 +1,17 @@
-"""The identification network: a ResNet-18 and the power spectrum read a blur off an image.
-
-Two views that complete each other. The power spectrum of a blurred image is that of the sharp
-one times |OTF|², plus the noise's: averaged over a field it tells the PSF up to its mirror
-image. The ResNet sees points and edges, which tell the PSF from its mirror image and help
-where noise hides the spectrum.
-
-Source: He et al., "Deep residual learning for image recognition", CVPR 2016; used for blur
-identification by Debarnot & Weiss, Biological Imaging 4:e13 (2024).
-"""
+"""The identification network of families whose blur is the same over the whole field."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from torch import Tensor
 
-import torch
-from monai.networks.nets.resnet import ResNet
-from torch import Tensor, fft, nn
-from torch.nn import functional
+from napari_deepblur.networks.description import Describer
+from napari_deepblur.networks.head import Head, Reading
 
-from napari_deepblur.networks.spectrum import PowerSpectrum, log_signal
-
-__all__ = ["Head", "IdentificationNetwork", "Reading", "Whitening", "resnet18"]
-
-_N_FEATURES = 512
-
-#: Standard deviations at which the head's inputs are cut off: none is beyond in training.
-_FAR = 6.0
-
-#: Standard error from which its learning begins: exp of it is 0.05 waves.
-_USUAL_LOG_STD = -3.0
-
-#: Cycles per pixel of detail that tells about the blur, even through noise.
-_FINE = (0.08, 0.25)
-
-#: Relative noise power that counts as none.
-_QUIET = 1e-9
-
-_TINY = torch.finfo(torch.float32).tiny
+__all__ = ["IdentificationNetwork"]
 
 
-def resnet18(n_outputs: int) -> ResNet:
-    """ResNet-18 for images of one channel: 7 × 7 / 2 stem, 4 stages × 2 basic blocks.
-
-    Parameters
-    ----------
-    n_outputs
-        Width of the final linear layer.
-    """
-    return ResNet(
-        block="basic",
-        layers=[2, 2, 2, 2],
-        block_inplanes=[64, 128, 256, 512],
-        spatial_dims=2,
-        n_input_channels=1,
-        conv1_t_size=7,
-        conv1_t_stride=2,
-        shortcut_type="B",
-        num_classes=n_outputs,
-        bias_downsample=False,
-    )
-
-
-class Whitening(nn.Module):
-    """Input normalisation: flat spectrum within the OTF's support, zero mean, unit variance.
-
-    An image's spectrum falls like 1 / |f|; multiplied by |f| it shows the OTF's zeros and
-    ripples at all frequencies alike. Gain and offset drop out exactly.
-
-    Parameters
-    ----------
-    exponent
-        The spectrum is multiplied by |f| to this power.
-    highest_frequency
-        Cycles per pixel beyond which there is noise only.
-    taper
-        Pixels over which the image fades out at its borders, against the cross that a
-        discrete Fourier transform makes of them.
-    """
-
-    def __init__(
-        self, *, exponent: float = 1.0, highest_frequency: float = 0.5, taper: int = 12
-    ) -> None:
-        super().__init__()
-        self.exponent = exponent
-        self.highest_frequency = highest_frequency
-        self.taper = taper
-
-    def forward(self, image: Tensor) -> Tensor:
-        """Normalise images of shape (N, Y, X)."""
-        image = image.float()
-        # First to the order of 1, so that neither tiny nor huge counts lose digits.
-        image = image - image.mean((-2, -1), keepdim=True)
-        image = image / _deviation(image)
-        height, width = image.shape[-2:]
-        window = self._fade(height, image)[:, None] * self._fade(width, image)
-        spectrum = fft.rfft2(image * window)
-        radius = torch.hypot(
-            fft.fftfreq(height, device=image.device)[:, None],
-            fft.rfftfreq(width, device=image.device),
-        )
-        inside = (radius <= self.highest_frequency).float()
-        white: Tensor = fft.irfft2(spectrum * radius**self.exponent * inside, s=(height, width))
-        return white / _deviation(white)
-
-    def _fade(self, length: int, like: Tensor) -> Tensor:
-        distance = torch.arange(length, device=like.device) + 0.5
-        distance = torch.minimum(distance, distance.flip(0)) / self.taper
-        return 0.5 - 0.5 * torch.cos(torch.pi * distance.clamp(max=1))
-
-
-class Reading(NamedTuple):
-    """What the network says of a blur.
-
-    Attributes
-    ----------
-    coordinates
-        In the family's `EigenPsfSpace`, shape (N, K).
-    foreign
-        Logit of the blur's being none of the family's, shape (N,).
-    log_std
-        Logarithm of the coefficients' standard errors, waves RMS, shape (N, P).
-    """
-
-    coordinates: Tensor
-    foreign: Tensor
-    log_std: Tensor
-
-
-class IdentificationNetwork(nn.Module):
+class IdentificationNetwork(Describer):
     """Describes each tile of an image and reads the blur off the mean description.
-
-    A description is additive: those of all tiles, planes or time points that share one blur
-    are averaged, and the reading of their mean uses them all.
 
     Parameters
     ----------
@@ -153,24 +33,20 @@ class IdentificationNetwork(nn.Module):
         whitening_exponent: float = 1.0,
         n_hidden: int = 1024,
     ) -> None:
-        super().__init__()
+        super().__init__(whitening_exponent=whitening_exponent)
         self.n_outputs = n_outputs
-        self.whitening = Whitening(exponent=whitening_exponent)
-        self.spectrum = PowerSpectrum()
-        self.resnet = resnet18(n_outputs)
         self.head = Head(
-            self.resnet.fc, self.spectrum.n_bins, n_coefficients=n_coefficients, width=n_hidden
+            n_outputs, self.spectrum.n_bins, n_coefficients=n_coefficients, width=n_hidden
         )
-        self.resnet.fc = nn.Identity()
-
-    @property
-    def n_description(self) -> int:
-        """D, the length of a description."""
-        return _N_FEATURES + 2 + self.spectrum.n_bins
 
     def forward(self, tiles: Tensor, *, band: float = 0.5) -> Reading:
         """Read tiles that share a blur, shape (N, T, Y, X); arguments as for `describe`."""
         reading: Reading = self.head(self.describe(tiles, band=band))
+        return reading
+
+    def read(self, descriptions: Tensor, field_yx: Tensor, *, n_apart: int) -> Reading:  # noqa: ARG002
+        """Read N images, each by T tiles' descriptions (N, T, D), wherever the tiles lie."""
+        reading: Reading = self.head(descriptions.mean(1))
         return reading
 
     def glance(self, tiles: Tensor) -> Tensor:
@@ -180,144 +56,3 @@ class IdentificationNetwork(nn.Module):
         """
         answer: Tensor = self.head.glance(self.features(tiles))
         return answer.float()
-
-    def describe(self, tiles: Tensor, *, band: float = 0.5) -> Tensor:
-        """Mean description of tiles that share a blur.
-
-        Parameters
-        ----------
-        tiles
-            Shape (N, T, Y, X), sides ≥ 32, any counts.
-        band
-            Highest frequency along each axis that the camera sampled, cycles per pixel.
-
-        Returns
-        -------
-            Shape (N, D).
-        """
-        tiles = self.standardise(tiles)
-        flat = self.describe_each(tiles.flatten(0, 1), band=band)
-        description: Tensor = flat.unflatten(0, tiles.shape[:2]).mean(1)
-        return description
-
-    @staticmethod
-    def standardise(tiles: Tensor) -> Tensor:
-        """Tiles (N, T, Y, X) to mean 0 each, and root mean square 1 of all T together.
-
-        So neither tiny nor huge counts lose digits, and all planes of a stack count alike,
-        while the tiles of one plane keep their proportions.
-        """
-        tiles = tiles.float()
-        tiles = tiles - tiles.mean((-2, -1), keepdim=True)
-        # First by the largest value: the square of a huge or tiny count is no number.
-        tiles = tiles / tiles.abs().amax((1, 2, 3), keepdim=True).clamp_min(_TINY)
-        deviation: Tensor = tiles.square().mean((1, 2, 3), keepdim=True).sqrt()
-        standard: Tensor = tiles / deviation.clamp_min(_TINY)
-        return standard
-
-    def describe_each(self, tiles: Tensor, *, band: float = 0.5) -> Tensor:
-        """Description of each of some standardised tiles, shape (N, Y, X): (N, D)."""
-        return torch.cat([self.features(tiles), self.spectrum(tiles, band=band)], 1)
-
-    def detail(self, description: Tensor) -> Tensor:
-        """Power of fine detail by that of the noise, of descriptions (N, D): shape (N,).
-
-        About 0 of an image that holds noise only.
-        """
-        noise, _, power = description[:, _N_FEATURES:].split((1, 1, self.spectrum.n_bins), 1)
-        radius = self.spectrum.frequency[self.spectrum.inside].norm(dim=-1)
-        low, high = _FINE
-        fine = power[:, (radius > low) & (radius < high)].mean(1)
-        ratio: Tensor = fine / noise[:, 0].clamp_min(_TINY) - 1
-        return ratio
-
-    def features(self, tiles: Tensor) -> Tensor:
-        """What the ResNet sees in tiles of shape (N, Y, X): (N, 512)."""
-        white = self.whitening(tiles)[:, None]
-        # Channels last: the layout in which convolutions are fastest on CPU and GPU.
-        features: Tensor = self.resnet(white.to(memory_format=torch.channels_last))
-        return features.float()
-
-
-class Head(nn.Module):
-    """From a description to the blur: corrects the ResNet's answer, tells how far to trust it.
-
-    Parameters
-    ----------
-    glance
-        Linear layer from the ResNet's features to its own answer, K outputs.
-    n_bins
-        Of the power spectrum, B.
-    n_coefficients
-        P.
-    width
-        Of the hidden layers.
-    """
-
-    typical: Tensor
-
-    def __init__(self, glance: nn.Linear, n_bins: int, *, n_coefficients: int, width: int) -> None:
-        super().__init__()
-        self.glance = glance
-        self._sizes = (glance.in_features, 1, 1, n_bins)
-        #: Usual log power of each bin, so that a bin without signal says "as usual".
-        self.register_buffer("typical", torch.zeros(n_bins))
-        n_evidence = glance.in_features + 1 + 2 * n_bins
-        self.standard = nn.BatchNorm1d(n_evidence, affine=False, momentum=0.01)
-        self.entry = nn.Linear(n_evidence, width)
-        self.blocks = nn.ModuleList(_ResidualBlock(width) for _ in range(2))
-        # Training begins with the ResNet's own answer.
-        correction = nn.Linear(width, glance.out_features)
-        nn.init.zeros_(correction.weight)
-        nn.init.zeros_(correction.bias)
-        self.correction = nn.Sequential(nn.LayerNorm(width), correction)
-        self.foreign = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 1))
-        # No more than linear: examples of errors are few.
-        log_std = nn.Linear(width, n_coefficients)
-        nn.init.zeros_(log_std.weight)
-        nn.init.constant_(log_std.bias, _USUAL_LOG_STD)
-        self.log_std = nn.Sequential(nn.LayerNorm(width), log_std)
-
-    def forward(self, description: Tensor) -> Reading:
-        """Read mean descriptions, shape (N, D)."""
-        hidden = self.hidden(description)
-        features = description[:, : self._sizes[0]]
-        # The errors are learned from afterwards: they must not bend what they are errors of.
-        return Reading(
-            self.glance(features).float() + self.correction(hidden).float(),
-            self.foreign(hidden)[:, 0].float(),
-            self.log_std(hidden.detach()).float(),
-        )
-
-    def hidden(self, description: Tensor) -> Tensor:
-        """Last layer before the answers, shape (N, width)."""
-        evidence = self.standard(self._evidence(description)).clamp(-_FAR, _FAR)
-        hidden = functional.gelu(self.entry(evidence))
-        for block in self.blocks:
-            hidden = hidden + block(hidden)
-        return hidden
-
-    def _evidence(self, description: Tensor) -> Tensor:
-        """What the description says: deviations from the usual, weighted by what they tell."""
-        features, noise, total, power = description.float().split(self._sizes, 1)
-        signal, share = log_signal(noise, total, power)
-        loudness = (noise / total.clamp_min(_TINY) + _QUIET).log()
-        return torch.cat([features, loudness, share, share * (signal - self.typical)], 1)
-
-    @torch.no_grad()
-    def settle(self, description: Tensor) -> None:
-        """Learn from descriptions (N, D) what is usual, before training."""
-        _, noise, total, power = description.float().split(self._sizes, 1)
-        signal, share = log_signal(noise, total, power)
-        self.typical.copy_((share * signal).sum(0) / share.sum(0).clamp_min(1))
-
-
-class _ResidualBlock(nn.Sequential):
-    def __init__(self, width: int) -> None:
-        super().__init__(
-            nn.LayerNorm(width), nn.Linear(width, width), nn.GELU(), nn.Linear(width, width)
-        )
-
-
-def _deviation(image: Tensor) -> Tensor:
-    return image.std((-2, -1), keepdim=True).clamp_min(_TINY)

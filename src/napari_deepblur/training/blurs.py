@@ -1,4 +1,4 @@
-"""The blurs that one deblurring network must serve: pupils of many cutoffs, and mere smears."""
+"""The blurs that one deblurring network must serve: of pupils, varying over the field, smears."""
 
 from __future__ import annotations
 
@@ -7,63 +7,132 @@ import math
 import torch
 from torch import Generator, Tensor
 
-from napari_deepblur.operators import ZernikeFamily
-from napari_deepblur.training.config import FamilyConfig
+from napari_deepblur.operators import Convolution, OperatorFamily, ZernikeFamily
+from napari_deepblur.operators.family_file import read_family
+from napari_deepblur.operators.fourier_blur import FourierBlur
+from napari_deepblur.operators.product_convolution_family import ProductConvolutionFamily
+from napari_deepblur.optics.settings import CANONICAL_CUTOFF
+from napari_deepblur.training.config import DeblurringConfig, FamilyFolderConfig
 
 __all__ = ["Blurs", "gaussian_mixtures"]
 
 _N_CUTOFFS = 5
 _WINDOW = 31
 
+#: Members of a varying family that are drawn once: a hull takes its time.
+_N_MEMBERS = 512
+
+#: Share of the field's side that a training crop shows.
+_CROP_SHARES = (0.1, 0.6)
+
+#: A mistaken member of a varying family lies up to this far on the way to another one.
+_MISTAKE = 0.3
+
 
 class Blurs:
-    """Draws PSFs of one kind and size per batch.
+    """Draws blurs of one kind per batch.
 
     Parameters
     ----------
-    family
-        The pupil's aberrations and the range of its cutoffs.
-    smears
-        Share of the batches whose blurs are Gaussian mixtures, which no pupil makes.
+    config
+        Families, the range of their cutoffs, and how often each kind is drawn.
     device
-        Where PSFs are made.
+        Where operators live.
     """
 
-    def __init__(self, family: FamilyConfig, smears: float, device: torch.device) -> None:
-        self._families = [
-            ZernikeFamily(family.noll_indices, limit_waves=family.limit_waves, cutoff=cutoff).to(
-                device
-            )
-            for cutoff in torch.linspace(*family.cutoff, _N_CUTOFFS).tolist()
+    def __init__(self, config: DeblurringConfig, device: torch.device) -> None:
+        self._device = device
+        self._smears = config.gaussian_mixtures
+        cutoffs = torch.linspace(*config.family.cutoff, _N_CUTOFFS).tolist()
+        folders = list(config.varying_families)
+        self._varying_share = config.varying
+        self._pupils: list[ZernikeFamily] = []
+        if isinstance(config.family, FamilyFolderConfig):
+            folders = [config.family.folder, *folders]
+            self._varying_share = 1 - self._smears
+        else:
+            pupil = ZernikeFamily(
+                config.family.noll_indices, limit_waves=config.family.limit_waves
+            ).to(device)
+            self._pupils = [pupil.at_cutoff(cutoff) for cutoff in cutoffs]
+        read = [
+            read_family(folder / "family.npz").at_cutoff(CANONICAL_CUTOFF) for folder in folders
         ]
-        self._smears = smears
+        self._members = [family.admissible_set.sample(_N_MEMBERS, seed=0) for family in read]
+        self._varying = [
+            [family.at_cutoff(cutoff).to(device) for cutoff in cutoffs] for family in read
+        ]
+        #: The family that the model is for, at the canonical cutoff.
+        self.family: OperatorFamily = pupil if self._pupils else read[0].to(device)
 
-    @property
-    def middle(self) -> ZernikeFamily:
-        """The family in the middle of the range of cutoffs."""
-        return self._families[_N_CUTOFFS // 2]
+    def validation(self, n: int, side: int) -> FourierBlur:
+        """Fixed blurs of the model's family, in the middle of the range of cutoffs."""
+        family = (self._pupils or self._varying[0])[_N_CUTOFFS // 2]
+        gamma = family.admissible_set.sample(n, seed=1)
+        return family.operator(gamma.to(self._device), (side, side))
 
-    def sample(self, n: int, error: float, generator: Generator) -> tuple[Tensor, Tensor]:
-        """PSFs (n, h, w), and what an estimate takes them for.
+    def sample(
+        self, n: int, side: int, error: float, generator: Generator
+    ) -> tuple[FourierBlur, FourierBlur]:
+        """Blurs of n crops of side × side pixels, and what an estimate takes them for.
 
         Parameters
         ----------
         n
-            Number of PSFs.
+            Number of blurs.
+        side
+            Of the observed crops.
         error
             Half of the pupils have wrong coefficients, by normal errors of a standard deviation
-            up to this, waves; mixtures are known as they are.
+            up to this, waves, and if it is positive half of the varying blurs are mistaken too;
+            mixtures are known as they are.
         generator
             Draws all that is random.
         """
-        smeared, place = torch.rand(2, generator=generator, device=generator.device).tolist()
-        if smeared < self._smears:
-            psf = gaussian_mixtures(n, generator)
-            return psf, psf
-        family = self._families[int(place * _N_CUTOFFS)]
-        gamma = family.admissible_set.sample(n, generator=generator)
-        psf = family.psf(gamma)
-        return psf, family.psf(_mistaken(gamma, error, generator)) if error else psf
+        kind, place = torch.rand(2, generator=generator, device=generator.device).tolist()
+        if kind < self._varying_share:
+            which = int(kind / self._varying_share * len(self._varying))
+            family = self._varying[which][int(place * _N_CUTOFFS)]
+            return self._varying_blurs(
+                family, self._members[which], n=n, side=side, error=error, generator=generator
+            )
+        shape = (side, side)
+        if kind < self._varying_share + self._smears:
+            smeared = Convolution(gaussian_mixtures(n, generator), shape)
+            return smeared, smeared
+        pupil = self._pupils[int(place * _N_CUTOFFS)]
+        gamma = pupil.admissible_set.sample(n, generator=generator)
+        true = Convolution(pupil.psf(gamma), shape)
+        if not error:
+            return true, true
+        return true, Convolution(pupil.psf(_mistaken(gamma, error, generator)), shape)
+
+    @staticmethod
+    def _varying_blurs(
+        family: ProductConvolutionFamily,
+        members: Tensor,
+        *,
+        n: int,
+        side: int,
+        error: float,
+        generator: Generator,
+    ) -> tuple[FourierBlur, FourierBlur]:
+        """Blurs of crops somewhere in the field."""
+        device = generator.device
+        members = members.to(device)
+        picks = torch.randint(len(members), (2, n), generator=generator, device=device)
+        gamma, other = members[picks[0]], members[picks[1]]
+        uniform = torch.rand(3, generator=generator, device=device).tolist()
+        low, high = _CROP_SHARES
+        share = low + (high - low) * uniform[0]
+        corner = [-1 + 2 * (1 - share) * value for value in uniform[1:]]
+        region = torch.tensor([corner, [value + 2 * share for value in corner]])
+        true = family.operator_in(gamma, (side, side), region)
+        if not error:
+            return true, true
+        draw = 2 * torch.rand(n, 1, generator=generator, device=device) - 1
+        believed = gamma + _MISTAKE * draw.clamp_min(0) * (other - gamma)
+        return true, family.operator_in(believed, (side, side), region)
 
 
 def gaussian_mixtures(n: int, generator: Generator) -> Tensor:

@@ -13,6 +13,7 @@ __all__ = [
     "DeblurringConfig",
     "DescriptionsConfig",
     "FamilyConfig",
+    "FamilyFolderConfig",
     "FolderSource",
     "HeadStageConfig",
     "IdentificationConfig",
@@ -48,6 +49,13 @@ class FamilyConfig(_Settings):
 
     noll_indices: tuple[int, ...] = tuple(range(4, 11))
     limit_waves: Positive = 0.15
+    cutoff: tuple[Positive, Positive] = (0.25, 0.25)
+
+
+class FamilyFolderConfig(_Settings):
+    """The blurs to learn: a family that varies over the field, as `deepblur calibrate` wrote it."""
+
+    folder: Path
     cutoff: tuple[Positive, Positive] = (0.25, 0.25)
 
 
@@ -93,7 +101,7 @@ class TrainingConfig(_Settings):
     start_from: str | None = None
     sources: dict[str, FolderSource | SceneSource]
     stages: list[StageConfig] = Field(min_length=1)
-    family: FamilyConfig = FamilyConfig()
+    family: FamilyConfig | FamilyFolderConfig = FamilyConfig()
     highest_noise: float = Field(default=0.1, ge=0)
     seed: int = 0
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
@@ -133,6 +141,8 @@ class IdentificationConfig(TrainingConfig):
     descriptions: DescriptionsConfig | None = None
     conditions: ConditionsConfig = ConditionsConfig()
     n_hidden: Count = 1024
+    #: Of the head of a family that varies over the field.
+    dropout: float = Field(default=0.0, ge=0, lt=1)
     #: Estimates from which the head learns how large its errors are.
     n_error_examples: Count = 2500
     n_eigen_psfs: Count = 64
@@ -148,6 +158,12 @@ class IdentificationConfig(TrainingConfig):
             raise ValueError("give stages (of the ResNet), head_stages, or both")
         if bool(self.head_stages) != (self.descriptions is not None):
             raise ValueError("head_stages and descriptions go together: give both or neither")
+        if isinstance(self.family, FamilyFolderConfig) and (self.stages or not self.start_from):
+            raise ValueError(
+                "of a family that varies over the field only the head is trained: leave out "
+                "stages, and give start_from, whose ResNet describes the images, such as "
+                "widefield-zernike"
+            )
         return self
 
 
@@ -156,10 +172,27 @@ class DeblurringConfig(TrainingConfig):
 
     #: Share of batches blurred with Gaussian mixtures instead of the family.
     gaussian_mixtures: Share = 0.0
+    #: Folders of families that vary over the field, and the share of batches they blur.
+    varying_families: list[Path] = []
+    varying: Share = 0.0
     n_iterations: Count = 15
     n_channels: Count = 32
     n_layers: int = Field(default=4, ge=2)
     unshuffle: Count = 2
+
+    @model_validator(mode="after")
+    def _check_shares(self) -> DeblurringConfig:
+        pupils = isinstance(self.family, FamilyConfig)
+        if pupils and bool(self.varying) != bool(self.varying_families):
+            raise ValueError("varying and varying_families go together: give both or neither")
+        if self.varying + self.gaussian_mixtures > 1:
+            raise ValueError("varying and gaussian_mixtures are shares: their sum exceeds 1")
+        if isinstance(self.family, FamilyFolderConfig) and self.varying + self.gaussian_mixtures:
+            raise ValueError(
+                "a family that varies over the field blurs all batches: leave out varying, "
+                "varying_families and gaussian_mixtures"
+            )
+        return self
 
 
 def read_config(path: Path, kind: type[TrainingConfig]) -> TrainingConfig:
@@ -188,6 +221,12 @@ def read_config(path: Path, kind: type[TrainingConfig]) -> TrainingConfig:
         for name, source in config.sources.items()
     }
     changes: dict[str, object] = {"sources": sources, "output": path.parent / config.output}
+    if isinstance(config, DeblurringConfig):
+        folders = [path.parent / folder for folder in config.varying_families]
+        changes["varying_families"] = folders
+    if isinstance(config.family, FamilyFolderConfig):
+        folder = path.parent / config.family.folder
+        changes["family"] = config.family.model_copy(update={"folder": folder})
     if config.start_from is not None and (path.parent / config.start_from).is_dir():
         changes["start_from"] = str(path.parent / config.start_from)
     return config.model_copy(update=changes)

@@ -9,14 +9,15 @@ import torch
 from torch import Generator, Tensor, nn
 
 from napari_deepblur.engine.metrics import psnr, ssim
+from napari_deepblur.engine.models import Model
 from napari_deepblur.networks.photometry import IntensityScale
 from napari_deepblur.networks.unrolled import DeblurringNetwork
-from napari_deepblur.operators import Convolution
+from napari_deepblur.operators.fourier_blur import FourierBlur
 from napari_deepblur.training.blurs import Blurs
 from napari_deepblur.training.config import DeblurringConfig, StageConfig
 from napari_deepblur.training.loop import held_out_crops, held_out_folders
 from napari_deepblur.training.sources import Source
-from napari_deepblur.training.synthesis import add_noise, draw_noise_levels, observe
+from napari_deepblur.training.synthesis import add_noise, draw_noise_levels
 
 __all__ = ["DeblurringTask"]
 
@@ -41,27 +42,33 @@ class DeblurringTask:
     def __init__(self, config: DeblurringConfig, device: torch.device) -> None:
         self._config = config
         torch.manual_seed(config.seed)
-        self._blurs = Blurs(config.family, config.gaussian_mixtures, device)
-        self.network = DeblurringNetwork(
-            n_iterations=config.n_iterations,
-            n_channels=config.n_channels,
-            n_layers=config.n_layers,
-            unshuffle=config.unshuffle,
+        self._blurs = Blurs(config, device)
+        #: The family that the model is for, at the canonical cutoff.
+        self.family = self._blurs.family
+        self.arguments: dict[str, float | int] = config.model_dump(
+            include={"n_iterations", "n_channels", "n_layers", "unshuffle"}
         )
+        self.network = DeblurringNetwork(**self.arguments)  # type: ignore[arg-type]
         self._device = device
         self._folders = held_out_folders(config, device)
 
+    def start_from(self, model: Model) -> None:
+        """Take what a model has learned, of whatever family: the network serves them all."""
+        self.network.load_state_dict(model.deblurring.state_dict())
+
     def loss(self, sources: Source, stage: StageConfig, generator: Generator) -> Tensor:
         """Mean of log(squared error + floor) over the field: PSNR, the figure that counts."""
-        psf, believed = self._blurs.sample(stage.batch, stage.coefficient_error, generator)
-        sharp = sources.sample(stage.batch, stage.crop + psf.shape[-1] - 1, generator)
+        operator, believed = self._blurs.sample(
+            stage.batch, stage.crop, stage.coefficient_error, generator
+        )
+        sharp = sources.sample(stage.batch, operator.domain_shape[0], generator)
         levels = draw_noise_levels(stage.batch, self._config.highest_noise, generator)
-        clean = observe(sharp, psf)
+        clean = operator(sharp)
         image = add_noise(clean, levels, generator)
         sigma = levels * clean.amax((-2, -1))
         # The user's level is an estimate: the network must not trust it to the digit.
         jitter = 2 * torch.rand(len(sigma), generator=generator, device=self._device) - 1
-        estimate, scale, operator = self._deblur(
+        estimate, scale = self._deblur(
             self.network, image, believed, sigma * (1 + _LEVEL_JITTER * jitter)
         )
         error = operator.crop(estimate) - scale.normalise(operator.crop(sharp))
@@ -72,17 +79,16 @@ class DeblurringTask:
         self, network: nn.Module, noise_level: float = _VALIDATION_LEVEL
     ) -> dict[str, float]:
         """PSNR in dB and SSIM of observed and deblurred held-out images at one noise level σ."""
-        family = self._blurs.middle
-        psf = family.psf(family.admissible_set.sample(_N_VALIDATION, seed=1))
-        size = _VALIDATION_SIZE + psf.shape[-1] - 1
+        operator = self._blurs.validation(_N_VALIDATION, _VALIDATION_SIZE)
+        size = operator.domain_shape[0]
         figures: dict[str, float] = {}
         for name, sharp in held_out_crops(self._folders, _N_VALIDATION, size):
             generator = Generator(self._device).manual_seed(2)
-            clean = observe(sharp, psf)
+            clean = operator(sharp)
             levels = torch.full((_N_VALIDATION,), noise_level, device=self._device)
             image = add_noise(clean, levels, generator)
             sigma = noise_level * clean.amax((-2, -1))
-            estimate, scale, operator = self._deblur(network, image, psf, sigma)
+            estimate, scale = self._deblur(network, image, operator, sigma)
             truth = operator.crop(sharp)
             restored = scale.restore(operator.crop(estimate))
             for what, picture in (("observed", image), ("deblurred", restored)):
@@ -91,12 +97,11 @@ class DeblurringTask:
         return figures
 
     def _deblur(
-        self, network: nn.Module, image: Tensor, psf: Tensor, sigma: Tensor
-    ) -> tuple[Tensor, IntensityScale, Convolution]:
+        self, network: nn.Module, image: Tensor, operator: FourierBlur, sigma: Tensor
+    ) -> tuple[Tensor, IntensityScale]:
         """Estimate on the domain, in the network's scale."""
         scale = IntensityScale.of(image)
-        operator = Convolution(psf, (image.shape[-2], image.shape[-1]))
         level = sigma / scale.span[:, 0, 0]
         with torch.autocast(self._device.type, torch.bfloat16):
             estimate = network(scale.normalise(image), operator, level)
-        return estimate, scale, operator
+        return estimate, scale

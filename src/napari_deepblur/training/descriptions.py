@@ -15,8 +15,9 @@ from torch import Generator, Tensor
 
 from napari_deepblur.engine.events import Job, Progress
 from napari_deepblur.engine.tiles import TILE
-from napari_deepblur.networks.identification import IdentificationNetwork
-from napari_deepblur.operators.admissible_sets import Box
+from napari_deepblur.networks.description import Describer
+from napari_deepblur.operators.admissible_sets import AdmissibleSet, Box
+from napari_deepblur.operators.convex_hull import ConvexHull
 from napari_deepblur.training.config import DescriptionsConfig
 from napari_deepblur.training.processes import Processes
 from napari_deepblur.training.sources import Source
@@ -38,7 +39,8 @@ class Descriptions:
     Attributes
     ----------
     description
-        Shape (M, G, D): of M blurs, G images each.
+        Shape (M, G, T, D): of M blurs, G images each, by T tiles; T is 1 where the blur is the
+        same over the field, and one mean serves.
     coefficients
         γ of each blur, shape (M, P).
     foreign
@@ -66,7 +68,7 @@ class Descriptions:
         return learned, kept
 
     def draw(self, n: int, generator: Generator) -> tuple[Tensor, Tensor]:
-        """Numbers (n,) of random blurs, and a description (n, D) of some of each one's images.
+        """Numbers (n,) of random blurs, and descriptions (n, T, D), means of some images each.
 
         One, two, four … images: a head that is to use much data must have seen much.
         """
@@ -88,7 +90,7 @@ class Descriptions:
 
 
 def describe_job(
-    network: IdentificationNetwork,
+    network: Describer,
     microscope: Microscope,
     sources: Source,
     config: DescriptionsConfig,
@@ -142,7 +144,7 @@ def describe_job(
 
 @torch.no_grad()
 def _described(
-    network: IdentificationNetwork,
+    network: Describer,
     microscope: Microscope,
     sources: Source,
     config: DescriptionsConfig,
@@ -157,7 +159,9 @@ def _described(
         per_blur = []
         for _ in range(config.images_per_blur):
             image, band = microscope.images(gamma, levels, sources, config.size, generator)
-            per_blur.append(describe(network, image, band=band))
+            tiles = describe(network, image, band=band)
+            varies = microscope.family.varies
+            per_blur.append(tiles if varies else tiles.mean(1, keepdim=True))
         description = torch.stack(per_blur, 1).to(torch.bfloat16).cpu()
         rows.append((description, gamma.cpu(), foreign.cpu()))
     names = ("description", "coefficients", "foreign")
@@ -167,17 +171,24 @@ def _described(
 
 
 def draw_blurs(
-    admissible: Box, n: int, share: float, generator: Generator
+    admissible: AdmissibleSet, n: int, share: float, generator: Generator
 ) -> tuple[Tensor, Tensor]:
     """Coefficients (n, P), a share of them beyond the admissible set, and which those are (n,).
 
-    Half of the foreign ones are far out in all coefficients, half in the first (defocus) only.
+    Of a box, half of the foreign ones are far out in all coefficients, half in the first
+    (defocus) only; of a hull they are beyond one of its vertices.
     """
     device = generator.device
     gamma = admissible.sample(n, generator=generator)
     uniform = torch.rand(4, n, generator=generator, device=device)
     foreign = uniform[0] < share
     low, high = _FOREIGN
+    if isinstance(admissible, ConvexHull):
+        vertices, centre = admissible.vertices, admissible.vertices.mean(0)
+        corner = vertices[(uniform[1] * len(vertices)).long()]
+        outer = centre + (low + (high - low) * uniform[2])[:, None] * (corner - centre)
+        return torch.where(foreign[:, None], outer, gamma), foreign
+    assert isinstance(admissible, Box)
     beyond = (low + (high - low) * uniform[1])[:, None].expand_as(gamma).clone()
     alone = uniform[2] < 0.5
     beyond[alone, 1:] = 1
@@ -188,8 +199,9 @@ def draw_blurs(
 
 
 @torch.no_grad()
-def describe(network: IdentificationNetwork, image: Tensor, *, band: float = 0.5) -> Tensor:
-    """Describe images (n, Y, X), sides multiples of a tile's, by tiles side by side: (n, D)."""
+def describe(network: Describer, image: Tensor, *, band: float = 0.5) -> Tensor:
+    """Describe images (n, Y, X), sides multiples of a tile's, by tiles side by side: (n, T, D)."""
     tiles = image.unfold(1, TILE, TILE).unfold(2, TILE, TILE).flatten(1, 2)
     with torch.autocast(image.device.type, torch.bfloat16):
-        return torch.cat([network.describe(part, band=band) for part in tiles.split(8)])
+        standard = network.standardise(tiles)
+        return torch.stack([network.describe_each(part, band=band) for part in standard])

@@ -16,10 +16,13 @@ from torch.nn import functional
 
 from napari_deepblur.engine.events import Job
 from napari_deepblur.engine.metrics import psf_snr
+from napari_deepblur.engine.models import Model
+from napari_deepblur.networks.description import Describer
 from napari_deepblur.networks.identification import IdentificationNetwork
-from napari_deepblur.operators import EigenPsfSpace
-from napari_deepblur.training.config import IdentificationConfig, StageConfig
+from napari_deepblur.operators import EigenPsfSpace, ZernikeFamily
+from napari_deepblur.training.config import FamilyConfig, IdentificationConfig, StageConfig
 from napari_deepblur.training.descriptions import Descriptions, describe, describe_job
+from napari_deepblur.training.field_identification import FieldIdentificationTask
 from napari_deepblur.training.loop import build_sources, held_out_crops, held_out_folders, train
 from napari_deepblur.training.losses import LOSSES, BlurLoss
 from napari_deepblur.training.processes import Processes
@@ -54,8 +57,14 @@ class IdentificationTask:
     def __init__(self, config: IdentificationConfig, device: torch.device) -> None:
         self.config = config
         torch.manual_seed(config.seed)
-        self.microscope = Microscope(config.family, config.conditions, config.highest_noise, device)
-        family = self.microscope.family
+        settings = config.family
+        assert isinstance(settings, FamilyConfig)
+        family = ZernikeFamily(settings.noll_indices, limit_waves=settings.limit_waves).to(device)
+        #: At the cutoff to which all images are resampled.
+        self.family = family
+        self.microscope = Microscope(
+            family, settings.cutoff, config.conditions, config.highest_noise, device
+        )
         self.space = EigenPsfSpace.of(family, n_eigen_psfs=config.n_eigen_psfs).to(device)
         self.network = IdentificationNetwork(
             config.n_eigen_psfs,
@@ -63,8 +72,28 @@ class IdentificationTask:
             whitening_exponent=config.whitening_exponent,
             n_hidden=config.n_hidden,
         ).to(device)
+        self.arguments: dict[str, float | int] = {
+            "n_outputs": config.n_eigen_psfs,
+            "n_coefficients": family.n_coefficients,
+            "n_hidden": config.n_hidden,
+            "whitening_exponent": config.whitening_exponent,
+        }
         self._device = device
         self._folders = held_out_folders(config, device)
+
+    def start_from(self, model: Model) -> None:
+        """Take what a model has learned, and the space in which it answers."""
+        self.network.load_state_dict(model.identification.state_dict())
+        self.space = model.space.to(self.space.mean.device)
+
+    def head_task(self, descriptions: Descriptions) -> HeadTask:
+        """The head's part of the training."""
+        return HeadTask(self, descriptions)
+
+    def learn_errors_job(self, descriptions: Descriptions) -> Job[float]:
+        """`trust.learn_errors_job` of the trained head."""
+        n_examples = self.config.n_error_examples
+        return learn_errors_job(self.network.head, self.space, descriptions, n_examples=n_examples)
 
     def loss(self, sources: Source, stage: StageConfig, generator: Generator) -> Tensor:
         """Mean of log(relative error + floor): dB, the figure that counts."""
@@ -124,17 +153,17 @@ class HeadTask:
         self._blur_loss = task.blur_loss()
         self._truth = self._blur_loss.prepare(descriptions.coefficients)
         if not bool(self.network.typical.any()):  # a head trained before has settled already
-            self.network.settle(descriptions.description[:_N_USUAL].flatten(0, 1))
+            self.network.settle(descriptions.description[:_N_USUAL].flatten(0, 2))
         with torch.no_grad():
             self._held_out = [
-                (name, describe(task.network, image), psf)
+                (name, describe(task.network, image).mean(1), psf)
                 for name, image, psf in task.held_out_images()
             ]
 
     def loss(self, sources: Source, stage: StageConfig, generator: Generator) -> Tensor:  # noqa: ARG002 - descriptions come from no source
         """As the ResNet's, of family members; and cross entropy of telling them from others."""
         picks, description = self._descriptions.draw(stage.batch, generator)
-        reading = self.network(description)
+        reading = self.network(description.mean(1))
         foreign = self._descriptions.foreign[picks].float()
         truth = tuple(values[picks] for values in self._truth)
         losses = self._blur_loss(reading.coordinates, truth)
@@ -152,8 +181,11 @@ class HeadTask:
 
 
 def train_identification_job(
-    task: IdentificationTask, device: torch.device, folder: Path, processes: Processes
-) -> Job[tuple[IdentificationNetwork, float | None]]:
+    task: IdentificationTask | FieldIdentificationTask,
+    device: torch.device,
+    folder: Path,
+    processes: Processes,
+) -> Job[tuple[Describer, float | None]]:
     """Train the ResNet, describe images with it, train the head, learn its errors.
 
     Parts that the settings do not ask for are left out.
@@ -180,7 +212,7 @@ def train_identification_job(
         After each step.
     """
     config = task.config
-    if config.stages:
+    if isinstance(task, IdentificationTask) and config.stages:
         trained = yield from train(task, config, device, folder / "resnet", processes=processes)
         task.network.load_state_dict(trained.state_dict())
     task.network.eval()
@@ -196,10 +228,9 @@ def train_identification_job(
     learned, kept = Descriptions.read(described, device).split()
     head_config = config.model_copy(update={"stages": config.head_stages, "sources": {}})
     head = yield from train(
-        HeadTask(task, learned), head_config, device, folder / "head", processes=processes
+        task.head_task(learned), head_config, device, folder / "head", processes=processes
     )
     task.network.head.load_state_dict(head.state_dict())
-    std_factor = yield from learn_errors_job(
-        task.network.head.eval(), task.space, kept, n_examples=config.n_error_examples
-    )
+    task.network.head.eval()
+    std_factor = yield from task.learn_errors_job(kept)
     return task.network, std_factor

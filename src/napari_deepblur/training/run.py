@@ -9,15 +9,23 @@ from torch import nn
 
 from napari_deepblur.engine.devices import memory_guard, resolve_device
 from napari_deepblur.engine.events import Job
-from napari_deepblur.engine.models import FamilySettings, Kind, Model, load_model, write_network
+from napari_deepblur.engine.models import (
+    Kind,
+    Model,
+    available_models,
+    load_model,
+    write_network,
+)
 from napari_deepblur.errors import ModelError
 from napari_deepblur.training.config import (
     DeblurringConfig,
+    FamilyFolderConfig,
     FolderSource,
     IdentificationConfig,
     TrainingConfig,
 )
 from napari_deepblur.training.deblurring import DeblurringTask
+from napari_deepblur.training.field_identification import FieldIdentificationTask
 from napari_deepblur.training.identification import IdentificationTask, train_identification_job
 from napari_deepblur.training.loop import train
 from napari_deepblur.training.processes import joined, own_device
@@ -33,6 +41,9 @@ CONFIGS: dict[str, type[TrainingConfig]] = {
 
 def train_model_job(kind: Kind, config: TrainingConfig) -> Job[Path]:
     """Train a network and put it into the model folder that the settings name.
+
+    A new model of a family that varies over the field also gets the deblurring network of the
+    model that training began with.
 
     Checkpoints and the log lie in `training/<kind>` of that folder; a run that was
     interrupted goes on from there. Processes that torchrun started share the work.
@@ -59,20 +70,12 @@ def train_model_job(kind: Kind, config: TrainingConfig) -> Job[Path]:
     """
     with memory_guard():
         device = own_device(resolve_device(config.device))
-        task: IdentificationTask | DeblurringTask
+        task: IdentificationTask | FieldIdentificationTask | DeblurringTask
         if kind == "identification" and isinstance(config, IdentificationConfig):
-            task = IdentificationTask(config, device)
-            arguments: dict[str, float | int] = {
-                "n_outputs": config.n_eigen_psfs,
-                "n_coefficients": len(config.family.noll_indices),
-                "n_hidden": config.n_hidden,
-                "whitening_exponent": config.whitening_exponent,
-            }
+            varies = isinstance(config.family, FamilyFolderConfig)
+            task = (FieldIdentificationTask if varies else IdentificationTask)(config, device)
         elif kind == "deblurring" and isinstance(config, DeblurringConfig):
             task = DeblurringTask(config, device)
-            arguments = config.model_dump(
-                include={"n_iterations", "n_channels", "n_layers", "unshuffle"}
-            )
         else:
             raise TypeError(f"{type(config).__name__} does not fit a {kind} network")
         if config.start_from is not None:
@@ -80,7 +83,7 @@ def train_model_job(kind: Kind, config: TrainingConfig) -> Job[Path]:
         folder = config.output / "training" / kind
         network: nn.Module
         with joined(device) as processes:
-            if isinstance(task, IdentificationTask):
+            if not isinstance(task, DeblurringTask):
                 network, factor = yield from train_identification_job(
                     task, device, folder, processes
                 )
@@ -93,26 +96,46 @@ def train_model_job(kind: Kind, config: TrainingConfig) -> Job[Path]:
                     config.output,
                     kind,
                     network,
-                    family=FamilySettings(
-                        noll_indices=config.family.noll_indices,
-                        limit_waves=config.family.limit_waves,
-                    ),
-                    card=facts | {"arguments": arguments},
+                    family=task.family,
+                    card=facts | {"arguments": task.arguments, "resnet_of": _lender(task, config)},
                     space=task.space if isinstance(task, IdentificationTask) else None,
                 )
+                if isinstance(task, FieldIdentificationTask):
+                    _lend_deblurring(config, task)
     return config.output
 
 
-def _start_from(model: Model, kind: Kind, task: IdentificationTask | DeblurringTask) -> None:
+def _lend_deblurring(config: TrainingConfig, task: FieldIdentificationTask) -> None:
+    """Complete a new model with the deblurring network of the one that training began with.
+
+    It serves any operator; one that the folder has already stays.
+    """
+    assert config.start_from is not None
+    lender = load_model(config.start_from)
+    if lender.card.deblurring is None or load_model(config.output).card.deblurring is not None:
+        return
+    facts = lender.card.deblurring.model_dump(exclude={"sha256", "accuracy"})
+    write_network(config.output, "deblurring", lender.deblurring, family=task.family, card=facts)
+
+
+def _start_from(
+    model: Model, kind: Kind, task: IdentificationTask | FieldIdentificationTask | DeblurringTask
+) -> None:
     try:
-        task.network.load_state_dict(getattr(model, kind).state_dict())
+        task.start_from(model)
     except RuntimeError as error:
         raise ModelError(
             f"cannot start from model {model.name!r}: its {kind} network has another shape "
             "than the settings ask for"
         ) from error
-    if isinstance(task, IdentificationTask):
-        task.space = model.space.to(task.space.mean.device)
+
+
+def _lender(task: object, config: TrainingConfig) -> str | None:
+    """Bundled model whose ResNet was taken over as it is, and need not be stored again."""
+    card = available_models().get(config.start_from or "")
+    if card is None or card.identification is None or not isinstance(task, FieldIdentificationTask):
+        return None
+    return card.identification.resnet_of or config.start_from
 
 
 def _description(config: TrainingConfig) -> dict[str, Any]:

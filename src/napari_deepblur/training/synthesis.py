@@ -14,10 +14,10 @@ from torch import Generator, Tensor, nn
 
 from napari_deepblur.engine.hot_pixels import without_hot_pixels
 from napari_deepblur.engine.resample import resample_to, sampled_band
-from napari_deepblur.operators import Convolution, ZernikeFamily
+from napari_deepblur.operators import Convolution, OperatorFamily, ZernikeFamily
 from napari_deepblur.optics.pupil import Pupil
 from napari_deepblur.optics.settings import CANONICAL_CUTOFF, Optics
-from napari_deepblur.training.config import ConditionsConfig, FamilyConfig
+from napari_deepblur.training.config import ConditionsConfig
 from napari_deepblur.training.sources import Source
 
 __all__ = [
@@ -245,29 +245,40 @@ class Microscope:
     Parameters
     ----------
     family
-        The blurs and the range of cutoffs.
+        The blurs as networks see them, at the canonical cutoff.
+    cutoffs
+        Range of the cutoffs at which images are taken.
     conditions
         How often each fault of samples and cameras happens.
     highest_noise
         Highest noise level σ that `draw_levels` gives.
     device
         Where images are made.
+
+    Raises
+    ------
+    ValueError
+        If haze is asked for of a family without a pupil.
     """
 
     def __init__(
         self,
-        family: FamilyConfig,
+        family: OperatorFamily,
+        cutoffs: tuple[float, float],
         conditions: ConditionsConfig,
         highest_noise: float,
         device: torch.device | str = "cpu",
     ) -> None:
-        #: The blurs as networks see them, at the canonical cutoff.
-        self.family = ZernikeFamily(family.noll_indices, limit_waves=family.limit_waves).to(device)
+        if conditions.haze and not isinstance(family, ZernikeFamily):
+            raise ValueError(
+                "haze is made by the pupil, which this family has not: set conditions.haze to 0"
+            )
+        self.family = family.to(device)
         self._conditions = conditions
         self._highest_noise = highest_noise
-        self._cutoffs = [float(cutoff) for cutoff in np.linspace(*family.cutoff, _N_CUTOFFS)]
+        self._cutoffs = [float(cutoff) for cutoff in np.linspace(*cutoffs, _N_CUTOFFS)]
         self._device = torch.device(device)
-        self._families: dict[float, ZernikeFamily] = {CANONICAL_CUTOFF: self.family}
+        self._families: dict[float, OperatorFamily] = {CANONICAL_CUTOFF: self.family}
         self._hazes: dict[float, Haze] = {}
 
     def draw_levels(self, n: int, generator: Generator) -> Tensor:
@@ -283,7 +294,7 @@ class Microscope:
         Parameters
         ----------
         gamma
-            Aberrations γ in waves RMS, shape (n, P).
+            The blurs' coefficients, shape (n, P).
         levels
             σ by the maximum of each noiseless image, shape (n,).
         sources
@@ -301,11 +312,10 @@ class Microscope:
         cutoff = self._draw_cutoff(generator)
         if cutoff not in self._families:
             self._families[cutoff] = self.family.at_cutoff(cutoff)
-        psf = self._families[cutoff].psf(gamma)
         # A coarser pixel shows the same field in fewer of them.
         side = round(size * CANONICAL_CUTOFF / cutoff)
-        scenes = _shuffled(sources, len(gamma), side + psf.shape[-1] - 1, generator)
-        image = observe(scenes, psf)
+        operator = self._families[cutoff].operator(gamma, (side, side))
+        image = operator(_shuffled(sources, len(gamma), operator.domain_shape[0], generator))
         image = self._with_haze(image, gamma, cutoff, sources, generator)
         image = self._with_uneven_light(image, generator)
         image = add_noise(image, levels, generator)
@@ -329,6 +339,7 @@ class Microscope:
         if not len(chosen):
             return image
         if cutoff not in self._hazes:
+            assert isinstance(self.family, ZernikeFamily)
             modes = self.family.pupil.noll_indices
             self._hazes[cutoff] = Haze(modes, cutoff).to(self._device)
         haze = self._hazes[cutoff]

@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from napari_deepblur.engine.events import Job, Progress
-from napari_deepblur.networks.identification import Head
+from napari_deepblur.networks.head import Head
 from napari_deepblur.operators import EigenPsfSpace, ZernikeFamily
 from napari_deepblur.training.descriptions import Descriptions
 
@@ -84,7 +84,7 @@ def learn_errors_job(
     while sum(len(part) for part in errors) < total:
         picks, described = descriptions.draw(_AT_A_TIME, generator)
         own = ~descriptions.foreign[picks]
-        picks, described = picks[own], described[own]
+        picks, described = picks[own], described[own].mean(1)
         with torch.no_grad():
             hidden.append(head.hidden(described))
             fitted = space.fit(head(described).coordinates)

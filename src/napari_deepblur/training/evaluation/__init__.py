@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from napari_deepblur.engine.events import Job
+from napari_deepblur.engine.models import Kind
 from napari_deepblur.training.evaluation.accuracy import Accuracy, accuracy_job, accuracy_table
 from napari_deepblur.training.evaluation.against_classical import classical_job
 from napari_deepblur.training.evaluation.bench import Bench, Readings, held_out, optics_at
@@ -19,6 +20,7 @@ from napari_deepblur.training.evaluation.deblurring_speed import deblurring_spee
 from napari_deepblur.training.evaluation.examples import draw_examples, examples_job
 from napari_deepblur.training.evaluation.flat_field import flat_field_job
 from napari_deepblur.training.evaluation.more_data import more_data_job
+from napari_deepblur.training.evaluation.operator_cost import operator_cost_job
 from napari_deepblur.training.evaluation.photometry import photometry_job
 from napari_deepblur.training.evaluation.picture import draw_accuracy
 from napari_deepblur.training.evaluation.records import (
@@ -32,12 +34,18 @@ from napari_deepblur.training.evaluation.robustness import robustness_job
 from napari_deepblur.training.evaluation.speed import speed_job
 from napari_deepblur.training.evaluation.strong_blur import strong_blur_job
 from napari_deepblur.training.evaluation.tables import Table, markdown
+from napari_deepblur.training.evaluation.varying_accuracy import varying_accuracy_job
+from napari_deepblur.training.evaluation.varying_deblurring import (
+    varying_deblurring_job,
+    varying_strong_blur_job,
+)
 from napari_deepblur.training.evaluation.wrong_model import wrong_model_job
 
 __all__ = [
     "DEBLURRING_QUESTIONS",
     "DEBLURRING_TABLES",
     "FURTHER_QUESTIONS",
+    "VARYING_QUESTIONS",
     "Accuracy",
     "Bench",
     "Readings",
@@ -80,4 +88,16 @@ DEBLURRING_QUESTIONS: Mapping[str, Callable[[Bench], Job[Table]]] = {
     "deblurring photometry": deblurring_photometry_job,
     "flat field": flat_field_job,
     "deblurring speed": deblurring_speed_job,
+}
+
+#: What is asked of models whose blur varies over the field, by network and table.
+VARYING_QUESTIONS: Mapping[Kind, Mapping[str, Callable[[Bench], Job[Table]]]] = {
+    "identification": {
+        "varying accuracy": varying_accuracy_job,
+        "operator cost": operator_cost_job,
+    },
+    "deblurring": {
+        "varying deblurring": varying_deblurring_job,
+        "varying strong blur": varying_strong_blur_job,
+    },
 }

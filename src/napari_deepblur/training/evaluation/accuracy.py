@@ -86,7 +86,7 @@ def _figures(bench: Bench, readings: Readings) -> dict[str, float]:
     gamma, psf = bench.coefficients, bench.psf
     answer = readings.coefficients
     snr = bench.snr(answer)
-    error = coefficient_error(bench.model.family, answer, gamma)
+    error = coefficient_error(bench.pupil_family, answer, gamma)
     strehl_error = _strehl(bench, answer) - _strehl(bench, gamma)
     values = {
         "psf_snr": snr.mean(),
@@ -105,7 +105,7 @@ def _figures(bench: Bench, readings: Readings) -> dict[str, float]:
 
 
 def _other_psfs(bench: Bench) -> Tensor:
-    others = bench.model.family.admissible_set.sample(bench.n_images, seed=_OTHER_BLURS_SEED)
+    others = bench.pupil_family.admissible_set.sample(bench.n_images, seed=_OTHER_BLURS_SEED)
     return bench.psf_of(others)
 
 

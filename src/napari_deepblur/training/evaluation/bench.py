@@ -17,6 +17,7 @@ from napari_deepblur.engine.estimate import estimate_blur
 from napari_deepblur.engine.events import Job, Progress
 from napari_deepblur.engine.metrics import psf_snr
 from napari_deepblur.engine.models import Model
+from napari_deepblur.operators import ZernikeFamily
 from napari_deepblur.optics.settings import CANONICAL_CUTOFF, Optics
 from napari_deepblur.training.sources import ImageFolder
 from napari_deepblur.training.synthesis import add_noise, observe
@@ -74,9 +75,15 @@ class Bench:
         """Number of blurs where each takes many images."""
         return max(1, self.n_images // 3)
 
+    @property
+    def pupil_family(self) -> ZernikeFamily:
+        """The model's family, of questions that only models of a pupil are asked."""
+        assert isinstance(self.model.family, ZernikeFamily)
+        return self.model.family
+
     @cached_property
     def coefficients(self) -> Tensor:
-        """True γ, uniform in the admissible set, shape (n, P), waves RMS."""
+        """True γ, uniform in the admissible set, shape (n, P)."""
         return self.model.family.admissible_set.sample(self.n_images, seed=_BLUR_SEED)
 
     @cached_property

@@ -43,7 +43,7 @@ def photometry_job(bench: Bench) -> Job[Table]:
         for variant, change in _VARIANTS.items():
             stored = [change(image) for image in counts]
             gamma = yield from _read_job(bench, stored, f"{name}, {variant}")
-            error = coefficient_error(bench.model.family, gamma, usual)
+            error = coefficient_error(bench.pupil_family, gamma, usual)
             largest.setdefault(variant, {})[name] = float(error.abs().max())
     return _table(largest, list(bench.images))
 

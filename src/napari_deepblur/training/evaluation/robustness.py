@@ -59,7 +59,7 @@ def robustness_job(bench: Bench) -> Job[Table]:
             rows.append(_row(bench, name, fault, readings, reference))
         for cutoff in _CUTOFFS:
             fault = f"cutoff {cutoff:g}"
-            psf = bench.model.family.at_cutoff(cutoff).psf(bench.coefficients)
+            psf = bench.pupil_family.at_cutoff(cutoff).psf(bench.coefficients)
             images = noisy(bench.blurred(name, psf), _NOISE_LEVEL)
             readings = yield from read_job(
                 bench, images, n, f"{name}, {fault}", optics=optics_at(cutoff)
@@ -95,7 +95,7 @@ def _row(bench: Bench, name: str, fault: str, readings: Readings, reference: Ten
 @torch.no_grad()
 def _hazy(bench: Bench, name: str, clean: Tensor) -> Tensor:
     """Images (n, Y, X) with the light of two planes, one on either side of the focus."""
-    haze = Haze(bench.model.family.pupil.noll_indices)
+    haze = Haze(bench.pupil_family.pupil.noll_indices)
     low, high = _HAZE_DEPTHS_UM
     depth = low + (high - low) * torch.rand(len(clean), 2, generator=_generator())
     depth[:, 1] *= -1

@@ -44,7 +44,7 @@ _HEAD = ("images", "σ", "PSF-SNR (dB)", "best of the family (dB)", "flagged")
 @torch.no_grad()
 def _psf_with_further_modes(bench: Bench) -> Tensor:
     """PSFs (n, h, w) of the bench's γ and of the modes that follow in Noll's order."""
-    family = bench.model.family
+    family = bench.pupil_family
     modes = family.pupil.noll_indices
     further = range(max(modes) + 1, max(modes) + 1 + _N_FURTHER_MODES)
     pupil = Pupil((*modes, *further), cutoff=family.cutoff)

@@ -1,0 +1,143 @@
+"""Families of simulated microscopes, made by the extractor that serves beads.
+
+Source: Debarnot, Mangeat & Weiss, "Learning low-dimensional models of microscopes", IEEE Trans.
+Comput. Imaging 7 (2021).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_deepblur.calibration.eigen_psfs import PsfSamples
+from napari_deepblur.calibration.extractor import Extraction, extract
+from napari_deepblur.calibration.field_maps import nodes
+from napari_deepblur.optics.settings import Optics
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from napari_deepblur.operators import ProductConvolutionFamily
+
+__all__ = [
+    "MICROSCOPES",
+    "SimulatedMicroscope",
+    "sample_psfs",
+    "simulated_family",
+    "simulated_microscope",
+]
+
+#: Names of the simulated microscopes that `simulated_microscope` knows.
+MICROSCOPES = ("spim", "widefield-fieldvarying")
+
+
+#: Coefficients that tell how much a uniform draw varies.
+_N_DRAWN = 300
+
+
+class SimulatedMicroscope(Protocol):
+    """Gives PSFs over its field for drawn adjustments."""
+
+    @property
+    def optics(self) -> Optics:
+        """Of the microscope."""
+
+    def model_dump(self) -> dict[str, Any]:
+        """Its parameters by name."""
+
+    def draw(self, n: int, *, seed: int) -> dict[str, Tensor]:
+        """Adjustments of n microscopes: numbers (n,) by name."""
+
+    def psfs(self, state: dict[str, Tensor], field_yx: Tensor) -> Tensor:
+        """PSFs of one adjustment at normalised field positions (M, 2): (M, h, w), sum 1."""
+
+
+def simulated_microscope(name: str) -> SimulatedMicroscope:
+    """The microscope of a name.
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name.
+    """
+    from napari_deepblur.optics.field_aberrations import FieldVaryingMicroscope
+    from napari_deepblur.optics.light_sheet import LightSheetMicroscope
+
+    if name not in MICROSCOPES:
+        raise ValueError(f"no simulated microscope {name!r}: choose {' or '.join(MICROSCOPES)}")
+    return LightSheetMicroscope() if name == "spim" else FieldVaryingMicroscope()
+
+
+def sample_psfs(
+    microscope: SimulatedMicroscope, state: dict[str, Tensor], n_places: int
+) -> PsfSamples:
+    """PSFs of one adjustment at n_places × n_places of the field, border to border."""
+    import torch
+
+    places = nodes(n_places)
+    psfs = microscope.psfs(state, torch.from_numpy(places).float()).numpy()
+    return PsfSamples(places, psfs, np.zeros(len(psfs)))
+
+
+def simulated_family(
+    samples: list[PsfSamples],
+    optics: Optics,
+    *,
+    n_eigen_psfs: int = 4,
+    n_functions: int = 4,
+    n_vertices: int = 128,
+) -> tuple[ProductConvolutionFamily, Extraction]:
+    """Family of everything that a simulated microscope may be, and how it was found.
+
+    The admissible set is the convex hull of the adjustments that lie farthest from one another,
+    inflated about its centroid until coefficients drawn uniformly from it vary as much as those
+    of the adjustments do.
+
+    Parameters
+    ----------
+    samples
+        PSFs of each adjustment, at nodes that divide the field evenly: the maps' nodes too.
+    optics
+        Of the microscope.
+    n_eigen_psfs, n_functions
+        K and J: P = K · J coefficients.
+    n_vertices
+        Of the admissible set.
+    """
+    import torch
+
+    from napari_deepblur.operators import ConvexHull, ProductConvolutionFamily
+
+    n_nodes = round(len(samples[0]) ** 0.5)
+    extraction = extract(
+        samples, n_eigen_psfs=n_eigen_psfs, n_functions=n_functions, n_nodes=n_nodes
+    )
+    gamma = extraction.coefficients
+    corners = gamma[_farthest(gamma, n_vertices)]
+    drawn = ConvexHull(torch.from_numpy(corners)).sample(_N_DRAWN, seed=0).numpy()
+    inflation = (gamma.var(0).sum() / drawn.var(0).sum()) ** 0.5
+    centre = corners.mean(0)
+    vertices = torch.from_numpy(centre + inflation * (corners - centre)).float()
+    functions = ("constant", *(f"map {j}" for j in range(1, n_functions)))
+    names = [f"eigen-PSF {k} {name}" for k in range(1, n_eigen_psfs + 1) for name in functions]
+    family = ProductConvolutionFamily(
+        torch.from_numpy(extraction.eigen_psfs.basis).float(),
+        torch.from_numpy(extraction.maps).float(),
+        ConvexHull(vertices),
+        cutoff=optics.cutoff,
+        pixel_size_um=optics.pixel_size_um,
+        coefficient_names=names,
+    )
+    return family, extraction
+
+
+def _farthest(points: NDArray[np.float64], n: int) -> list[int]:
+    """Rows of points (N, P), each the farthest from all before it."""
+    chosen = [int(((points - points.mean(0)) ** 2).sum(1).argmax())]
+    distance = ((points - points[chosen[0]]) ** 2).sum(1)
+    while len(chosen) < min(n, len(points)):
+        chosen.append(int(distance.argmax()))
+        distance = np.minimum(distance, ((points - points[chosen[-1]]) ** 2).sum(1))
+    return chosen

@@ -1,0 +1,184 @@
+"""What the identification networks see in an image: ResNet-18 features and the power spectrum.
+
+Two views that complete each other. The power spectrum of a blurred image is that of the sharp
+one times |OTF|², plus the noise's: averaged over a field it tells the PSF up to its mirror
+image. The ResNet sees points and edges, which tell the PSF from its mirror image and help
+where noise hides the spectrum.
+
+Source: He et al., "Deep residual learning for image recognition", CVPR 2016; used for blur
+identification by Debarnot & Weiss, Biological Imaging 4:e13 (2024).
+"""
+
+from __future__ import annotations
+
+import torch
+from monai.networks.nets.resnet import ResNet
+from torch import Tensor, fft, nn
+
+from napari_deepblur.networks.spectrum import PowerSpectrum
+
+__all__ = ["N_FEATURES", "Describer", "Whitening", "resnet18"]
+
+#: Numbers by which the ResNet describes a tile.
+N_FEATURES = 512
+
+#: Cycles per pixel of detail that tells about the blur, even through noise.
+_FINE = (0.08, 0.25)
+
+_TINY = torch.finfo(torch.float32).tiny
+
+
+def resnet18(n_outputs: int) -> ResNet:
+    """ResNet-18 for images of one channel: 7 × 7 / 2 stem, 4 stages × 2 basic blocks.
+
+    Parameters
+    ----------
+    n_outputs
+        Width of the final linear layer.
+    """
+    return ResNet(
+        block="basic",
+        layers=[2, 2, 2, 2],
+        block_inplanes=[64, 128, 256, 512],
+        spatial_dims=2,
+        n_input_channels=1,
+        conv1_t_size=7,
+        conv1_t_stride=2,
+        shortcut_type="B",
+        num_classes=n_outputs,
+        bias_downsample=False,
+    )
+
+
+class Whitening(nn.Module):
+    """Input normalisation: flat spectrum within the OTF's support, zero mean, unit variance.
+
+    An image's spectrum falls like 1 / |f|; multiplied by |f| it shows the OTF's zeros and
+    ripples at all frequencies alike. Gain and offset drop out exactly.
+
+    Parameters
+    ----------
+    exponent
+        The spectrum is multiplied by |f| to this power.
+    highest_frequency
+        Cycles per pixel beyond which there is noise only.
+    taper
+        Pixels over which the image fades out at its borders, against the cross that a
+        discrete Fourier transform makes of them.
+    """
+
+    def __init__(
+        self, *, exponent: float = 1.0, highest_frequency: float = 0.5, taper: int = 12
+    ) -> None:
+        super().__init__()
+        self.exponent = exponent
+        self.highest_frequency = highest_frequency
+        self.taper = taper
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Normalise images of shape (N, Y, X)."""
+        image = image.float()
+        # First to the order of 1, so that neither tiny nor huge counts lose digits.
+        image = image - image.mean((-2, -1), keepdim=True)
+        image = image / _deviation(image)
+        height, width = image.shape[-2:]
+        window = self._fade(height, image)[:, None] * self._fade(width, image)
+        spectrum = fft.rfft2(image * window)
+        radius = torch.hypot(
+            fft.fftfreq(height, device=image.device)[:, None],
+            fft.rfftfreq(width, device=image.device),
+        )
+        inside = (radius <= self.highest_frequency).float()
+        white: Tensor = fft.irfft2(spectrum * radius**self.exponent * inside, s=(height, width))
+        return white / _deviation(white)
+
+    def _fade(self, length: int, like: Tensor) -> Tensor:
+        distance = torch.arange(length, device=like.device) + 0.5
+        distance = torch.minimum(distance, distance.flip(0)) / self.taper
+        return 0.5 - 0.5 * torch.cos(torch.pi * distance.clamp(max=1))
+
+
+class Describer(nn.Module):
+    """Describes tiles of an image.
+
+    A description is additive: those of all tiles, planes or time points that share one blur
+    are averaged, and the reading of their mean uses them all.
+
+    Parameters
+    ----------
+    whitening_exponent
+        See `Whitening`.
+    """
+
+    def __init__(self, *, whitening_exponent: float = 1.0) -> None:
+        super().__init__()
+        self.whitening = Whitening(exponent=whitening_exponent)
+        self.spectrum = PowerSpectrum()
+        self.resnet = resnet18(1)
+        self.resnet.fc = nn.Identity()
+
+    @property
+    def n_description(self) -> int:
+        """D, the length of a description."""
+        return N_FEATURES + 2 + self.spectrum.n_bins
+
+    def describe(self, tiles: Tensor, *, band: float = 0.5) -> Tensor:
+        """Mean description of tiles that share a blur.
+
+        Parameters
+        ----------
+        tiles
+            Shape (N, T, Y, X), sides ≥ 32, any counts.
+        band
+            Highest frequency along each axis that the camera sampled, cycles per pixel.
+
+        Returns
+        -------
+            Shape (N, D).
+        """
+        tiles = self.standardise(tiles)
+        flat = self.describe_each(tiles.flatten(0, 1), band=band)
+        description: Tensor = flat.unflatten(0, tiles.shape[:2]).mean(1)
+        return description
+
+    @staticmethod
+    def standardise(tiles: Tensor) -> Tensor:
+        """Tiles (N, T, Y, X) to mean 0 each, and root mean square 1 of all T together.
+
+        So neither tiny nor huge counts lose digits, and all planes of a stack count alike,
+        while the tiles of one plane keep their proportions.
+        """
+        tiles = tiles.float()
+        tiles = tiles - tiles.mean((-2, -1), keepdim=True)
+        # First by the largest value: the square of a huge or tiny count is no number.
+        tiles = tiles / tiles.abs().amax((1, 2, 3), keepdim=True).clamp_min(_TINY)
+        deviation: Tensor = tiles.square().mean((1, 2, 3), keepdim=True).sqrt()
+        standard: Tensor = tiles / deviation.clamp_min(_TINY)
+        return standard
+
+    def describe_each(self, tiles: Tensor, *, band: float = 0.5) -> Tensor:
+        """Description of each of some standardised tiles, shape (N, Y, X): (N, D)."""
+        return torch.cat([self.features(tiles), self.spectrum(tiles, band=band)], 1)
+
+    def detail(self, description: Tensor) -> Tensor:
+        """Power of fine detail by that of the noise, of descriptions (N, D): shape (N,).
+
+        About 0 of an image that holds noise only.
+        """
+        noise, _, power = description[:, N_FEATURES:].split((1, 1, self.spectrum.n_bins), 1)
+        radius = self.spectrum.frequency[self.spectrum.inside].norm(dim=-1)
+        low, high = _FINE
+        fine = power[:, (radius > low) & (radius < high)].mean(1)
+        ratio: Tensor = fine / noise[:, 0].clamp_min(_TINY) - 1
+        return ratio
+
+    def features(self, tiles: Tensor) -> Tensor:
+        """What the ResNet sees in tiles of shape (N, Y, X): (N, 512)."""
+        white = self.whitening(tiles)[:, None]
+        # Channels last: the layout in which convolutions are fastest on CPU and GPU.
+        features: Tensor = self.resnet(white.to(memory_format=torch.channels_last))
+        return features.float()
+
+
+def _deviation(image: Tensor) -> Tensor:
+    return image.std((-2, -1), keepdim=True).clamp_min(_TINY)

@@ -1,0 +1,54 @@
+"""The dock's controller among stand-ins, without Qt."""
+
+from __future__ import annotations
+
+from unittest.mock import MagicMock
+
+from napari.components import ViewerModel
+from napari.layers import Image
+
+from napari_deepblur.widgets.controller import DeblurController
+from napari_deepblur.widgets.settings import DeblurSettings
+from napari_deepblur.widgets.view import DeblurView
+
+
+class Runner:
+    """Keeps what was started; the test says what comes of it."""
+
+    def __init__(self) -> None:
+        self.started = []
+        self.n_cancelled = 0
+
+    def __call__(self, task, *, on_event, on_end):
+        self.started.append(task)
+        self.on_event, self.on_end = on_event, on_end
+        return self._cancel
+
+    def _cancel(self) -> None:
+        self.n_cancelled += 1
+
+
+class Bench:
+    """A controller among stand-ins."""
+
+    def __init__(self, *layers: Image, **choices) -> None:
+        self.viewer = ViewerModel()
+        for layer in layers:
+            self.viewer.add_layer(layer)
+        self.view = MagicMock(spec=DeblurView)
+        self.runner = Runner()
+        self.controller = DeblurController(
+            self.viewer, self.view, DeblurSettings(), start=self.runner, **choices
+        )
+
+    @property
+    def resolved(self):
+        return self.view.show_resolved.call_args.args[0]
+
+    @property
+    def message(self):
+        return self.view.show_message.call_args.args
+
+    @property
+    def names(self) -> list[str]:
+        return [layer.name for layer in self.viewer.layers]
