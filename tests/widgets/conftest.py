@@ -1,13 +1,42 @@
-"""A layer to work on."""
+"""A layer to work on, and a blur that varies over its field."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import pytest
 from napari.layers import Image
 
-from helpers.layers import known_layer
+from helpers.layers import OPTICS, known_layer
+from napari_deepblur import BlurEstimate, Optics
+from napari_deepblur.engine.events import finish
+from napari_deepblur.widgets.jobs import Estimated, load_task
 
 
 @pytest.fixture
 def layer() -> Image:
     return known_layer(128, 128)
+
+
+@pytest.fixture
+def varying(tiny_varying_model, tmp_path) -> Callable[..., Estimated]:
+    """Makes a blur of other coefficients in each plane, all of which the family has."""
+    from napari_deepblur.engine.models import load_model
+
+    def make(n_planes: int = 1, *, shape: tuple[int, int] = (128, 128), per: str = "plane"):
+        n_rows = n_planes if per == "plane" else 1
+        drawn = load_model(tiny_varying_model).family.admissible_set.sample(n_rows, seed=1)
+        coefficients = drawn.numpy()
+        blur = BlurEstimate(
+            coefficients,
+            0.1 + 0 * coefficients,
+            Optics(**OPTICS),
+            str(tiny_varying_model),
+            per=per,
+            n_planes=n_planes,
+            field_shape=shape,
+        )
+        blur.save(tmp_path / "varying.json", overwrite=True)
+        return finish(load_task(tmp_path / "varying.json"))
+
+    return make

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from unittest.mock import MagicMock
-
 import numpy as np
 import pytest
-from napari.components import ViewerModel
 from napari.layers import Image
 
+from helpers.bench import Bench
 from helpers.layers import (
     NAMES,
     OPTICS,
@@ -20,53 +18,9 @@ from helpers.layers import (
 )
 from napari_deepblur import BlurEstimate, Optics
 from napari_deepblur.engine.events import Progress
-from napari_deepblur.widgets.controller import DeblurController
 from napari_deepblur.widgets.jobs import Done, Estimated, Failed, Notice
 from napari_deepblur.widgets.resolve import Verdict
-from napari_deepblur.widgets.settings import DeblurSettings
-from napari_deepblur.widgets.view import DeblurView, Tone
-
-
-class Runner:
-    """Keeps what was started; the test says what comes of it."""
-
-    def __init__(self) -> None:
-        self.started = []
-        self.n_cancelled = 0
-
-    def __call__(self, task, *, on_event, on_end):
-        self.started.append(task)
-        self.on_event, self.on_end = on_event, on_end
-        return self._cancel
-
-    def _cancel(self) -> None:
-        self.n_cancelled += 1
-
-
-class Bench:
-    """A controller among stand-ins."""
-
-    def __init__(self, *layers: Image) -> None:
-        self.viewer = ViewerModel()
-        for layer in layers:
-            self.viewer.add_layer(layer)
-        self.view = MagicMock(spec=DeblurView)
-        self.runner = Runner()
-        self.controller = DeblurController(
-            self.viewer, self.view, DeblurSettings(), start=self.runner
-        )
-
-    @property
-    def resolved(self):
-        return self.view.show_resolved.call_args.args[0]
-
-    @property
-    def message(self):
-        return self.view.show_message.call_args.args
-
-    @property
-    def names(self) -> list[str]:
-        return [layer.name for layer in self.viewer.layers]
+from napari_deepblur.widgets.view import Tone
 
 
 @pytest.fixture
@@ -427,6 +381,7 @@ def test_a_loaded_blur_is_used(bench: Bench, monkeypatch) -> None:
                     "widefield-zernike",
                 ),
                 NAMES,
+                "waves RMS",
                 np.ones((1, 5, 5), np.float32),
             ),
             "0.12 µm",

@@ -221,6 +221,12 @@ def test_the_z_step_is_used_where_the_user_says_so(wish, per, step, offered, use
     assert (wanted.focus_step_um, wanted.z_step_um) == (offered, used)
 
 
+def test_no_focus_series_where_the_blur_varies_over_the_field() -> None:
+    wishes = DeblurSettings(focus_series=True)
+    wanted = resolve(wishes, LayerFacts("ZYX", z_step_um=0.5), varies=True)
+    assert (wanted.focus_step_um, wanted.z_step_um) == (None, None)
+
+
 def test_a_problem_of_the_layer_comes_first() -> None:
     wanted = resolve(DeblurSettings(), LayerFacts(problem="colour"))
     assert (wanted.verdict, wanted.message) == (Verdict.UNUSABLE, "colour")

@@ -21,7 +21,7 @@ from napari_deepblur.widgets.result_layers import (
     deblurred_layer,
     geometry_of,
     is_by_product,
-    psf_layer,
+    psf_layers,
     residual_layer,
 )
 
@@ -46,7 +46,11 @@ def test_deblurred_layer_lies_on_the_image(stack: Image) -> None:
 def test_metadata_are_plain_and_tell_what_speaks_against_the_blur(stack: Image) -> None:
     found = estimated(3, concerns=((), ("saturated: 3 %",), ()), twin_resolved=True)
     sharp = deblurred(found, 3, 64, 96, residual=True)
-    layers = (deblurred_layer(stack, sharp), residual_layer(stack, sharp), psf_layer(stack, found))
+    layers = (
+        deblurred_layer(stack, sharp),
+        residual_layer(stack, sharp),
+        *psf_layers(stack, found),
+    )
     for _, arguments in layers:
         own = json.loads(json.dumps(arguments["metadata"]["deepblur"]))
         assert own["concerns"] == [[], ["saturated: 3 %"], []]
@@ -87,7 +91,8 @@ def test_no_residual_layer_unless_asked_for(stack: Image) -> None:
 
 @pytest.mark.parametrize("n_rows", [1, 3])
 def test_psf_layer_lies_beside_the_image_and_follows_its_planes(stack: Image, n_rows: int) -> None:
-    data, arguments = psf_layer(stack, estimated(n_rows, per="plane" if n_rows > 1 else "stack"))
+    found = estimated(n_rows, per="plane" if n_rows > 1 else "stack")
+    ((data, arguments),) = psf_layers(stack, found)
     result = Image(data, **arguments)
     assert is_by_product(result)
     assert not is_by_product(stack)
@@ -102,4 +107,72 @@ def test_psf_layer_lies_beside_the_image_and_follows_its_planes(stack: Image, n_
 
 
 def test_one_plane_has_one_psf(layer: Image) -> None:
-    assert psf_layer(layer, estimated())[0].shape == (5, 5)
+    ((data, _),) = psf_layers(layer, estimated())
+    assert data.shape == (5, 5)
+
+
+@pytest.mark.parametrize("side", [96, 380])
+def test_psf_field_lies_on_the_image(varying, side: int) -> None:
+    source = known_layer(3, side, side + 7, **GEOMETRY, shear=(0, 0, 0.2))
+    found = varying(3, shape=(side, side + 7))
+    data, arguments = psf_layers(source, found)[1]
+    result = Image(data, **arguments)
+    assert result.name == "cells PSF field"
+    assert is_by_product(result)
+    assert (result.units, result.axis_labels) == (source.units, source.axis_labels)
+    assert (result.blending, result.gamma) == ("additive", 0.5)
+    grid = found.field.grid
+    assert grid.zoom == (1 if side == 96 else 2)
+    for here in [(0, 0), (20, 31)]:
+        there = np.add(grid.origin_yx, grid.zoom * np.array(here))
+        np.testing.assert_allclose(
+            result.data_to_world((1, *here)), source.data_to_world((1, *there)), atol=1e-9
+        )
+    if grid.zoom == 1:
+        assert_same_geometry(result, source)
+
+
+def test_psf_field_follows_the_planes_or_serves_all_of_them(stack: Image, varying) -> None:
+    own, _ = psf_layers(stack, varying(3, shape=(64, 96)))[1]
+    assert own.shape == (3, 64, 96)
+    assert np.abs(own[0] - own[2]).max() > 0.001
+    shared, _ = psf_layers(stack, varying(3, shape=(64, 96), per="stack"))[1]
+    assert shared.shape == (3, 64, 96)
+    assert shared.strides[0] == 0
+
+
+def test_eigen_psfs_are_tiles_beside_the_image(varying) -> None:
+    source = known_layer(3, 380, 390, **GEOMETRY)
+    found = varying(3, shape=(380, 390))
+    data, arguments = psf_layers(source, found)[0]
+    result = Image(data, **arguments)
+    assert result.name == "cells eigen-PSFs"
+    assert is_by_product(result)
+    # Three tiles of 31 below one another, each pixel as large as two of the image.
+    assert data.shape == (3, 3 * 31 + 2 * 2, 31)
+    for k, tile in enumerate(found.field.eigen_psfs):
+        np.testing.assert_array_equal(data[1, 33 * k : 33 * k + 31], tile)
+    np.testing.assert_allclose(
+        result.data_to_world((1, -0.5, -0.5)), source.data_to_world((1, -0.5, 397.5)), atol=1e-9
+    )
+
+
+def test_eigen_psfs_that_do_not_fit_below_one_another_stand_in_columns(varying) -> None:
+    data, _ = psf_layers(known_layer(64, 96), varying(shape=(64, 96)))[0]
+    assert data.shape == (31 + 2 + 31, 31 + 2 + 31)
+
+
+def test_eigen_psfs_show_their_sign(varying) -> None:
+    _, arguments = psf_layers(known_layer(64, 96), varying(shape=(64, 96)))[0]
+    low, high = arguments["contrast_limits"]
+    assert low == -high
+    colours = arguments["colormap"].map([0, 0.5, 1])[:, :3]
+    np.testing.assert_allclose(colours[1], 0)
+    assert np.abs(colours[0] - colours[2]).max() > 0.5
+
+
+def test_metadata_of_psf_fields_are_plain(stack: Image, varying) -> None:
+    for _, arguments in psf_layers(stack, varying(3, shape=(64, 96))):
+        own = json.loads(json.dumps(arguments["metadata"]["deepblur"]))
+        assert own["zoom"] == 1
+        assert np.shape(own["coefficients"]) == (3, 6)

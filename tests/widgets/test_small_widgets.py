@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_deepblur.engine.events import Progress
+from napari_deepblur.engine.psf_field import PsfWidth
 from napari_deepblur.widgets.blur_panel import BlurPanel
 from napari_deepblur.widgets.check_panel import CheckPanel
 from napari_deepblur.widgets.choice_box import ChoiceBox
@@ -16,7 +17,9 @@ from napari_deepblur.widgets.number_edit import NumberEdit
 from napari_deepblur.widgets.optics_form import OpticsForm
 from napari_deepblur.widgets.run_bar import RunBar
 from napari_deepblur.widgets.vertical_scroll_area import VerticalScrollArea
-from napari_deepblur.widgets.view import BlurTable, CheckTable
+from napari_deepblur.widgets.view import BlurTable, CheckTable, OverField, PsfPicture
+
+PSF = PsfPicture(np.eye(5))
 
 
 @pytest.mark.parametrize("value", [None, 0.0, 0.065, 1.518, 520.0, -1.0, 1e-5])
@@ -94,7 +97,7 @@ def test_blur_panel_round_trip(qtbot) -> None:
     qtbot.addWidget(panel)
     numbers = np.array([0.1, -0.05], np.float32)
     std = np.array([0.01, 0.005], np.float32)
-    table = BlurTable("cells", ("defocus", "coma"), numbers, std, np.eye(5), 0.1)
+    table = BlurTable("cells", ("defocus", "coma"), numbers, std, PSF)
     panel.setValue(table)
     assert panel.value() is table
     texts = [[panel.table.item(row, column).text() for column in range(3)] for row in range(2)]
@@ -107,7 +110,7 @@ def test_blur_panel_round_trip(qtbot) -> None:
 
 def table_of(**changes) -> BlurTable:
     numbers = np.zeros(1, np.float32)
-    return BlurTable("cells", ("defocus",), numbers, numbers, np.eye(5), 0.1, **changes)
+    return BlurTable("cells", ("defocus",), numbers, numbers, PSF, **changes)
 
 
 @pytest.fixture
@@ -169,6 +172,67 @@ def test_the_note_on_the_sign_knows_of_a_focus_series(panel: BlurPanel) -> None:
     assert "can't be told" in panel.limits.text()
     panel.setValue(table_of(twin_resolved=True))
     assert "resolved by the focus series" in panel.limits.text()
+
+
+def varying_table(widest_um: float = 0.9, zoom: int = 1) -> BlurTable:
+    """Coefficients as small as those of a family whose eigen-PSFs are large."""
+    return BlurTable(
+        "cells",
+        ("eigen-PSF 1 constant", "eigen-PSF 1 map 1"),
+        np.array([0.0761, -0.0005], np.float32),
+        np.array([0.0016, 0.0012], np.float32),
+        PsfPicture(np.eye(5), 0.5),
+        unit="dimensionless",
+        over_field=OverField(PsfWidth(0.3, (10, 20)), PsfWidth(widest_um, (490, 36)), zoom),
+        concerns=(),
+    )
+
+
+def texts_of(panel: BlurPanel) -> list[str]:
+    """All that can be read in it, tooltips too."""
+    items = [panel.table.horizontalHeaderItem(column) for column in range(3)]
+    for row in range(panel.table.rowCount()):
+        items += [panel.table.item(row, column) for column in range(3)]
+    shown = [widget for widget in panel.findChildren(QWidget) if not widget.isHidden()]
+    texts = [widget.text() for widget in shown if isinstance(widget, QLabel)]
+    return [*texts, *(item.text() for item in items), *(one.toolTip() for one in (*items, *shown))]
+
+
+def test_a_varying_blur_is_told_without_the_words_of_pupils(panel: BlurPanel) -> None:
+    panel.setValue(table_of())
+    panel.setValue(varying_table())
+    for text in texts_of(panel):
+        for word in ("wave", "zernike", "even modes", "twin", "sign "):
+            assert word not in text.lower()
+    assert panel.table.item(0, 1).text() == "+0.0761"
+    assert panel.table.item(1, 2).text() == "±0.0024"
+    panel.setValue(table_of())
+    assert "Waves" in texts_of(panel)
+    assert panel.over_field.isHidden()
+    assert panel.caption.isHidden()
+    assert not panel.limits.isHidden()
+
+
+def test_a_sentence_says_how_much_the_psf_varies(panel: BlurPanel) -> None:
+    panel.setValue(varying_table())
+    text = panel.over_field.text()
+    assert "0.30 µm" in text
+    assert "y 10, x 20 px" in text
+    assert "0.90 µm" in text
+    assert "3.0 times as wide" in text
+    assert "draws" not in text
+    panel.setValue(varying_table(0.31, zoom=4))
+    assert "hardly any difference" in panel.over_field.text()
+    assert "4 times" in panel.over_field.text()
+
+
+def test_the_psf_has_a_caption_that_says_where_it_is(panel: BlurPanel) -> None:
+    panel.setValue(varying_table())
+    assert panel.caption.text() == "PSF at the field's centre: 0.50 µm wide"
+    panel.show_psf(PsfPicture(np.eye(5), 0.42, (512, 300)))
+    assert panel.caption.text() == "PSF at y 512, x 300 px: 0.42 µm wide"
+    panel.setValue(None)
+    assert panel.caption.isHidden()
 
 
 def check_of(**changes) -> CheckTable:

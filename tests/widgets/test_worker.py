@@ -6,13 +6,14 @@ import threading
 import time
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from helpers.layers import OPTICS, spots
 from napari_deepblur import Optics
 from napari_deepblur.engine.events import Progress, finish
 from napari_deepblur.errors import DeviceError
-from napari_deepblur.widgets.jobs import Cancelled, Done, Failed, Notice, estimate_task
+from napari_deepblur.widgets.jobs import Cancelled, Done, Failed, Notice, deblur_task, estimate_task
 from napari_deepblur.widgets.resolve import Resolved, Verdict
 from napari_deepblur.widgets.worker import start_task
 
@@ -110,3 +111,65 @@ def test_the_engines_warnings_become_notices(tiny_model) -> None:
     notices = [event.text for event in events if isinstance(event, Notice)]
     assert len(notices) == 1
     assert "undersampled" in notices[0]
+
+
+@pytest.fixture
+def wanted(tiny_varying_model) -> Resolved:
+    return Resolved(
+        Verdict.WELL_SAMPLED,
+        "",
+        optics=Optics(**OPTICS),
+        axes="ZYX",
+        model=str(tiny_varying_model),
+        device="cpu",
+        residual_layer=True,
+    )
+
+
+def test_a_blur_that_varies_comes_with_its_pictures(wanted: Resolved) -> None:
+    estimated = finish(estimate_task(spots(2, 96, 128), wanted))
+    field = estimated.field
+    assert estimated.unit == "dimensionless"
+    assert field.mosaics.shape == (2, 96, 128)
+    assert len(field.widths) == 2
+    y, x = field.grid.positions_yx[0].astype(int)
+    at_place = estimated.blur.psf(1, field.grid.positions_yx[0])
+    drawn = field.mosaics[1, y - 15 : y + 16, x - 15 : x + 16]
+    np.testing.assert_allclose(drawn, at_place, rtol=1e-5)
+    assert field.eigen_psfs.shape == (3, 31, 31)
+
+
+@pytest.mark.parametrize("failing", ["check_deblurring_job", "residual_image_job"])
+def test_what_fails_after_deblurring_does_not_cost_the_result(
+    wanted: Resolved, monkeypatch, failing: str
+) -> None:
+    def fails(*_, **__):
+        yield Progress(0, 1, "checking")
+        raise DeviceError("out of memory")
+
+    monkeypatch.setattr(f"napari_deepblur.widgets.jobs.{failing}", fails)
+    events, result = drain(deblur_task(spots(2, 96, 96), wanted, None))
+    assert result.sharp.shape == (2, 96, 96)
+    assert (result.check is None) == (failing == "check_deblurring_job")
+    assert (result.residual is None) == (failing == "residual_image_job")
+    (notice,) = [event.text for event in events if isinstance(event, Notice)]
+    assert "out of memory" in notice
+
+
+def test_a_task_can_be_closed_while_the_result_is_checked(wanted: Resolved) -> None:
+    task = deblur_task(spots(2, 96, 96), wanted, None)
+    while "check" not in next(task).stage:
+        pass
+    task.close()
+    with pytest.raises(StopIteration):
+        next(task)
+
+
+def drain(task):
+    """All events of a task, and its result."""
+    events = []
+    while True:
+        try:
+            events.append(next(task))
+        except StopIteration as stop:
+            return events, stop.value

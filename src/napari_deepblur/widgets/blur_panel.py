@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt
@@ -17,17 +19,33 @@ from qtpy.QtWidgets import (
 )
 
 from napari_deepblur.widgets.trust_notice import NoticeWords, TrustNotice
-from napari_deepblur.widgets.view import BlurTable
+from napari_deepblur.widgets.view import BlurTable, OverField, PsfPicture
 
 __all__ = ["BlurPanel"]
 
 _PSF_SIDE = 124
-_HEADERS = ("Coefficient", "Waves", "± (95 %)")
-_TABLE_TIP = (
-    "Zernike coefficients in waves RMS. ± is twice the standard error: of images like those of "
-    "the training, 95 % of the true coefficients lie within. It does not hold for a plane with "
-    "a warning"
+_COLUMNS = 3
+_PLUS_MINUS = (
+    "± is twice the standard error: of images like those of the training, 95 % of the true "
+    "coefficients lie within. It does not hold for a plane with a warning"
 )
+_ZERNIKE_TIP = f"Zernike coefficients in waves RMS. {_PLUS_MINUS}"
+_VARYING_TIP = (
+    "Numbers without unit that make up the blur: how much there is of each eigen-PSF, evenly over "
+    "the field (constant) and in the patterns in which it changes from place to place (maps). "
+    "The pictures say the same more clearly: the layers of the eigen-PSFs and of the PSF field. "
+    f"{_PLUS_MINUS}"
+)
+_PSF_TIP = "The PSF of this plane, enlarged; square root of its intensity"
+_VARYING_PSF_TIP = (
+    f"{_PSF_TIP}. Move the mouse over the image to see the PSF of each place, with the width "
+    "within which half of its light falls"
+)
+_OVER_FIELD_TIP = (
+    "Width of the smallest area that holds half of the light of a point: for a round spot without "
+    "rings or halo its full width at half maximum (FWHM). Places are those of the PSF field layer"
+)
+_HARDLY = 1.1
 _SIGN_UNKNOWN = (
     "The common sign of all even modes (defocus, astigmatisms) can't be told from one plane: "
     "both signs give the same PSF."
@@ -58,13 +76,16 @@ class BlurPanel(QWidget):
         self._value: BlurTable | None = None
         self._title = QLabel(wordWrap=True)
         self._psf = QLabel(alignment=Qt.AlignmentFlag.AlignHCenter)
-        self._psf.setToolTip("The PSF of this plane, enlarged; square root of its intensity")
+        self.caption = QLabel(alignment=Qt.AlignmentFlag.AlignHCenter)
         self.notice = TrustNotice(_WORDS)
+        self.over_field = QLabel(wordWrap=True)
+        self.over_field.setToolTip(_OVER_FIELD_TIP)
         self.table = self._make_table()
         self.limits = QLabel(wordWrap=True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        for widget in (self._title, self.notice, self._psf, self.table, self.limits):
+        above = (self._title, self.notice, self._psf, self.caption, self.over_field)
+        for widget in (*above, self.table, self.limits):
             layout.addWidget(widget)
         self.setValue(None)
 
@@ -75,20 +96,35 @@ class BlurPanel(QWidget):
     def setValue(self, value: BlurTable | None) -> None:  # noqa: N802
         """Show a blur; None clears."""
         self._value = value
-        for widget in (self._psf, self.table, self.limits):
+        varies = value is not None and value.over_field is not None
+        for widget in (self._psf, self.table):
             widget.setVisible(value is not None)
+        for widget in (self.over_field, self.caption):
+            widget.setVisible(varies)
+        self.limits.setVisible(value is not None and not varies)
         self.notice.setValue(value)
         self._title.setText("No estimate of this image yet." if value is None else value.title)
         if value is not None:
             self._fill(value)
+            self._tell(value)
+            self.show_psf(value.psf)
+
+    def show_psf(self, picture: PsfPicture) -> None:
+        """Show another PSF."""
+        self._psf.setPixmap(_pixmap(picture.psf))
+        self.caption.setText(_caption(picture))
+
+    def _tell(self, value: BlurTable) -> None:
+        """Say what the numbers do not."""
+        if value.over_field is not None:
+            self._psf.setToolTip(_VARYING_PSF_TIP)
+            self.over_field.setText(_over_field(value.over_field))
+        else:
+            self._psf.setToolTip(_PSF_TIP)
             self.limits.setText(_SIGN_KNOWN if value.twin_resolved else _SIGN_UNKNOWN)
-            self._psf.setPixmap(_picture(value.psf))
 
     def _make_table(self) -> QTableWidget:
-        table = QTableWidget(0, len(_HEADERS))
-        table.setHorizontalHeaderLabels(_HEADERS)
-        table.setToolTip(_TABLE_TIP)
-        table.horizontalHeader().setToolTip(_TABLE_TIP)
+        table = QTableWidget(0, _COLUMNS)
         table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         table.verticalHeader().setVisible(False)
         table.verticalHeader().setDefaultSectionSize(table.fontMetrics().height() + 8)
@@ -101,13 +137,20 @@ class BlurPanel(QWidget):
         return table
 
     def _fill(self, value: BlurTable) -> None:
-        rows = list(zip(value.names, value.coefficients, value.std, strict=True))
+        varies = value.over_field is not None
+        tip, unit = (_VARYING_TIP, "") if varies else (_ZERNIKE_TIP, f" {value.unit}")
+        heads = ("Coefficient", "Value" if varies else "Waves", "± (95 %)")
+        self.table.setHorizontalHeaderLabels(heads)
+        for widget in (self.table, self.table.horizontalHeader()):
+            widget.setToolTip(tip)
+        rows = list(zip(value.names, value.coefficients, 2 * value.std, strict=True))
+        digits = _digits(2 * value.std) if varies else 3
         self.table.setRowCount(len(rows))
-        for index, (name, coefficient, std) in enumerate(rows):
-            texts = (name, f"{coefficient:+.3f}", f"±{2 * std:.3f}")
+        for index, (name, coefficient, error) in enumerate(rows):
+            texts = (name, f"{coefficient:+.{digits}f}", f"±{error:.{digits}f}")
             for column, text in enumerate(texts):
                 item = QTableWidgetItem(text)
-                item.setToolTip(f"{' '.join(texts)} waves RMS\n{_TABLE_TIP}")
+                item.setToolTip(f"{' '.join(texts)}{unit}\n{tip}")
                 self.table.setItem(index, column, item)
         # All rows at once: a table that scrolls inside a dock that scrolls is a nuisance.
         height = self.table.horizontalHeader().sizeHint().height() + 4
@@ -115,7 +158,38 @@ class BlurPanel(QWidget):
         self.table.setFixedHeight(height)
 
 
-def _picture(psf: NDArray[np.float32]) -> QPixmap:
+def _digits(errors: NDArray[np.float32]) -> int:
+    """Digits behind the point that show two digits of the typical error, three at least."""
+    typical = max(float(np.median(errors)), 1e-6)
+    return max(3, 1 - math.floor(math.log10(typical)))
+
+
+def _over_field(varies: OverField) -> str:
+    sharpest, widest = varies.sharpest, varies.widest
+    ratio = widest.width_um / sharpest.width_um
+    change = f"{ratio:.1f} times as wide" if ratio > _HARDLY else "hardly any difference"
+    drawn = f" The PSF field layer draws PSFs {varies.zoom} times their size."
+    return (
+        f"Half of a point's light falls within {sharpest.width_um:.2f} µm where the PSF is "
+        f"sharpest, at {_place(sharpest.position_yx)}, and within {widest.width_um:.2f} µm where "
+        f"it is widest, at {_place(widest.position_yx)}: {change}."
+        f"{drawn if varies.zoom > 1 else ''}"
+    )
+
+
+def _place(position_yx: tuple[int, int]) -> str:
+    return f"y {position_yx[0]}, x {position_yx[1]} px"
+
+
+def _caption(picture: PsfPicture) -> str:
+    if picture.width_um is None:
+        return ""
+    here = picture.position_yx
+    where = "the field's centre" if here is None else _place(here)
+    return f"PSF at {where}: {picture.width_um:.2f} µm wide"
+
+
+def _pixmap(psf: NDArray[np.float32]) -> QPixmap:
     grey = (255 * np.sqrt(np.clip(psf / psf.max(), 0, 1))).astype(np.uint8)
     height, width = grey.shape
     # QImage does not own these bytes; the pixmap is a copy.

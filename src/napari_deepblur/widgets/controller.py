@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_deepblur.errors import ModelError
+from napari_deepblur.widgets.cursor_watch import CursorWatch, Pace
 from napari_deepblur.widgets.estimates import (
     Estimates,
     blur_table,
     check_table,
+    current_pixel,
     current_plane,
     flagged_planes,
     misfit,
+    psf_picture,
 )
 from napari_deepblur.widgets.jobs import (
     Deblurred,
@@ -26,8 +30,9 @@ from napari_deepblur.widgets.jobs import (
 )
 from napari_deepblur.widgets.layer_facts import facts_of, pixels_of
 from napari_deepblur.widgets.layer_watch import LayerWatch
+from napari_deepblur.widgets.model_shelf import ModelShelf
 from napari_deepblur.widgets.resolve import Resolved, resolve
-from napari_deepblur.widgets.result_layers import deblurred_layer, psf_layer, residual_layer
+from napari_deepblur.widgets.result_layers import deblurred_layer, psf_layers, residual_layer
 from napari_deepblur.widgets.settings import OPTICS_FIELDS, DeblurSettings
 from napari_deepblur.widgets.task_slot import StartTask, TaskSlot
 from napari_deepblur.widgets.view import DeblurView, Tone
@@ -60,6 +65,8 @@ class DeblurController:
         The user's wishes.
     start
         Runs tasks.
+    pace
+        Says how often the PSF under the mouse is looked up; by default whenever it moves.
     """
 
     def __init__(
@@ -69,6 +76,7 @@ class DeblurController:
         settings: DeblurSettings,
         *,
         start: StartTask,
+        pace: Pace = lambda function: function,
     ) -> None:
         self._viewer = viewer
         self._view = view
@@ -76,12 +84,17 @@ class DeblurController:
         self._layer: Image | None = None
         self._slot = TaskSlot(view, start)
         self._estimates = Estimates()
-        self._psf_layers: dict[Hashable, Image] = {}
+        self._psf_layers: dict[Hashable, list[Image]] = {}
+        self._models = ModelShelf()
         self._watch = LayerWatch(viewer)
         self._watch.listed.connect(self._on_listed)
         self._watch.edited.connect(self._on_edited)
+        self._cursor = CursorWatch(viewer, pace)
+        self._cursor.moved.connect(self._on_cursor)
+        self._pixel: tuple[int, int] | None = None
         settings.events.connect(self._on_settings)
         viewer.dims.events.current_step.connect(self._show_results)
+        view.show_models(self._models.cards)
         active = viewer.layers.selection.active
         images = self._watch.images()
         self.select(active if active in images else next(iter(images), None))
@@ -94,7 +107,8 @@ class DeblurController:
     @property
     def resolved(self) -> Resolved:
         """What would be computed now."""
-        return resolve(self.settings, facts_of(self._layer) if self._layer is not None else None)
+        facts = facts_of(self._layer) if self._layer is not None else None
+        return resolve(self.settings, facts, varies=self._models.varies(self.settings.model))
 
     @property
     def busy(self) -> bool:
@@ -110,6 +124,16 @@ class DeblurController:
             self._forget_typed()
         self._view.show_layers(self._watch.images(), layer)
         self._refresh()
+
+    def choose_model(self, folder: str | Path) -> None:
+        """Use the model in a folder, and offer it from now on."""
+        try:
+            model = self._models.add_folder(folder)
+        except (ModelError, OSError) as error:
+            self._view.show_message(Tone.ERROR, str(error))
+        else:
+            self._view.show_message(Tone.INFO, "")
+            self._use_model(model)
 
     def estimate(self) -> None:
         """Estimate the blur of the layer."""
@@ -157,6 +181,7 @@ class DeblurController:
         """Stop listening and drop what runs."""
         self._slot.silence()
         self._watch.close()
+        self._cursor.close()
         self.settings.events.disconnect(self._on_settings)
         self._viewer.dims.events.current_step.disconnect(self._show_results)
 
@@ -191,7 +216,7 @@ class DeblurController:
         added.contrast_limits_range = (min(low, result.extent[0]), max(high, result.extent[1]))
         self._estimates.keep_check(layer, result.check)
         self._show_results()
-        text = f"Deblurred {layer.name!r}, {_residual_text(result.check)}."
+        text = f"Deblurred {layer.name!r}{_residual_text(result.check)}."
         self._report(text, result.estimated, _doubts(result.check))
 
     def _take_loaded(self, layer: Image, estimated: Estimated) -> None:
@@ -200,7 +225,8 @@ class DeblurController:
         if problem:
             self._view.show_message(Tone.ERROR, problem)
             return
-        self.settings.update(blur.optics.model_dump() | {"model": blur.model, "per": blur.per})
+        self.settings.update(blur.optics.model_dump() | {"per": blur.per})
+        self._use_model(self._models.add(blur.model))
         self._keep(layer, estimated)
         self._report("Loaded a blur.", estimated)
 
@@ -211,14 +237,22 @@ class DeblurController:
     def _keep(self, layer: Image, estimated: Estimated) -> None:
         """Remember a layer's blur and show its PSFs, in place of the former ones."""
         self._estimates.keep(layer, estimated)
-        former = self._psf_layers.pop(layer.unique_id, None)
-        if former is not None and former in self._viewer.layers:
-            self._viewer.layers.remove(former)
+        for former in self._psf_layers.pop(layer.unique_id, []):
+            if former in self._viewer.layers:
+                self._viewer.layers.remove(former)
         active = self._viewer.layers.selection.active
-        data, arguments = psf_layer(layer, estimated)
-        self._psf_layers[layer.unique_id] = self._viewer.add_image(data, **arguments)
+        self._psf_layers[layer.unique_id] = [
+            self._viewer.add_image(data, **arguments)
+            for data, arguments in psf_layers(layer, estimated)
+        ]
         self._viewer.layers.selection.active = active
         self._show_results()
+
+    def _use_model(self, model: str) -> None:
+        self._view.show_models(self._models.cards)
+        self.settings.model = model
+        # A list that was filled anew has no choice, and settings that stay as they were are quiet.
+        self._refresh()
 
     # Viewer and settings
 
@@ -241,8 +275,21 @@ class DeblurController:
             return
         plane = current_plane(self._viewer, layer)
         check = self._estimates.check_of(layer)
-        self._view.show_blur(blur_table(layer, estimated, plane))
+        self._pixel = current_pixel(self._viewer, layer)
+        self._view.show_blur(blur_table(layer, estimated, plane, self._pixel))
         self._view.show_check(None if check is None else check_table(layer, check, plane))
+
+    def _on_cursor(self) -> None:
+        """Show the PSF under the mouse, or else at the field's centre."""
+        layer = self._layer
+        estimated = self._estimates.of(layer)
+        if layer is None or estimated is None or estimated.field is None:
+            return
+        pixel = current_pixel(self._viewer, layer)
+        if pixel != self._pixel:
+            self._pixel = pixel
+            plane = current_plane(self._viewer, layer)
+            self._view.show_psf(psf_picture(estimated, plane, pixel))
 
     def _on_settings(self) -> None:
         self._refresh()
@@ -269,7 +316,9 @@ def _flags(blur: BlurEstimate) -> str:
     return f"{n_flagged} of {n_planes} planes are flagged, see below"
 
 
-def _doubts(check: DeblurringCheck) -> str:
+def _doubts(check: DeblurringCheck | None) -> str:
+    if check is None:
+        return ""
     n_flagged, n_planes = sum(map(bool, check.concerns)), len(check.concerns)
     if not n_flagged:
         return ""
@@ -278,6 +327,8 @@ def _doubts(check: DeblurringCheck) -> str:
     return f"{n_flagged} of {n_planes} deblurred planes may be wrong, see below"
 
 
-def _residual_text(check: DeblurringCheck) -> str:
+def _residual_text(check: DeblurringCheck | None) -> str:
+    if check is None:
+        return ""
     which = "residual" if len(check.residual) == 1 else "median residual"
-    return f"{which} {float(np.median(check.residual)):.1f} × noise"
+    return f", {which} {float(np.median(check.residual)):.1f} × noise"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, get_args
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, get_args
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
@@ -17,10 +18,11 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from superqt.utils import qthrottled
 
 from napari_deepblur.engine.devices import Device
 from napari_deepblur.engine.events import Progress
-from napari_deepblur.engine.models import ModelCard, available_models
+from napari_deepblur.engine.models import ModelCard
 from napari_deepblur.widgets.blur_panel import BlurPanel
 from napari_deepblur.widgets.check_panel import CheckPanel
 from napari_deepblur.widgets.choice_box import ChoiceBox
@@ -30,7 +32,7 @@ from napari_deepblur.widgets.resolve import Resolved, Verdict
 from napari_deepblur.widgets.run_bar import RunBar
 from napari_deepblur.widgets.settings import DeblurSettings
 from napari_deepblur.widgets.vertical_scroll_area import VerticalScrollArea
-from napari_deepblur.widgets.view import BlurTable, CheckTable, Tone
+from napari_deepblur.widgets.view import BlurTable, CheckTable, PsfPicture, Tone
 from napari_deepblur.widgets.worker import start_task
 
 if TYPE_CHECKING:
@@ -46,6 +48,10 @@ _TONES = {
     Verdict.NO_LAYER: Tone.INFO,
 }
 _BLUR_FILES = "Blur (*.json)"
+#: Stands in the list of models for one that is not in it.
+_OTHER_MODEL = object()
+#: Milliseconds between two looks at where the mouse is.
+_MOUSE_PAUSE = 40
 _FOCUS_SERIES = (
     "Tick this if the planes show one thin object at {step:g} µm from one another (the layer's "
     "scale), each deeper in the sample than the one before. The known defocus between them then "
@@ -68,10 +74,16 @@ class DeblurDock(QWidget):
         super().__init__()
         self._busy = False
         self._can_run = False
-        self._cards = available_models()
+        self._models: Mapping[str, ModelCard] = {}
         self._make_widgets()
         self._arrange()
-        self.controller = DeblurController(napari_viewer, self, DeblurSettings(), start=start_task)
+        self.controller = DeblurController(
+            napari_viewer,
+            self,
+            DeblurSettings(),
+            start=start_task,
+            pace=partial(qthrottled, timeout=_MOUSE_PAUSE, parent=self),
+        )
         self._connect()
 
     # What the controller asks for
@@ -80,6 +92,12 @@ class DeblurDock(QWidget):
         """Offer layers to choose from."""
         self.layer_box.setChoices([(layer.name, layer) for layer in layers])
         self.layer_box.setValue(current)
+
+    def show_models(self, models: Mapping[str, ModelCard]) -> None:
+        """Offer models to choose from, by bundled name or folder."""
+        self._models = models
+        choices = [(_title(model, card), model) for model, card in models.items()]
+        self.model_box.setChoices([*choices, ("Model folder…", _OTHER_MODEL)])
 
     def show_resolved(self, resolved: Resolved) -> None:
         """Show optical values, their sources and the verdict."""
@@ -119,6 +137,10 @@ class DeblurDock(QWidget):
         self.blur_panel.setValue(table)
         self.save_button.setEnabled(table is not None and not self._busy)
 
+    def show_psf(self, picture: PsfPicture) -> None:
+        """Show the PSF of another place of the current plane's field."""
+        self.blur_panel.show_psf(picture)
+
     def show_check(self, table: CheckTable | None) -> None:
         """Show how the deblurred current plane fits the observed one, or nothing."""
         self.check_panel.setValue(table)
@@ -130,9 +152,6 @@ class DeblurDock(QWidget):
         self.layer_box = ChoiceBox()
         self.layer_box.setToolTip("The image layer to deblur")
         self.model_box = ChoiceBox()
-        self.model_box.setChoices(
-            [(_title(name, card), name) for name, card in self._cards.items()]
-        )
         self.per_box = ChoiceBox()
         self.per_box.setChoices([("one per plane", "plane"), ("one per stack", "stack")])
         self.per_box.setToolTip(
@@ -188,7 +207,7 @@ class DeblurDock(QWidget):
     def _connect(self) -> None:
         settings = self.controller.settings
         self.layer_box.valueChanged.connect(self.controller.select)
-        self.model_box.valueChanged.connect(lambda value: setattr(settings, "model", value))
+        self.model_box.valueChanged.connect(self._choose_model)
         self.per_box.valueChanged.connect(lambda value: setattr(settings, "per", value))
         # Clicked, not toggled: only the user's own edits are wishes.
         self.focus_box.clicked.connect(lambda on: setattr(settings, "focus_series", on))
@@ -208,15 +227,26 @@ class DeblurDock(QWidget):
         self.save_button.setEnabled(not self._busy and self.blur_panel.value() is not None)
         self.run_bar.set_state(busy=self._busy, can_run=self._can_run)
 
-    def _describe_model(self, name: str) -> str:
-        card = self._cards.get(name)
+    def _describe_model(self, model: str) -> str:
+        card = self._models.get(model)
         if card is None:
             return "The trained model"
-        parts = [_title(name, card), card.description]
+        place = "" if model == card.name else model
+        parts = [_title(model, card), place, card.description]
         for network in (card.identification, card.deblurring):
             measured = network.main_figures if network is not None else {}
             parts += [f"{what}: {value:.1f} dB" for what, value in measured.items()]
         return "\n".join(part for part in parts if part)
+
+    def _choose_model(self, model: Any) -> None:
+        if model is not _OTHER_MODEL:
+            self.controller.settings.model = model
+            return
+        # Unless a model is chosen, the former one stays.
+        self.model_box.setValue(self.controller.settings.model)
+        folder = QFileDialog.getExistingDirectory(self, "Choose a model folder")
+        if folder:
+            self.controller.choose_model(folder)
 
     def _save(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self, "Save blur", "blur.json", _BLUR_FILES)
@@ -229,8 +259,10 @@ class DeblurDock(QWidget):
             self.controller.load(path)
 
 
-def _title(name: str, card: ModelCard) -> str:
-    return name if card.status == "stable" else f"{name} ({card.status})"
+def _title(model: str, card: ModelCard) -> str:
+    kinds = [card.status if card.status != "stable" else "", "folder" if model != card.name else ""]
+    kind = ", ".join(filter(None, kinds))
+    return f"{card.name} ({kind})" if kind else card.name
 
 
 def _marked(tone: Tone, text: str) -> str:

@@ -9,10 +9,11 @@ import numpy as np
 
 from napari_deepblur.engine.blur import BlurEstimate
 from napari_deepblur.engine.diagnostics import DeblurringCheck
+from napari_deepblur.engine.psf_field import psf_width
 from napari_deepblur.widgets.jobs import Estimated
-from napari_deepblur.widgets.layer_facts import facts_of, pixels_of
+from napari_deepblur.widgets.layer_facts import data_position, facts_of, pixels_of
 from napari_deepblur.widgets.resolve import Resolved
-from napari_deepblur.widgets.view import BlurTable, CheckTable
+from napari_deepblur.widgets.view import BlurTable, CheckTable, OverField, PsfPicture
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -22,9 +23,11 @@ __all__ = [
     "Estimates",
     "blur_table",
     "check_table",
+    "current_pixel",
     "current_plane",
     "flagged_planes",
     "misfit",
+    "psf_picture",
 ]
 
 
@@ -59,9 +62,12 @@ class Estimates:
         """Check of a layer's deblurred version, if there is one."""
         return None if layer is None else self._checks.get(layer.unique_id)
 
-    def keep_check(self, layer: Image, check: DeblurringCheck) -> None:
-        """Remember the check of a layer's deblurred version."""
-        self._checks[layer.unique_id] = check
+    def keep_check(self, layer: Image, check: DeblurringCheck | None) -> None:
+        """Remember the check of a layer's deblurred version, or that it has none."""
+        if check is None:
+            self._checks.pop(layer.unique_id, None)
+        else:
+            self._checks[layer.unique_id] = check
 
     def forget(self, layer: Image) -> None:
         """Forget a layer's blur and check."""
@@ -78,6 +84,12 @@ def misfit(layer: Image, estimated: Estimated) -> str:
         return facts.problem
     if blur.per == "plane" and blur.n_planes != n_planes:
         return f"The blur in the file is that of {blur.n_planes} planes; the layer has {n_planes}."
+    field, seen = estimated.field, pixels_of(layer).shape[-2:]
+    if field is not None and field.grid.field_shape != seen:
+        return (
+            f"The blur in the file varies over a field of {_sides(field.grid.field_shape)} "
+            f"pixels; the layer has {_sides(seen)}."
+        )
     if pixel is not None and not np.isclose(pixel.value, blur.optics.pixel_size_um, rtol=0.01):
         return (
             f"The blur in the file is for pixels of {blur.optics.pixel_size_um:g} µm; "
@@ -91,26 +103,53 @@ def current_plane(viewer: ViewerModel, layer: Image) -> int:
     lead = pixels_of(layer).shape[:-2]
     if not lead:
         return 0
-    position = np.round(layer.world_to_data(viewer.dims.point)[: len(lead)])
+    position = np.round(data_position(viewer, layer, viewer.dims.point)[: len(lead)])
     inside = np.clip(position, 0, np.array(lead) - 1).astype(int)
     return int(np.ravel_multi_index(tuple(inside), lead))
 
 
-def blur_table(layer: Image, estimated: Estimated, plane: int) -> BlurTable:
+def current_pixel(viewer: ViewerModel, layer: Image) -> tuple[int, int] | None:
+    """Pixel of the layer that the mouse is over, as y and x; None if it is elsewhere."""
+    cursor = viewer.cursor.position
+    if not viewer.mouse_over_canvas or viewer.dims.ndisplay != 2 or len(cursor) < layer.ndim:
+        return None
+    y, x = np.round(data_position(viewer, layer, cursor)[-2:]).astype(int).tolist()
+    rows, columns = pixels_of(layer).shape[-2:]
+    return (y, x) if 0 <= y < rows and 0 <= x < columns else None
+
+
+def psf_picture(
+    estimated: Estimated, plane: int, position_yx: tuple[int, int] | None
+) -> PsfPicture:
+    """What is shown of the PSF at a pixel, by default at the field's centre."""
+    row, blur, field = estimated.row(plane), estimated.blur, estimated.field
+    psf = estimated.psfs[row]
+    if field is None:
+        return PsfPicture(psf)
+    if position_yx is not None:
+        # Not `blur.psf`, which looks whether the model's folder is still there.
+        psf = blur.psf_field(row, field.grid.field_yx(np.array([position_yx])))[0]
+    return PsfPicture(psf, psf_width(psf) * blur.optics.pixel_size_um, position_yx)
+
+
+def blur_table(
+    layer: Image, estimated: Estimated, plane: int, position_yx: tuple[int, int] | None
+) -> BlurTable:
     """What is shown of one plane's blur."""
     row, blur = estimated.row(plane), estimated.blur
     one_of = f", plane {row}" if len(estimated.psfs) > 1 else ""
     return BlurTable(
-        f"{layer.name}{one_of}",
-        estimated.names,
-        blur.coefficients[row],
-        blur.std[row],
-        estimated.psfs[row],
-        blur.optics.pixel_size_um,
-        _one_of_each_kind(blur.concerns[row]) if blur.concerns else None,
-        flagged_planes(blur),
-        len(blur.coefficients),
-        blur.twin_resolved,
+        title=f"{layer.name}{one_of}",
+        names=estimated.names,
+        coefficients=blur.coefficients[row],
+        std=blur.std[row],
+        unit=estimated.unit,
+        psf=psf_picture(estimated, plane, position_yx),
+        over_field=_over_field(estimated, row),
+        concerns=_one_of_each_kind(blur.concerns[row]) if blur.concerns else None,
+        flagged=flagged_planes(blur),
+        n_planes=len(blur.coefficients),
+        twin_resolved=blur.twin_resolved,
     )
 
 
@@ -131,6 +170,16 @@ def check_table(layer: Image, check: DeblurringCheck, plane: int) -> CheckTable:
 def flagged_planes(blur: BlurEstimate) -> tuple[int, ...]:
     """Rows of a blur that there are concerns about."""
     return tuple(int(row) for row in np.flatnonzero(~blur.in_domain))
+
+
+def _over_field(estimated: Estimated, row: int) -> OverField | None:
+    if estimated.field is None:
+        return None
+    return OverField(*estimated.field.widths[row], estimated.field.grid.zoom)
+
+
+def _sides(shape: tuple[int, int]) -> str:
+    return f"{shape[0]} × {shape[1]}"
 
 
 def _one_of_each_kind(reasons: tuple[str, ...]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from napari_deepblur.engine.diagnostics import (
 )
 from napari_deepblur.engine.estimate import estimate_blur_job
 from napari_deepblur.engine.events import Job, Progress
+from napari_deepblur.engine.psf_field import MosaicGrid, PsfWidth, mosaic_grid, psf_field
+from napari_deepblur.errors import describe
 from napari_deepblur.widgets.resolve import Resolved
 
 __all__ = [
@@ -28,6 +31,7 @@ __all__ = [
     "Done",
     "Estimated",
     "Failed",
+    "FieldPictures",
     "Notice",
     "Outcome",
     "Task",
@@ -35,6 +39,8 @@ __all__ = [
     "estimate_task",
     "load_task",
 ]
+
+_LOG = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
@@ -51,6 +57,28 @@ Task = Generator[Progress | Notice, None, Result]
 
 
 @dataclass(frozen=True, slots=True)
+class FieldPictures:
+    """What is shown of a blur that varies over the field.
+
+    Attributes
+    ----------
+    grid
+        Where the PSFs of the mosaics stand.
+    mosaics
+        Shape (N, Y, X), in the grid's pixels.
+    widths
+        For each row, where the PSF is sharpest and where widest, and how wide.
+    eigen_psfs
+        At the image's own sampling, shape (K, h, w).
+    """
+
+    grid: MosaicGrid
+    mosaics: NDArray[np.float32]
+    widths: tuple[tuple[PsfWidth, PsfWidth], ...]
+    eigen_psfs: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
 class Estimated:
     """A blur with all that the dock shows of it.
 
@@ -60,13 +88,20 @@ class Estimated:
         The engine's answer.
     names
         Of the P coefficients.
+    unit
+        Theirs.
     psfs
-        Shape (N, h, w), each of sum 1; N is 1 where one blur serves all planes.
+        At the field's centre, shape (N, h, w), each of sum 1; N is 1 where one blur serves all
+        planes.
+    field
+        What the PSF does over the field, where it changes.
     """
 
     blur: BlurEstimate
     names: tuple[str, ...]
+    unit: str
     psfs: NDArray[np.float32]
+    field: FieldPictures | None = None
 
     def row(self, plane: int) -> int:
         """Row of `coefficients` and `psfs` that belongs to a plane."""
@@ -86,7 +121,7 @@ class Deblurred:
     extent
         Least and largest intensity of `sharp`.
     check
-        How it fits the image.
+        How it fits the image; None if that could not be found out.
     residual
         What of the image it does not explain, by the noise, shape of the image; where that was
         asked for.
@@ -95,7 +130,7 @@ class Deblurred:
     estimated: Estimated
     sharp: NDArray[np.float32]
     extent: tuple[float, float]
-    check: DeblurringCheck
+    check: DeblurringCheck | None
     residual: NDArray[np.float32] | None = None
 
 
@@ -137,7 +172,7 @@ def estimate_task(image: Any, wanted: Resolved) -> Task[Estimated]:
             device=wanted.device,
         )
     )
-    return _with_psfs(blur)
+    return (yield from _pictured(blur))
 
 
 def deblur_task(image: Any, wanted: Resolved, estimated: Estimated | None) -> Task[Deblurred]:
@@ -148,22 +183,46 @@ def deblur_task(image: Any, wanted: Resolved, estimated: Estimated | None) -> Ta
     sharp = yield from _noting(
         deblur_job(image, estimated.blur, axes=wanted.axes, device=wanted.device)
     )
-    check = yield from check_deblurring_job(image, sharp, estimated.blur, axes=wanted.axes)
+    check = yield from _or_notice(
+        check_deblurring_job(image, sharp, estimated.blur, axes=wanted.axes),
+        "the deblurred image was not checked",
+    )
     residual = None
     if wanted.residual_layer:
-        residual = yield from residual_image_job(image, sharp, estimated.blur, axes=wanted.axes)
+        residual = yield from _or_notice(
+            residual_image_job(image, sharp, estimated.blur, axes=wanted.axes),
+            "there is no residual layer",
+        )
     return Deblurred(estimated, sharp, (float(sharp.min()), float(sharp.max())), check, residual)
 
 
 def load_task(path: str | Path) -> Task[Estimated]:
     """Read a blur from its file."""
     yield Progress(0, 0, "reading the blur")
-    return _with_psfs(load_blur(path))
+    return (yield from _pictured(load_blur(path)))
 
 
-def _with_psfs(blur: BlurEstimate) -> Estimated:
-    rows = range(len(blur.coefficients))
-    return Estimated(blur, blur.coefficient_names, np.stack([blur.psf(row) for row in rows]))
+def _pictured(blur: BlurEstimate) -> Task[Estimated]:
+    psfs = np.stack([blur.psf(row) for row in range(len(blur.coefficients))])
+    field = (yield from _field_pictures(blur, psfs)) if blur.varies else None
+    return Estimated(blur, blur.coefficient_names, blur.family.unit, psfs, field)
+
+
+def _field_pictures(blur: BlurEstimate, psfs: NDArray[np.float32]) -> Task[FieldPictures]:
+    from napari_deepblur.operators import ProductConvolutionFamily
+
+    assert isinstance(blur.family, ProductConvolutionFamily)
+    if blur.field_shape is None:
+        raise ValueError("the blur does not say the shape of its field: estimate it anew")
+    grid = mosaic_grid(blur.field_shape, (psfs.shape[1], psfs.shape[2]))
+    mosaics, widths = [], []
+    for row in range(len(psfs)):
+        yield Progress(row, len(psfs), "drawing the PSFs")
+        field = psf_field(blur, row, grid)
+        mosaics.append(grid.draw(field.psfs))
+        widths.append((field.sharpest, field.widest))
+    eigen_psfs = blur.family.eigen_psfs.numpy()
+    return FieldPictures(grid, np.stack(mosaics), tuple(widths), eigen_psfs)
 
 
 def _noting(job: Job[Result]) -> Task[Result]:
@@ -178,3 +237,13 @@ def _noting(job: Job[Result]) -> Task[Result]:
         yield Notice(str(warning.message))
     yield first
     return (yield from job)
+
+
+def _or_notice(job: Job[Result], missing: str) -> Task[Result | None]:
+    """Run a job whose failure costs only its own result: what came before took the time."""
+    try:
+        return (yield from job)
+    except Exception as error:  # noqa: BLE001 - logged, and shown to the user
+        _LOG.exception(missing)
+        yield Notice(f"{missing}: {describe(error)}")
+        return None

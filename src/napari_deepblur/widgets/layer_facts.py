@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +15,10 @@ from napari_deepblur.widgets.ome import ome_optics
 from napari_deepblur.widgets.settings import OPTICS_FIELDS
 
 if TYPE_CHECKING:
+    from napari.components import ViewerModel
     from napari.layers import Image
 
-__all__ = ["Known", "LayerFacts", "axes_of", "facts_of", "pixels_of"]
+__all__ = ["Known", "LayerFacts", "axes_of", "data_position", "facts_of", "pixels_of"]
 
 #: Relative difference up to which the two sides of a pixel count as equal.
 _SQUARE_WITHIN = 0.01
@@ -59,6 +60,19 @@ class LayerFacts:
 def pixels_of(layer: Image) -> Any:
     """Array of a layer, at full resolution; it may be lazy."""
     return layer.data[0] if layer.multiscale else layer.data
+
+
+def data_position(viewer: ViewerModel, layer: Image, world: Sequence[float]) -> NDArray[np.float64]:
+    """Where a point of the viewer's world lies in a layer's data.
+
+    The world has units of its own where layers differ in theirs.
+    """
+    position = np.array(world, float)
+    units = viewer.dims.units
+    if units is not None and len(position) >= layer.ndim:
+        pairs = zip(units[-layer.ndim :], layer.units, strict=True)
+        position[-layer.ndim :] *= [1 if a == b else (1 * a).to(b).magnitude for a, b in pairs]
+    return np.asarray(layer.world_to_data(position), float)
 
 
 def axes_of(layer: Image) -> str:

@@ -50,7 +50,7 @@ class Resolved:
     axes
         One letter of TCZYX per dimension of the layer.
     model
-        Name of the model.
+        Bundled name of the model, or its folder.
     per
         Whether each plane gets its own blur.
     device
@@ -81,11 +81,24 @@ class Resolved:
         return self.verdict in (Verdict.UNDERSAMPLED, Verdict.WELL_SAMPLED)
 
 
-def resolve(settings: DeblurSettings, facts: LayerFacts | None) -> Resolved:
-    """Judge the wishes for a layer; what was typed goes before what the layer says."""
+def resolve(
+    settings: DeblurSettings, facts: LayerFacts | None, *, varies: bool = False
+) -> Resolved:
+    """Judge the wishes for a layer; what was typed goes before what the layer says.
+
+    Parameters
+    ----------
+    settings
+        The wishes.
+    facts
+        Of the layer.
+    varies
+        Whether the model's blurs vary over the field: a focus series tells nothing of those.
+    """
     fields = _merged(settings, facts)
     verdict, message, optics = _judge(fields, facts)
-    focus_step = facts.z_step_um if facts and settings.per == "plane" else None
+    may_be_series = settings.per == "plane" and not varies
+    focus_step = facts.z_step_um if facts and may_be_series else None
     return Resolved(
         verdict,
         message,

@@ -10,35 +10,28 @@ from numpy.typing import NDArray
 from napari_deepblur import __version__
 from napari_deepblur.engine.axes import Planes
 from napari_deepblur.engine.diagnostics import DeblurringCheck
-from napari_deepblur.widgets.jobs import Deblurred, Estimated
+from napari_deepblur.widgets.jobs import Deblurred, Estimated, FieldPictures
 from napari_deepblur.widgets.layer_facts import axes_of, pixels_of
+from napari_deepblur.widgets.layer_geometry import beside, geometry_of, moved
+from napari_deepblur.widgets.tiles_picture import signed_colormap, tiled
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
-__all__ = ["deblurred_layer", "geometry_of", "is_by_product", "psf_layer", "residual_layer"]
+__all__ = ["deblurred_layer", "geometry_of", "is_by_product", "psf_layers", "residual_layer"]
 
-#: Distance between an image and its PSF, in pixels.
-_GAP = 8
+LayerData = tuple[NDArray[np.float32], dict[str, Any]]
+
+_BY_PRODUCTS = ("psf", "psf-field", "eigen-psfs", "weight-maps", "residual")
+
+#: The rings are a hundredth of the peak.
+_PSF_GAMMA = 0.5
 
 #: Contrast of a residual, in units of the noise: of noise alone 1 pixel in 16,000 is beyond.
 _RESIDUAL_LIMIT = 4.0
 
 
-def geometry_of(layer: Image) -> dict[str, Any]:
-    """Everything that says where a layer lies; results inherit nothing by themselves."""
-    return {
-        "scale": np.array(layer.scale),
-        "translate": np.array(layer.translate),
-        "rotate": np.array(layer.rotate),
-        "shear": np.array(layer.shear),
-        "affine": np.array(layer.affine.affine_matrix),
-        "units": tuple(layer.units),
-        "axis_labels": tuple(layer.axis_labels),
-    }
-
-
-def deblurred_layer(layer: Image, result: Deblurred) -> tuple[NDArray[np.float32], dict[str, Any]]:
+def deblurred_layer(layer: Image, result: Deblurred) -> LayerData:
     """Data and arguments of the deblurred image's layer.
 
     The contrast is that of the observed image, so the two can be compared.
@@ -53,9 +46,7 @@ def deblurred_layer(layer: Image, result: Deblurred) -> tuple[NDArray[np.float32
     return result.sharp, arguments
 
 
-def residual_layer(
-    layer: Image, result: Deblurred
-) -> tuple[NDArray[np.float32], dict[str, Any]] | None:
+def residual_layer(layer: Image, result: Deblurred) -> LayerData | None:
     """Data and arguments of the layer of what is not explained; None if it was not asked for.
 
     It lies on the image; zero has the middle colour.
@@ -71,44 +62,70 @@ def residual_layer(
     return result.residual, arguments
 
 
-def psf_layer(layer: Image, estimated: Estimated) -> tuple[NDArray[np.float32], dict[str, Any]]:
-    """Data and arguments of the layer of PSFs, beside the image at the image's own scale.
+def psf_layers(layer: Image, estimated: Estimated) -> list[LayerData]:
+    """Data and arguments of the layers that show a blur, the undermost first.
 
-    It has the image's leading axes, so it follows the sliders.
+    They have the image's leading axes, so they follow the sliders.
     """
-    planes = Planes.of(pixels_of(layer), axes_of(layer))
-    n_rows, height, width = estimated.psfs.shape
-    psfs = estimated.psfs
-    if n_rows > 1:
-        psfs = psfs.reshape(*planes.lead_shape, height, width)
-    else:
-        psfs = np.broadcast_to(psfs[0], (*planes.lead_shape, height, width))
-    arguments = geometry_of(layer) | {
+    if estimated.field is None:
+        return [_psf_layer(layer, estimated)]
+    return [
+        _eigen_psfs_layer(layer, estimated, estimated.field),
+        _psf_field_layer(layer, estimated, estimated.field),
+    ]
+
+
+def _psf_layer(layer: Image, estimated: Estimated) -> LayerData:
+    """The PSFs, beside the image at the image's own scale."""
+    arguments = beside(layer) | {
         "name": f"{layer.name} PSF",
-        "translate": _beside(layer, planes.plane_shape[1] + _GAP),
         "colormap": "inferno",
         "contrast_limits": (0.0, float(estimated.psfs.max())),
-        # The rings are a hundredth of the peak.
-        "gamma": 0.5,
+        "gamma": _PSF_GAMMA,
         "metadata": _metadata("psf", layer, estimated),
     }
-    return psfs, arguments
+    return _per_plane(layer, estimated.psfs), arguments
+
+
+def _psf_field_layer(layer: Image, estimated: Estimated, field: FieldPictures) -> LayerData:
+    """The mosaic of PSFs, each centred at its place on the image."""
+    arguments = moved(layer, field.grid.origin_yx, zoom=field.grid.zoom) | {
+        "name": f"{layer.name} PSF field",
+        "colormap": "inferno",
+        "blending": "additive",
+        "contrast_limits": (0.0, float(field.mosaics.max())),
+        "gamma": _PSF_GAMMA,
+        "metadata": _metadata("psf-field", layer, estimated, zoom=field.grid.zoom),
+    }
+    return _per_plane(layer, field.mosaics), arguments
+
+
+def _eigen_psfs_layer(layer: Image, estimated: Estimated, field: FieldPictures) -> LayerData:
+    """The eigen-PSFs, tiles of one picture beside the image, as large as the mosaic's PSFs."""
+    limit = float(np.abs(field.eigen_psfs).max())
+    arguments = beside(layer, zoom=field.grid.zoom) | {
+        "name": f"{layer.name} eigen-PSFs",
+        "colormap": signed_colormap(),
+        "contrast_limits": (-limit, limit),
+        "metadata": _metadata("eigen-psfs", layer, estimated, zoom=field.grid.zoom),
+    }
+    picture = tiled(field.eigen_psfs, field.grid.shape[0])
+    return _per_plane(layer, picture[None]), arguments
+
+
+def _per_plane(layer: Image, pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Pictures (N, h, w) with the image's leading axes; one serves all planes."""
+    lead = Planes.of(pixels_of(layer), axes_of(layer)).lead_shape
+    sides = pictures.shape[1:]
+    if len(pictures) > 1:
+        return pictures.reshape(*lead, *sides)
+    return np.broadcast_to(pictures[0], (*lead, *sides))
 
 
 def is_by_product(layer: Any) -> bool:
     """Whether a layer is one of ours that shows no sample: PSFs or a residual."""
     own = layer.metadata.get("deepblur")
-    return isinstance(own, dict) and own.get("kind") in ("psf", "residual")
-
-
-def _beside(layer: Image, column: int) -> NDArray[np.float64]:
-    """Translation that puts a layer's origin at a column of another of the same geometry."""
-    target = np.zeros(layer.ndim)
-    target[-1] = column
-    step = np.subtract(layer.data_to_world(target), layer.data_to_world(np.zeros(layer.ndim)))
-    linear = np.array(layer.affine.affine_matrix)[:-1, :-1]
-    moved: NDArray[np.float64] = np.array(layer.translate) + np.linalg.solve(linear, step)
-    return moved
+    return isinstance(own, dict) and own.get("kind") in _BY_PRODUCTS
 
 
 def _numbers(values: NDArray[np.float32]) -> list[Any]:
@@ -118,7 +135,11 @@ def _numbers(values: NDArray[np.float32]) -> list[Any]:
 
 
 def _metadata(
-    kind: str, layer: Image, estimated: Estimated, check: DeblurringCheck | None = None
+    kind: str,
+    layer: Image,
+    estimated: Estimated,
+    check: DeblurringCheck | None = None,
+    **more: Any,
 ) -> dict[str, Any]:
     blur = estimated.blur
     checked = {} if check is None else {"check": _check_metadata(check)}
@@ -137,6 +158,7 @@ def _metadata(
             "twin_resolved": blur.twin_resolved,
             "source": layer.name,
             **checked,
+            **more,
         }
     }
 

@@ -25,7 +25,7 @@ class DeblurSettings(EventedModel):
     Attributes
     ----------
     model
-        Name of a bundled model.
+        Name of a bundled model, or a model's folder.
     per
         Whether each plane gets its own blur or the stack one.
     focus_series

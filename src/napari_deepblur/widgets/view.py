@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
@@ -11,12 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deepblur.engine.events import Progress
+from napari_deepblur.engine.models import ModelCard
+from napari_deepblur.engine.psf_field import PsfWidth
 from napari_deepblur.widgets.resolve import Resolved
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
-__all__ = ["BlurTable", "CheckTable", "DeblurView", "Tone"]
+__all__ = ["BlurTable", "CheckTable", "DeblurView", "OverField", "PsfPicture", "Tone"]
 
 
 class Tone(Enum):
@@ -26,6 +28,42 @@ class Tone(Enum):
     GOOD = "✓"
     WARNING = "⚠"
     ERROR = "✗"
+
+
+@dataclass(frozen=True, slots=True)
+class PsfPicture:
+    """A PSF to be drawn.
+
+    Attributes
+    ----------
+    psf
+        Shape (h, w).
+    width_um
+        How wide it is, µm; None where the PSF is the same all over the field.
+    position_yx
+        Pixel of the image that it belongs to; None for the field's centre.
+    """
+
+    psf: NDArray[np.float32]
+    width_um: float | None = None
+    position_yx: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OverField:
+    """How the PSF of one plane varies over the field.
+
+    Attributes
+    ----------
+    sharpest, widest
+        Of the PSFs in the mosaic.
+    zoom
+        How many times their size they are drawn there.
+    """
+
+    sharpest: PsfWidth
+    widest: PsfWidth
+    zoom: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +77,13 @@ class BlurTable:
     names
         Of the P coefficients.
     coefficients, std
-        Waves RMS, shape (P,).
+        Shape (P,).
     psf
-        Shape (h, w).
-    pixel_size_um
-        Side of a pixel of the PSF, µm.
+        The PSF to begin with.
+    unit
+        Of the coefficients.
+    over_field
+        How the PSF varies over the field, where it does.
     concerns
         Why this plane's blur may be wrong beyond `std`; None if that was not looked at.
     flagged
@@ -58,8 +98,9 @@ class BlurTable:
     names: tuple[str, ...]
     coefficients: NDArray[np.float32]
     std: NDArray[np.float32]
-    psf: NDArray[np.float32]
-    pixel_size_um: float
+    psf: PsfPicture
+    unit: str = "waves RMS"
+    over_field: OverField | None = None
     concerns: tuple[str, ...] | None = None
     flagged: tuple[int, ...] = ()
     n_planes: int = 1
@@ -100,6 +141,9 @@ class DeblurView(Protocol):
     def show_layers(self, layers: Sequence[Image], current: Image | None) -> None:
         """Offer layers to choose from."""
 
+    def show_models(self, models: Mapping[str, ModelCard]) -> None:
+        """Offer models to choose from, by bundled name or folder."""
+
     def show_resolved(self, resolved: Resolved) -> None:
         """Show optical values, their sources and the verdict."""
 
@@ -114,6 +158,9 @@ class DeblurView(Protocol):
 
     def show_blur(self, table: BlurTable | None) -> None:
         """Show the blur of the current plane, or none."""
+
+    def show_psf(self, picture: PsfPicture) -> None:
+        """Show the PSF of another place of the current plane's field."""
 
     def show_check(self, table: CheckTable | None) -> None:
         """Show how the deblurred current plane fits the observed one, or nothing."""
