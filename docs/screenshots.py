@@ -1,6 +1,8 @@
 """Pictures of the dock for the documentation: python docs/screenshots.py [FOLDER].
 
 Without a display: xvfb-run -a -s "-screen 0 1600x1000x24" python docs/screenshots.py
+
+That of a blur that varies over the field is left as it is where the model for it is not there.
 """
 
 from __future__ import annotations
@@ -10,9 +12,19 @@ import time
 from pathlib import Path
 
 import napari
+import numpy as np
+import torch
 from qtpy.QtWidgets import QApplication
 
+from napari_deepblur.engine.models import available_models, load_model
+from napari_deepblur.optics.light_sheet import LightSheetMicroscope
+from napari_deepblur.samples.sample import photograph
+from napari_deepblur.training.scenes import SCENES
+
 SIZE = (1440, 960)
+VARYING_MODEL = "spim"
+FIELD = (512, 512)
+PHOTONS = 2000.0
 
 
 def settle(seconds: float = 0.5) -> None:
@@ -31,6 +43,58 @@ def finish(dock, seconds: float = 600) -> None:
     settle()
     if not dock.message.text().startswith(("✓", "⚠")):
         raise SystemExit(f"the task failed: {dock.message.text()}")
+
+
+def light_sheet_image(optics):
+    """Nuclei, blurred by the least even of some light sheets whose PSFs are hardly negative."""
+    family = load_model(VARYING_MODEL).family.at_optics(optics)
+    drawn = family.admissible_set.sample(40, seed=3)
+    axis = torch.linspace(-1, 1, 3)
+    psfs = family.psf_at(drawn, torch.cartesian_prod(axis, axis))
+    peaks = psfs.amax((-2, -1))
+    usual = (psfs.amin((-2, -1)) > -0.01 * peaks).all(1)
+    operator = family.operator(drawn[(usual * peaks.amax(1) / peaks.amin(1)).argmax()], FIELD)
+    rows, columns = operator.domain_shape
+    scene = SCENES["spheroids"](1, max(rows, columns), torch.Generator().manual_seed(1))[0]
+    photons = PHOTONS * scene[:rows, :columns] / scene.max()
+    return photograph(operator, photons.numpy(), np.random.default_rng(0))[0]
+
+
+def varying_blur(viewer, dock, path: Path) -> None:
+    """The PSF over the field, and that under the mouse."""
+    optics = LightSheetMicroscope().optics
+    pixel_um = optics.pixel_size_um
+    viewer.layers.clear()
+    viewer.add_image(
+        light_sheet_image(optics),
+        name="light sheet",
+        scale=(pixel_um, pixel_um),
+        units=("um", "um"),
+        axis_labels=("y", "x"),
+        metadata={"deepblur": {"optics": optics.model_dump()}},
+    )
+    dock.controller.settings.model = VARYING_MODEL
+    dock.controller.estimate()
+    finish(dock)
+    viewer.reset_view()
+    viewer.mouse_over_canvas = True
+    viewer.cursor.position = (100 * pixel_um, 400 * pixel_um)
+    settle(1)
+    viewer.window.screenshot(str(path), canvas_only=False, flash=False)
+
+
+def calibration(viewer, path: Path) -> None:
+    """Beads, the PSF over the field, and the figures, in the dock of its own."""
+    viewer.layers.clear()
+    _, dock = viewer.window.add_plugin_dock_widget("napari-deepblur", "Calibrate from beads")
+    viewer.open_sample("napari-deepblur", "bead_field")
+    dock.controller.find()
+    finish(dock)
+    dock.controller.calibrate()
+    finish(dock)
+    viewer.reset_view()
+    settle(1)
+    viewer.window.screenshot(str(path), canvas_only=False, flash=False)
 
 
 def main(folder: Path) -> None:
@@ -58,6 +122,12 @@ def main(folder: Path) -> None:
     viewer.add_image(pixels, name="no units", scale=(1, 0.16, 0.16))
     settle()
     dock.grab().save(str(folder / "dock-asks.png"))
+    if VARYING_MODEL in available_models():
+        varying_blur(viewer, dock, folder / "varying_blur.png")
+    else:
+        print(f"there is no model {VARYING_MODEL!r}: varying_blur.png is left as it is")
+    viewer.window.remove_dock_widget("all")
+    calibration(viewer, folder / "calibrate_dock.png")
     viewer.close()
 
 
