@@ -7,7 +7,7 @@ import pytest
 
 import napari_deepblur
 
-HEAVY = ("torch", "qtpy", "PyQt6", "napari", "scipy", "skimage", "monai", "zarr", "dask")
+HEAVY = ("torch", "qtpy", "PyQt6", "napari", "pandas", "scipy", "skimage", "monai", "zarr", "dask")
 
 
 def test_import_loads_nothing_heavy():
@@ -21,8 +21,9 @@ def test_import_loads_nothing_heavy():
 
 @pytest.mark.parametrize(
     "module",
-    ["engine.axes", "engine.blur", "engine.deblur", "engine.devices", "engine.estimate",
-     "engine.events", "engine.models", "optics", "optics.zernike"],
+    ["calibration.result", "engine.axes", "engine.blur", "engine.calibrate", "engine.deblur",
+     "engine.devices", "engine.estimate", "engine.events", "engine.models", "optics",
+     "optics.zernike"],
 )  # fmt: skip
 def test_what_a_dock_imports_loads_no_torch(module):
     code = f"import sys, napari_deepblur.{module}; print('torch' in sys.modules)"
@@ -32,7 +33,8 @@ def test_what_a_dock_imports_loads_no_torch(module):
 
 @pytest.mark.parametrize(
     "name",
-    ["BlurEstimate", "Model", "Optics", "available_models", "deblur", "estimate_blur",
+    ["BlurEstimate", "CalibrationResult", "Model", "Optics", "available_models", "calibrate",
+     "deblur", "estimate_blur",
      "load_blur", "load_model"],
 )  # fmt: skip
 def test_public_names(name):

@@ -9,7 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from napari_deepblur.calibration.result import CalibrationResult
     from napari_deepblur.engine.blur import BlurEstimate, load_blur
+    from napari_deepblur.engine.calibrate import calibrate
     from napari_deepblur.engine.deblur import deblur
     from napari_deepblur.engine.diagnostics import (
         DeblurringCheck,
@@ -22,10 +24,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BlurEstimate",
+    "CalibrationResult",
     "DeblurringCheck",
     "Model",
     "Optics",
     "available_models",
+    "calibrate",
     "check_deblurring",
     "deblur",
     "estimate_blur",
@@ -38,10 +42,12 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "BlurEstimate": "engine.blur",
+    "CalibrationResult": "calibration.result",
     "DeblurringCheck": "engine.diagnostics",
     "Model": "engine.models",
     "Optics": "optics.settings",
     "available_models": "engine.models",
+    "calibrate": "engine.calibrate",
     "check_deblurring": "engine.diagnostics",
     "deblur": "engine.deblur",
     "estimate_blur": "engine.estimate",

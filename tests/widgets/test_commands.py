@@ -40,6 +40,15 @@ def test_sample_knows_its_optics_and_its_truth(viewer, name: str) -> None:
     assert layer.metadata["deepblur"]["true_coefficients"].shape == (n_planes, 7)
 
 
+def test_the_bead_field_can_be_calibrated_from(viewer) -> None:
+    (layer,) = viewer.open_sample("napari-deepblur", "bead_field")
+    facts = facts_of(layer)
+    assert not facts.problem
+    assert set(facts.known) == set(OPTICS)
+    _, dock = viewer.window.add_plugin_dock_widget("napari-deepblur", "Calibrate from beads")
+    assert dock.controller.plan.can_run
+
+
 def test_sample_functions_return_layer_data() -> None:
     ((data, arguments, kind),) = sample_data.podosomes()
     assert kind == "image"

@@ -6,10 +6,12 @@ from typing import Annotated
 import typer
 
 from napari_deepblur import __version__
+from napari_deepblur.cli.calibrate import calibrate
 from napari_deepblur.cli.commands import deblur, estimate, info, models, train
 from napari_deepblur.cli.demo import demo
 from napari_deepblur.cli.errors import INTERRUPTED, OneLineErrors
 from napari_deepblur.cli.evaluate import evaluate
+from napari_deepblur.cli.simulate import simulate
 
 __all__ = ["app", "main"]
 
@@ -23,7 +25,7 @@ app = typer.Typer(
     # Plain text: opens faster, reads the same in a log.
     rich_markup_mode=None,
 )
-for command in (demo, estimate, deblur, info, models, train):
+for command in (demo, estimate, deblur, calibrate, info, models, simulate, train):
     app.command()(command)
 app.add_typer(evaluate, name="evaluate")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
@@ -36,12 +36,15 @@ class OpticsForm(QWidget):
     ----------
     parent
         Parent widget.
+    optional
+        Fields that may stay empty.
     """
 
     valueChanged = Signal(str, object)  # noqa: N815
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, *, optional: Container[str] = ()) -> None:
         super().__init__(parent)
+        self._optional = optional
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setColumnStretch(1, 1)
@@ -68,7 +71,8 @@ class OpticsForm(QWidget):
         for name, edit in self._edits.items():
             known = fields.get(name)
             edit.setValue(known.value if known else None)
-            self._sources[name].setText(known.source if known else "fill in")
+            missing = "optional" if name in self._optional else "fill in"
+            self._sources[name].setText(known.source if known else missing)
 
     def field(self, name: str) -> NumberEdit:
         """The field of one value."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QGridLayout, QProgressBar, QPushButton, QWidget
+from qtpy.QtWidgets import QCheckBox, QGridLayout, QPushButton, QWidget
 
 from napari_deepblur.engine.events import Progress
+from napari_deepblur.widgets.progress_row import ProgressRow
 
 __all__ = ["RunBar"]
 
@@ -38,19 +39,17 @@ class RunBar(QWidget):
             "explain: the image minus the deblurred one blurred again, in units of the noise. "
             "Where all is well it looks like noise alone"
         )
-        self.cancel = QPushButton("Cancel")
-        self.cancel.setToolTip("Stop; nothing is added")
-        self._bar = QProgressBar()
+        self._progress = ProgressRow()
+        self.cancel = self._progress.cancel
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.estimate, 0, 0, 1, 2)
         layout.addWidget(self.deblur, 0, 2, 1, 2)
         layout.addWidget(self.residual, 1, 2, 1, 2)
-        layout.addWidget(self._bar, 2, 0, 1, 3)
-        layout.addWidget(self.cancel, 2, 3)
+        layout.addWidget(self._progress, 2, 0, 1, 4)
         self.estimate.clicked.connect(lambda _checked: self.estimateClicked.emit())
         self.deblur.clicked.connect(lambda _checked: self.deblurClicked.emit())
-        self.cancel.clicked.connect(lambda _checked: self.cancelClicked.emit())
+        self._progress.cancelClicked.connect(self.cancelClicked.emit)
         # Clicked, not toggled: only the user's own edits are wishes.
         self.residual.clicked.connect(self.residualClicked.emit)
         self.set_state(busy=False, can_run=False)
@@ -60,17 +59,12 @@ class RunBar(QWidget):
         self.estimate.setEnabled(can_run and not busy)
         self.deblur.setEnabled(can_run and not busy)
         self.residual.setEnabled(not busy)
-        self.cancel.setVisible(busy)
-        self._bar.setVisible(busy)
-        if not busy:
-            self.setValue(Progress(0, 0, ""))
+        self._progress.set_busy(busy=busy)
 
     def setValue(self, progress: Progress) -> None:  # noqa: N802
         """Show how far the task is; a total of 0 is not known."""
-        self._bar.setRange(0, progress.total)
-        self._bar.setValue(progress.done)
-        self._bar.setFormat(f"{progress.stage} %p %" if progress.total else progress.stage)
+        self._progress.setValue(progress)
 
     def value(self) -> tuple[int, int]:
         """Steps done and their total."""
-        return self._bar.value(), self._bar.maximum()
+        return self._progress.value()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from napari_deepblur.optics.settings import Optics
 from napari_deepblur.samples import SAMPLES
 
-__all__ = ["podosomes", "spheroid"]
+__all__ = ["bead_field", "podosomes", "spheroid"]
 
 LayerData = tuple[Any, dict[str, Any], str]
 
@@ -19,6 +22,25 @@ def podosomes() -> list[LayerData]:
 def spheroid() -> list[LayerData]:
     """Light-sheet stack of a spheroid, with known blur in each plane."""
     return _layers("spheroid")
+
+
+def bead_field() -> list[LayerData]:
+    """Simulated field of beads whose blur changes over the field; some of them are bad."""
+    from napari_deepblur.samples.bead_field import draw_bead_field
+
+    beads = draw_bead_field(shape=(768, 768), n_beads=140, peak_snr=40, share_bad=0.1, seed=3)
+    # With these the field's cutoff is NA · pixel / λ = 0.25.
+    optics = Optics(numerical_aperture=1.3, wavelength_um=0.52, pixel_size_um=0.1)
+    arguments = {
+        "name": "bead field",
+        "scale": [optics.pixel_size_um] * 2,
+        "units": ["micrometer"] * 2,
+        "axis_labels": ["y", "x"],
+        # The brightest are far brighter than most; most pixels are background.
+        "contrast_limits": tuple(np.percentile(beads.image, (50, 99.9)).tolist()),
+        "metadata": {"deepblur": {"kind": "sample", "optics": optics.model_dump()}},
+    }
+    return [(beads.image, arguments, "image")]
 
 
 def _layers(name: str) -> list[LayerData]:

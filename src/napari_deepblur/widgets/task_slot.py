@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 from napari_deepblur.engine.events import Progress
 from napari_deepblur.widgets.jobs import Cancelled, Done, Failed, Notice, Outcome, Task
-from napari_deepblur.widgets.view import DeblurView, Tone
+from napari_deepblur.widgets.view import Tone
 
-__all__ = ["StartTask", "TaskSlot"]
+__all__ = ["StartTask", "TaskSlot", "TaskView"]
 
 
 class StartTask(Protocol):
@@ -26,6 +26,19 @@ class StartTask(Protocol):
         """Start."""
 
 
+class TaskView(Protocol):
+    """Shows how a task goes."""
+
+    def show_busy(self, *, busy: bool) -> None:
+        """Show whether a task runs."""
+
+    def show_progress(self, progress: Progress) -> None:
+        """Show how far the task is."""
+
+    def show_message(self, tone: Tone, text: str) -> None:
+        """Show one message in place of the former one."""
+
+
 class TaskSlot:
     """Runs one task, and tells the view how it goes.
 
@@ -37,7 +50,7 @@ class TaskSlot:
         Runs the task.
     """
 
-    def __init__(self, view: DeblurView, start: StartTask) -> None:
+    def __init__(self, view: TaskView, start: StartTask) -> None:
         self._view = view
         self._start = start
         self._notices: list[str] = []

@@ -1,0 +1,168 @@
+"""What beads say of a microscope: its eigen-PSFs and its family of blurs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_deepblur.calibration.field_spline import FEWEST_PLACES
+from napari_deepblur.optics.settings import Optics
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from napari_deepblur.operators import ProductConvolutionFamily
+
+__all__ = ["CalibrationResult"]
+
+
+@dataclass(frozen=True, eq=False)
+class CalibrationResult:
+    """A calibrated microscope.
+
+    Attributes
+    ----------
+    beads
+        One row for each bead found, in all acquisitions: `acquisition` (number), `y`, `x`
+        (pixels), `peak`, `background` (counts), `snr`, `fwhm` (pixels), `fwhm_um`,
+        `ellipticity`, `status` (``used``, or why not) and `residual_db`: how far a bead that
+        was used is from what the others predict at its place (‖a ĥ - h‖² / ‖h‖² over its core
+        in dB, its brightness a free, noise taken off; not below what its noise lets one see).
+    family
+        Blurs of this microscope, for `deepblur train` and for operators.
+    coefficients
+        γ of each acquisition, float32, shape (T, P). The first is 1: the mean operator. Without
+        drift beyond the noise it is the only one.
+    field_shape
+        (Y, X) of the images.
+    pixel_size_um
+        Side of a pixel, µm.
+    window
+        Side of the PSFs, pixels.
+    energy
+        Share of the PSFs' energy in the first 1, 2, … eigen-PSFs.
+    varying_energy
+        Share of the energy of their deviations from the mean PSF, likewise.
+    left_out_error_db
+        Error of PSFs predicted from other beads only, by 1, 2, … 8 eigen-PSFs, dB (negative is
+        good); empty where there were too few beads.
+    names
+        Of the acquisitions.
+    planes
+        What was taken of each stack, such as ``plane 12, the sharpest``; empty for a plane.
+    optics
+        Of the microscope, where known.
+    notes
+        What to know before one trusts the result, in words.
+    settings
+        What was asked for.
+    """
+
+    beads: DataFrame
+    family: ProductConvolutionFamily
+    coefficients: NDArray[np.float32]
+    field_shape: tuple[int, int]
+    pixel_size_um: float
+    window: int
+    energy: NDArray[np.float64]
+    varying_energy: NDArray[np.float64]
+    left_out_error_db: NDArray[np.float64]
+    names: tuple[str, ...]
+    planes: tuple[str, ...]
+    optics: Optics | None = None
+    notes: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def eigen_psfs(self) -> NDArray[np.float32]:
+        """Orthonormal, the strongest first, shape (K, h, w)."""
+        return np.asarray(self.family.eigen_psfs.cpu().numpy(), np.float32)
+
+    @property
+    def n_acquisitions(self) -> int:
+        """T."""
+        return len(self.coefficients)
+
+    @property
+    def n_used(self) -> int:
+        """Number of beads that the calibration rests on."""
+        return int((self.beads["status"] == "used").sum())
+
+    @property
+    def n_left_out(self) -> dict[str, int]:
+        """Number of beads that were not used, by reason, the commonest first."""
+        reasons = self.beads["status"][self.beads["status"] != "used"].value_counts()
+        return {str(reason): int(count) for reason, count in reasons.items()}
+
+    @property
+    def tells_field(self) -> bool:
+        """Whether there are beads enough to say how the PSF varies over the field."""
+        used = self.beads["acquisition"][self.beads["status"] == "used"]
+        return bool(used.value_counts().max() >= FEWEST_PLACES)
+
+    @property
+    def error_db(self) -> float | None:
+        """Error of PSFs predicted from other beads only, dB; None where it is unknown."""
+        errors = self.left_out_error_db
+        return float(errors[min(len(self.eigen_psfs), len(errors)) - 1]) if len(errors) else None
+
+    def psf(
+        self, position_yx: tuple[float, float] | None = None, acquisition: int = 0
+    ) -> NDArray[np.float32]:
+        """PSF at a pixel of the field, by default its centre: shape (h, w), sum 1.
+
+        Raises
+        ------
+        IndexError
+            If there is no such acquisition.
+        """
+        if position_yx is None:
+            place = np.zeros((1, 2))
+        else:
+            place = (2 * np.array([position_yx]) + 1) / np.array(self.field_shape) - 1
+        return np.asarray(self.psf_field(place, acquisition)[0])
+
+    def psf_field(
+        self, field_yx: NDArray[np.floating], acquisition: int = 0
+    ) -> NDArray[np.float32]:
+        """PSFs at places of the field, shape (M, h, w), each of sum 1.
+
+        Parameters
+        ----------
+        field_yx
+            Normalised field coordinates, shape (M, 2): ±1 are the field's borders.
+        acquisition
+            Its number, from 0.
+
+        Raises
+        ------
+        IndexError
+            If there is no such acquisition.
+        """
+        import torch
+
+        if not 0 <= acquisition < self.n_acquisitions:
+            raise IndexError(
+                f"acquisition {acquisition} is not one of 0 … {self.n_acquisitions - 1}"
+            )
+        gamma = torch.from_numpy(self.coefficients[acquisition])
+        places = torch.from_numpy(np.asarray(field_yx, np.float32))
+        return np.asarray(self.family.psf_at(gamma, places).numpy(), np.float32)
+
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
+        """Write `family.npz`, `beads.csv`, `calibration.json` and `report.html` into a folder.
+
+        Raises
+        ------
+        FileExistsError
+            If the folder holds anything and `overwrite` is false. Of what it holds, only those
+            four files are ever replaced.
+        """
+        from napari_deepblur.calibration.folder import write_calibration
+
+        write_calibration(Path(folder), self, overwrite=overwrite)

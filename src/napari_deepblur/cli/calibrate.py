@@ -1,0 +1,184 @@
+"""`deepblur calibrate`: from images of beads to the microscope's family of blurs."""
+
+# No postponed annotations here: typer reads them when a command is declared.
+
+import math
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_deepblur.cli import options as given
+from napari_deepblur.cli.inputs import GivenOptics, read_one_channel
+from napari_deepblur.cli.progress import drive
+from napari_deepblur.cli.report import print_json
+from napari_deepblur.io import ImageFile, check_output
+
+if TYPE_CHECKING:
+    from napari_deepblur.calibration.result import CalibrationResult
+    from napari_deepblur.calibration.settings import PlaneChoice
+    from napari_deepblur.optics.settings import Optics
+
+__all__ = ["calibrate"]
+
+#: Files may differ by rounding in what they say of the same pixels.
+_SAME_PIXEL = 0.001
+
+
+def calibrate(
+    beads: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="BEADS...",
+            help="Images of beads or of isolated spots, of one field: TIFF, OME-TIFF, OME-Zarr, "
+            "PNG or JPEG. Each, and each time point, is an acquisition.",
+        ),
+    ],
+    *,
+    out: Annotated[Path, typer.Option(help="Folder to write the calibration into.")],
+    pixel_size: given.PixelSize = None,
+    na: given.Aperture = None,
+    wavelength: given.Wavelength = None,
+    refractive_index: given.RefractiveIndex = None,
+    plane: Annotated[
+        str | None, typer.Option(help="Of stacks: number of the plane, from 0, or 'sharpest'.")
+    ] = None,
+    z_range: Annotated[
+        str | None,
+        typer.Option(
+            "--z-range", metavar="A:B", help="Of stacks: sum the planes A to B, without B itself."
+        ),
+    ] = None,
+    window: Annotated[
+        int | None, typer.Option(help="Side of the PSFs in pixels, odd; chosen if not given.")
+    ] = None,
+    n_eigen_psfs: Annotated[
+        int | None, typer.Option("--n-eigen-psfs", help="K; chosen if not given.")
+    ] = None,
+    saturation: Annotated[
+        float | None, typer.Option(help="Counts at which pixels are saturated, if not the largest.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Another place for a copy of the report (.html).")
+    ] = None,
+    channel: given.Channel = None,
+    axes: given.Axes = None,
+    overwrite: given.Overwrite = False,
+    as_json: given.AsJson = False,
+) -> None:
+    """Learn a microscope's blurs from images of BEADS.
+
+    The folder gets family.npz, for `deepblur train`, beads.csv, calibration.json and
+    report.html: which beads were used, the PSF over the field, and how far to trust it.
+    Without --na and --wavelength the family fits images by their pixel size.
+    """
+    from napari_deepblur.calibration.folder import calibration_content, check_folder
+    from napari_deepblur.calibration.settings import CalibrationSettings
+    from napari_deepblur.engine.calibrate import calibrate_job
+
+    check_folder(out, overwrite=overwrite)
+    if report is not None:
+        check_output(report, overwrite=overwrite)
+    files = [read_one_channel(path, channel=channel, axes=axes) for path in beads]
+    size = _pixel_size(files, beads, pixel_size)
+    settings = CalibrationSettings(
+        pixel_size_um=size,
+        optics=_optics(GivenOptics(na, wavelength, size, refractive_index), files[0]),
+        plane=_plane(plane),
+        z_range=_z_range(z_range),
+        window=window,
+        n_eigen_psfs=n_eigen_psfs,
+        saturation=saturation,
+    )
+    # Files may differ in their axes: each array goes with letters of its own.
+    result = drive(
+        calibrate_job(
+            [file.data for file in files],
+            settings,
+            axes=[file.axes for file in files],
+            names=[path.name for path in beads],
+        )
+    )
+    for note in result.notes:
+        warnings.warn(note, UserWarning, stacklevel=2)
+    result.save(out, overwrite=overwrite)
+    written = [out]
+    if report is not None:
+        text = (out / "report.html").read_text(encoding="utf-8")
+        report.write_text(text, encoding="utf-8")
+        written.append(report)
+    if as_json:
+        print_json({"images": beads, **calibration_content(result), "written": written})
+        return
+    typer.echo("\n".join(_lines(result)))
+    for path in written:
+        typer.echo(f"wrote {path}")
+
+
+def _pixel_size(files: list[ImageFile], paths: list[Path], size: float | None) -> float:
+    if size is not None:
+        return size
+    sizes = [file.pixel_size_um for file in files]
+    for path, one in zip(paths, sizes, strict=True):
+        if one is None:
+            raise ValueError(f"{path} does not say the pixel size: give --pixel-size")
+    first = sizes[0]
+    assert first is not None
+    if any(not math.isclose(one or 0, first, rel_tol=_SAME_PIXEL) for one in sizes):
+        shown = ", ".join(f"{one:g}" for one in sizes)
+        raise ValueError(f"the images' pixel sizes differ ({shown} µm): give --pixel-size")
+    return first
+
+
+def _optics(optics: GivenOptics, image: ImageFile) -> "Optics | None":
+    """What is known of the microscope; None if neither command line nor file says enough."""
+    missing = optics.missing(image)
+    wanted = (optics.numerical_aperture, optics.wavelength_um, optics.refractive_index)
+    if missing and wanted == (None, None, None):
+        return None
+    return optics.complete(image).optics
+
+
+def _plane(text: str | None) -> "PlaneChoice | None":
+    if text is None:
+        return None
+    if text == "sharpest":
+        return "sharpest"
+    if not text.isdecimal():
+        raise ValueError(f"--plane must be a number from 0 or 'sharpest', got {text!r}")
+    return int(text)
+
+
+def _z_range(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    first, _, end = text.partition(":")
+    if not (first.isdecimal() and end.isdecimal()):
+        raise ValueError(f"--z-range must be two numbers such as 3:8, got {text!r}")
+    return int(first), int(end)
+
+
+def _lines(result: "CalibrationResult") -> list[str]:
+    from napari_deepblur.calibration.report_sentences import drift_sentence
+
+    left_out = ", ".join(f"{count} {reason}" for reason, count in result.n_left_out.items())
+    used = result.beads[result.beads["status"] == "used"]
+    width = used["fwhm_um"].mean()
+    spread = f" ± {used['fwhm_um'].std(ddof=0):.2g}" if len(used) > 1 else ""
+    number, window = len(result.eigen_psfs), result.window
+    kept = result.energy[number - 1]
+    n_found, ellipticity = len(result.beads), used["ellipticity"].mean()
+    size = f"{window} × {window} pixels"
+    plural = "s" if number > 1 else ""
+    lines = [
+        f"{result.n_used} of {n_found} beads used"
+        + (f"; left out: {left_out}" if left_out else ""),
+        f"FWHM {width:.3g}{spread} µm, ellipticity {ellipticity:.2f}",
+        f"K = {number} eigen-PSF{plural}, {size}, {kept:.2%} of the energy",
+    ]
+    if result.error_db is not None:
+        lines.append(f"beads left out are predicted to {result.error_db:.1f} dB")
+    if result.error_db is not None and number > 1:
+        lines[-1] += f" (by one PSF for the whole field: {result.left_out_error_db[0]:.1f} dB)"
+    return [*lines, drift_sentence(result)]
