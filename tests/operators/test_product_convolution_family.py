@@ -62,6 +62,7 @@ def test_field_coordinates_are_plus_minus_one_at_the_outer_borders():
     zoom=st.integers(2, 9),
     place=st.tuples(st.floats(0, 1), st.floats(0, 1)),
 )
+@settings(deadline=None)
 def test_places_stay_where_they_are_in_finer_pixels(shape, zoom, place):
     """Pixel p of a coarse image is the middle of pixels zoom · p … of a fine one."""
     coarse = torch.tensor(place, dtype=torch.float64) * torch.tensor(shape)
