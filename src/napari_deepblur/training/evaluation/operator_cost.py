@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from scipy.fft import next_fast_len
-from torch import fft
+from torch import Tensor, fft
 
 from napari_deepblur.engine.events import Job, Progress
 from napari_deepblur.operators.product_convolution_family import ProductConvolutionFamily
@@ -26,34 +28,22 @@ def operator_cost_job(bench: Bench) -> Job[Table]:
     The convolution is a Fourier transform, a product and an inverse one, on the operator's
     grid. Medians of runs that alternate, so that whatever else the machine does meets both.
     """
-    import time
-
     family = bench.model.family
     assert isinstance(family, ProductConvolutionFamily)
     operator = family.operator(bench.coefficients[0], (_SIDE, _SIDE))
     sharp = torch.rand(operator.domain_shape)
-    grid = [next_fast_len(side, real=True) for side in operator.domain_shape]
-    transfer = operator.transfers[0]
-
-    def convolve() -> None:
-        fft.irfft2(fft.rfft2(sharp, s=grid) * transfer, s=grid)
-
-    def measure(work: Callable[[], object]) -> float:
-        start = time.perf_counter()
-        work()
-        return time.perf_counter() - start
-
     pairs = []
     for index in range(_N_RUNS):
-        pairs.append((measure(lambda: operator.forward(sharp)), measure(convolve)))
+        varying = _seconds(partial(operator.forward, sharp))
+        stationary = _seconds(partial(_convolve, sharp, operator.transfers[0]))
+        pairs.append((varying, stationary))
         yield Progress(index + 1, _N_RUNS, "timing the operator")
     varying, stationary = torch.tensor(pairs).median(0).values.tolist()
-    n_eigen_psfs = len(family.eigen_psfs)
     head = ("field", "eigen-PSFs K", "A x (s)", "one convolution (s)", "ratio")
     cells = [
         [
             f"{_SIDE} × {_SIDE}",
-            str(n_eigen_psfs),
+            str(len(family.eigen_psfs)),
             f"{varying:.2f}",
             f"{stationary:.2f}",
             f"**{varying / stationary:.1f}**",
@@ -61,3 +51,15 @@ def operator_cost_job(bench: Bench) -> Job[Table]:
     ]
     figures = {"product_convolution_over_convolution 2048": varying / stationary}
     return Table("operator cost", "Cost of the operator", markdown(head, cells), figures)
+
+
+def _convolve(sharp: Tensor, transfer: Tensor) -> Tensor:
+    grid = [next_fast_len(side, real=True) for side in sharp.shape]
+    convolved: Tensor = fft.irfft2(fft.rfft2(sharp, s=grid) * transfer, s=grid)
+    return convolved
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
