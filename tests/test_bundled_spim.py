@@ -48,9 +48,7 @@ def places():
     return torch.cartesian_prod(axis, axis)
 
 
-def test_psf_over_the_field_is_nearer_than_the_mean_operator_and_than_one_psf(
-    family, cases, blurs
-):
+def test_psf_over_the_field_is_nearer_than_the_mean_operator_and_than_one_psf(family, cases, blurs):
     gamma = cases[2]
     true = family.psf_at(gamma, places())
     estimated = torch.stack([torch.from_numpy(blur.coefficients[0]) for blur in blurs])
