@@ -355,6 +355,12 @@ def test_a_lender_that_is_gone(borrower):
         _ = load_model(borrower).identification
 
 
+def test_another_version_of_the_lender_is_refused(borrower):
+    edit_card(borrower, lambda card: card["identification"].update(resnet_sha256="0" * 64))
+    with pytest.raises(ModelError, match="another version of 'widefield-zernike'"):
+        _ = load_model(borrower).identification
+
+
 def test_a_model_that_has_its_own_resnet_needs_no_lender(tiny_varying_model):
     assert load_model(tiny_varying_model).card.identification.resnet_of is None
     assert (tiny_varying_model / "identification.safetensors").stat().st_size > 20e6

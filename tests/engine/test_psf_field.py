@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_deepblur import BlurEstimate, Optics
@@ -14,6 +14,7 @@ SIDES = st.tuples(st.integers(64, 3000), st.integers(64, 3000))
 WINDOWS = st.integers(3, 60).map(lambda half: 2 * half + 1)
 
 
+@settings(deadline=None)
 @given(SIDES, WINDOWS)
 def test_a_mosaic_lies_within_the_image_and_its_psfs_do_not_overlap(shape, window: int) -> None:
     grid = mosaic_grid(shape, (window, window))
@@ -27,6 +28,7 @@ def test_a_mosaic_lies_within_the_image_and_its_psfs_do_not_overlap(shape, windo
     assert grid.draw(psfs).sum() == len(psfs) * grid.drawn[0] * grid.drawn[1]
 
 
+@settings(deadline=None)
 @given(SIDES, WINDOWS)
 def test_psfs_stand_in_the_middle_of_equal_parts_of_the_field(shape, window: int) -> None:
     grid = mosaic_grid(shape, (window, window))
@@ -47,6 +49,7 @@ def test_psfs_are_drawn_as_large_as_there_is_room(side, window, n, zoom, drawn) 
     assert (grid.n_places, grid.zoom, grid.drawn) == ((n, n), zoom, (drawn, drawn))
 
 
+@settings(deadline=None)
 @given(SIDES)
 def test_each_psf_is_centred_at_its_position(shape) -> None:
     grid = mosaic_grid(shape, (21, 31))

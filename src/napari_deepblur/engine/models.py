@@ -107,6 +107,8 @@ class NetworkCard(_Card):
     #: Bundled model whose ResNet describes the images for this one too; its 22 MB are not kept
     #: twice.
     resnet_of: str | None = None
+    #: Digest of that model's identification network, which must stay the same.
+    resnet_sha256: str | None = None
     trained_on: tuple[str, ...] = ()
     n_training_crops: int = 0
     #: Larger images, of which only the descriptions were learned from.
@@ -258,18 +260,25 @@ class Model:
             weights = {name: value.clone() for name, value in mapped.items()}
         except SafetensorError as error:
             raise self._foreign(kind) from error
-        lender = self._network_card(kind).resnet_of
-        if lender is not None:
-            weights |= {
-                name: value
-                for name, value in load_model(lender)._weights(kind).items()  # noqa: SLF001
-                if name.startswith(_RESNET)
-            }
+        weights |= self._lent(self._network_card(kind))
         if kind == "identification" and not self.varies:
             expected = {_SPACE + name for name in _SPACE_PARTS}
             if not expected <= set(weights):
                 raise self._foreign(kind)
         return weights
+
+    def _lent(self, card: NetworkCard) -> dict[str, Tensor]:
+        """Weights of the ResNet that another model lends, if one does."""
+        if card.resnet_of is None:
+            return {}
+        lender = load_model(card.resnet_of)
+        if _digest_of_identification(lender) != card.resnet_sha256:
+            raise ModelError(
+                f"model {self.name!r} was trained with another version of {lender.name!r}, whose "
+                "ResNet it uses: train it again, or use the version of this program it came with"
+            )
+        weights = lender._weights("identification")  # noqa: SLF001
+        return {name: value for name, value in weights.items() if name.startswith(_RESNET)}
 
     def _foreign(self, kind: Kind) -> ModelError:
         return ModelError(
@@ -335,6 +344,11 @@ def _check_file(path: Path, sha256: str) -> None:
         )
 
 
+def _digest_of_identification(model: Model) -> str | None:
+    card = model.card.identification
+    return card.sha256 if card is not None else None
+
+
 def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -387,6 +401,7 @@ def write_network(
         for name, value in network.state_dict().items()
     }
     if card.get("resnet_of") is not None:
+        card = card | {"resnet_sha256": _digest_of_identification(load_model(card["resnet_of"]))}
         weights = {name: value for name, value in weights.items() if not name.startswith(_RESNET)}
     if space is not None:
         weights |= {_SPACE + name: getattr(space, name).contiguous() for name in _SPACE_PARTS}
