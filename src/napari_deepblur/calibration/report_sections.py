@@ -63,7 +63,8 @@ def input_section(result: CalibrationResult) -> str:
             "pixel"
         )
     images = "<br>".join(
-        escape(f"{name}: {taken}") for name, taken in zip(result.names, result.planes, strict=True)
+        escape(f"{name}: {taken}" if taken else name)
+        for name, taken in zip(result.names, result.planes, strict=True)
     )
     facts = {
         "Images": images,
