@@ -122,7 +122,10 @@ class NetworkCard(_Card):
     @property
     def main_figures(self) -> dict[str, float]:
         """Those of the many in `accuracy` that a user compares models by, in dB."""
-        names = (" psf_snr", " psnr_observed", " psnr_estimated_operator")
+        names = (
+            " psf_snr", " psnr_observed", " psnr_estimated_operator", " psf_field_snr",
+            " floor_mean_operator", ", network, estimated operator: psnr_db",
+        )  # fmt: skip
         return {name: value for name, value in self.accuracy.items() if name.endswith(names)}
 
 
