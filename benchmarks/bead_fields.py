@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 import napari_deepblur as ndb
-from napari_deepblur.calibration.beads_agreement import disc
+from napari_deepblur.calibration.beads.agreement import disc
 from napari_deepblur.samples.bead_field import BeadField, draw_bead_field
 from napari_deepblur.samples.bead_series import draw_bead_series
 from napari_deepblur.training.evaluation import Table, markdown, record_in_page, require_marks

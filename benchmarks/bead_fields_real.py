@@ -12,9 +12,9 @@ from skimage.io import imread
 
 import napari_deepblur as ndb
 from napari_deepblur.calibration.beads import find_beads
-from napari_deepblur.calibration.beads_agreement import disc
+from napari_deepblur.calibration.beads.agreement import disc
+from napari_deepblur.calibration.beads.patches import cut_patches
 from napari_deepblur.calibration.field_figures import field_figures
-from napari_deepblur.calibration.patches import cut_patches
 from napari_deepblur.training.evaluation import Table, markdown
 
 PYTFM, PYTFM_WINDOW = "pytfm_beads_2032x1990.jpg", 25

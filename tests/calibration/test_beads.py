@@ -6,9 +6,9 @@ from scipy.ndimage import gaussian_filter
 from scipy.spatial import KDTree
 
 from napari_deepblur.calibration.beads import choose_window, find_beads
-from napari_deepblur.calibration.beads_centre import centres, shapes
-from napari_deepblur.calibration.beads_prediction import smooth_prediction
-from napari_deepblur.calibration.beads_saturation import saturation_level
+from napari_deepblur.calibration.beads.centre import centres, shapes
+from napari_deepblur.calibration.beads.prediction import smooth_prediction
+from napari_deepblur.calibration.beads.saturation import saturation_level
 from napari_deepblur.errors import ImageError
 from napari_deepblur.samples.bead_field import draw_bead_field
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from napari_deepblur.calibration.beads import find_beads
-from napari_deepblur.calibration.beads_cut import cut, cut_centred
-from napari_deepblur.calibration.patches import cut_patches
+from napari_deepblur.calibration.beads.cut import cut, cut_centred
+from napari_deepblur.calibration.beads.patches import cut_patches
 from napari_deepblur.samples.bead_field import draw_bead_field
 
 

@@ -10,8 +10,8 @@ from skimage.io import imread
 
 from helpers.bead_images import calibrated
 from napari_deepblur.calibration.report import report_html
-from napari_deepblur.calibration.report_charts import curve_chart, field_chart
-from napari_deepblur.calibration.report_pictures import (
+from napari_deepblur.calibration.report.charts import curve_chart, field_chart
+from napari_deepblur.calibration.report.pictures import (
     around_zero,
     colours,
     grey,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_deepblur.calibration.beads_centre import centres
+from napari_deepblur.calibration.beads.centre import centres
 from napari_deepblur.optics.pupil import Pupil
 from napari_deepblur.samples.bead_field import _moved, draw_bead_field
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deepblur.calibration.beads_centre import FWHM_PER_DEVIATION, centres, shapes
+from napari_deepblur.calibration.beads.centre import FWHM_PER_DEVIATION, centres, shapes
 from napari_deepblur.calibration.field_maps import nodes
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deepblur.calibration.beads import find_beads
-from napari_deepblur.calibration.patches import cut_patches
+from napari_deepblur.calibration.beads.patches import cut_patches
 from napari_deepblur.calibration.psf_samples import PsfSamples
 from napari_deepblur.calibration.smooth_psfs import prepared
 from napari_deepblur.errors import ImageError

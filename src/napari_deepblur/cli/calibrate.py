@@ -160,7 +160,7 @@ def _z_range(text: str | None) -> tuple[int, int] | None:
 
 
 def _lines(result: "CalibrationResult") -> list[str]:
-    from napari_deepblur.calibration.report_sentences import drift_sentence
+    from napari_deepblur.calibration.report.sentences import drift_sentence
 
     left_out = ", ".join(f"{count} {reason}" for reason, count in result.n_left_out.items())
     used = result.beads[result.beads["status"] == "used"]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deepblur.calibration.beads_centre import centres
+from napari_deepblur.calibration.beads.centre import centres
 from napari_deepblur.samples.sample import CAMERA_OFFSET
 
 __all__ = ["BeadField", "draw_bead_field"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deepblur.calibration.beads_centre import centres
+from napari_deepblur.calibration.beads.centre import centres
 from napari_deepblur.samples.sample import CAMERA_OFFSET
 
 __all__ = ["BeadSeries", "draw_bead_series"]

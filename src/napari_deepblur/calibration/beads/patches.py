@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deepblur.calibration.beads_agreement import agreement, core_radius
-from napari_deepblur.calibration.beads_background import background_and_noise
-from napari_deepblur.calibration.beads_centre import FWHM_PER_DEVIATION
-from napari_deepblur.calibration.beads_cut import cut_centred
-from napari_deepblur.calibration.beads_screening import field_coordinates, noise_at
+from napari_deepblur.calibration.beads.agreement import agreement, core_radius
+from napari_deepblur.calibration.beads.background import background_and_noise
+from napari_deepblur.calibration.beads.centre import FWHM_PER_DEVIATION
+from napari_deepblur.calibration.beads.cut import cut_centred
+from napari_deepblur.calibration.beads.screening import field_coordinates, noise_at
 
 if TYPE_CHECKING:
     from pandas import DataFrame

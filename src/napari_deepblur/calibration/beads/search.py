@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deepblur.calibration.beads_measure import measure
-from napari_deepblur.calibration.beads_neighbours import are_crowded, are_repeated
-from napari_deepblur.calibration.beads_saturation import saturation_level
-from napari_deepblur.calibration.beads_screening import are_like_the_others, flaws
-from napari_deepblur.calibration.beads_survey import reach, survey
+from napari_deepblur.calibration.beads.measure import measure
+from napari_deepblur.calibration.beads.neighbours import are_crowded, are_repeated
+from napari_deepblur.calibration.beads.saturation import saturation_level
+from napari_deepblur.calibration.beads.screening import are_like_the_others, flaws
+from napari_deepblur.calibration.beads.survey import reach, survey
 from napari_deepblur.errors import ImageError
 
 if TYPE_CHECKING:

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deepblur.calibration.beads_agreement import agreement, core_radius, disc
-from napari_deepblur.calibration.beads_cut import cut, cut_centred
-from napari_deepblur.calibration.beads_neighbours import are_crowded, are_repeated
-from napari_deepblur.calibration.beads_survey import reach
+from napari_deepblur.calibration.beads.agreement import agreement, core_radius, disc
+from napari_deepblur.calibration.beads.cut import cut, cut_centred
+from napari_deepblur.calibration.beads.neighbours import are_crowded, are_repeated
+from napari_deepblur.calibration.beads.survey import reach
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from napari_deepblur.calibration.beads_survey import Survey
+    from napari_deepblur.calibration.beads.survey import Survey
 
 __all__ = ["are_like_the_others", "field_coordinates", "flaws", "noise_at"]
 

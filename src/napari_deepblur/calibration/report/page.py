@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from napari_deepblur.calibration.field_figures import field_figures
-from napari_deepblur.calibration.report_sections import (
+from napari_deepblur.calibration.report.sections import (
     bead_section,
     drift_section,
     eigen_psf_section,
@@ -15,7 +15,7 @@ from napari_deepblur.calibration.report_sections import (
     input_section,
     trust_section,
 )
-from napari_deepblur.calibration.report_sentences import sentences
+from napari_deepblur.calibration.report.sentences import sentences
 
 if TYPE_CHECKING:
     from napari_deepblur.calibration.result import CalibrationResult

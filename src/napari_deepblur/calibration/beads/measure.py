@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deepblur.calibration.beads_centre import centres, shapes
-from napari_deepblur.calibration.beads_cut import cut
+from napari_deepblur.calibration.beads.centre import centres, shapes
+from napari_deepblur.calibration.beads.cut import cut
 
 if TYPE_CHECKING:
     from pandas import DataFrame

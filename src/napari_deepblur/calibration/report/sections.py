@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deepblur.calibration.field_figures import FieldFigures
-from napari_deepblur.calibration.report_charts import (
+from napari_deepblur.calibration.report.charts import (
     STATUS_COLOURS,
     colour_bar,
     curve_chart,
     field_chart,
     legend,
 )
-from napari_deepblur.calibration.report_pictures import (
+from napari_deepblur.calibration.report.pictures import (
     around_zero,
     colours,
     grey,

@@ -9,7 +9,7 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deepblur.calibration.report_pictures import hex_colour
+from napari_deepblur.calibration.report.pictures import hex_colour
 
 __all__ = ["STATUS_COLOURS", "colour_bar", "curve_chart", "field_chart", "legend"]
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deepblur.calibration.beads_prediction import local_median, smooth_prediction
+from napari_deepblur.calibration.beads.prediction import local_median, smooth_prediction
 
 __all__ = ["Agreement", "agreement", "core_radius", "disc"]
 

@@ -7,11 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deepblur.calibration.beads_agreement import core_radius
-from napari_deepblur.calibration.beads_background import background_and_noise
-from napari_deepblur.calibration.beads_centre import FWHM_PER_DEVIATION
-from napari_deepblur.calibration.beads_detection import find_spots, typical_deviation
-from napari_deepblur.calibration.beads_neighbours import Spots, without_lobes
+from napari_deepblur.calibration.beads.agreement import core_radius
+from napari_deepblur.calibration.beads.background import background_and_noise
+from napari_deepblur.calibration.beads.centre import FWHM_PER_DEVIATION
+from napari_deepblur.calibration.beads.detection import find_spots, typical_deviation
+from napari_deepblur.calibration.beads.neighbours import Spots, without_lobes
 
 __all__ = ["Survey", "reach", "survey"]
 

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deepblur.calibration.beads_centre import FWHM_PER_DEVIATION, centres
-from napari_deepblur.calibration.beads_cut import cut, cut_centred
-from napari_deepblur.calibration.beads_prediction import local_median
+from napari_deepblur.calibration.beads.centre import FWHM_PER_DEVIATION, centres
+from napari_deepblur.calibration.beads.cut import cut, cut_centred
+from napari_deepblur.calibration.beads.prediction import local_median
 
 __all__ = ["Spots", "are_crowded", "are_repeated", "without_lobes"]
 

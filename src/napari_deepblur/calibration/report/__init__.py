@@ -1,0 +1,5 @@
+"""What a calibration found, as one HTML page for people."""
+
+from napari_deepblur.calibration.report.page import report_html
+
+__all__ = ["report_html"]
