@@ -2,13 +2,13 @@ import numpy as np
 
 from helpers.bead_images import error_db, psf_samples
 from napari_deepblur.calibration.psf_samples import PsfSamples
-from napari_deepblur.calibration.smooth_psfs import prepared, smooth_psfs
+from napari_deepblur.calibration.smooth_psfs import smooth_psfs, with_misfit
 
 
 def test_without_noise_psfs_stay_as_they_are():
     samples, true = psf_samples(20)
     np.testing.assert_allclose(smooth_psfs(samples), true, rtol=1e-6)
-    assert prepared(samples) == (samples, samples)
+    assert with_misfit(samples) is samples
 
 
 def test_noise_as_strong_as_the_light_is_taken_out():
@@ -29,25 +29,13 @@ def test_a_single_psf_is_shrunk_by_its_noise():
     assert error_db(smooth_psfs(samples), true) < error_db(samples.psfs, true) - 5
 
 
-def test_brightness_is_made_common():
-    samples, _ = psf_samples(120, noise=0.004)
-    factors = 1 + 0.3 * samples.field_yx[:, 0]
-    psfs = (samples.psfs * factors[:, None, None]).astype(np.float32)
-    measured, judged = prepared(PsfSamples(samples.field_yx, psfs, samples.noise * factors))
-    # Only what is common to neighbours can be told.
-    np.testing.assert_allclose(measured.psfs.sum((1, 2)).mean(), 1, atol=0.03)
-    slope = np.polyfit(samples.field_yx[:, 0], measured.psfs.sum((1, 2)), 1)[0]
-    assert abs(slope) < 0.06
-    assert (judged.noise >= measured.noise).all()
-
-
 def test_odd_beads_lose_their_say():
     samples, true = psf_samples(120, noise=0.001)
     psfs = samples.psfs.copy()
     odd = np.arange(0, 120, 10)
     psfs[odd] = (psfs[odd] + np.roll(psfs[odd], 5, axis=2)) / 2
     spoiled = PsfSamples(samples.field_yx, psfs, samples.noise)
-    _, judged = prepared(spoiled)
+    judged = with_misfit(spoiled)
     others = np.setdiff1d(np.arange(120), odd)
     assert judged.noise[odd].min() > 3 * judged.noise[others].max()
     assert error_db(smooth_psfs(judged)[others], true[others]) < -30

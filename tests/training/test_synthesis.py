@@ -10,10 +10,10 @@ from napari_deepblur.engine.resample import resample_to
 from napari_deepblur.operators import ZernikeFamily
 from napari_deepblur.optics.settings import CANONICAL_CUTOFF
 from napari_deepblur.training.config import ConditionsConfig
+from napari_deepblur.training.microscope import Microscope
 from napari_deepblur.training.sources import Mixture, ProceduralScenes
 from napari_deepblur.training.synthesis import (
     Haze,
-    Microscope,
     add_noise,
     draw_noise_levels,
     hot_pixels,

@@ -12,7 +12,7 @@ from napari_deepblur.calibration.field_spline import FieldSpline
 from napari_deepblur.calibration.hermite import HermiteBasis
 from napari_deepblur.calibration.psf_samples import PsfSamples
 
-__all__ = ["prepared", "smooth_psfs"]
+__all__ = ["smooth_psfs", "with_misfit"]
 
 #: After so many rounds the weights of odd beads hardly change.
 _N_ROUNDS = 3
@@ -39,40 +39,21 @@ def smooth_psfs(part: PsfSamples) -> Floats:
     return np.asarray(rings + basis.decode(maps.at(part.field_yx)))
 
 
-def prepared(part: PsfSamples) -> tuple[PsfSamples, PsfSamples]:
-    """The same PSFs with better brightness, once as measured and once as far as they count.
+def with_misfit(part: PsfSamples) -> PsfSamples:
+    """The same PSFs, with noise that includes how odd each is.
 
-    The light of a single bead beyond its core drowns in noise; the light of all, as a smooth
-    function of the field, does not. A bead that is not as the others predict counts as noisy as
-    it deviates: so doublets and debris that passed for beads have little say, however bright.
+    A bead that is not as the others predict counts as noisy as it deviates: so doublets and
+    debris that passed for beads have little say, however bright.
 
     Source: iteratively reweighted least squares, P. W. Holland & R. E. Welsch, Commun. Stat. 6
     (1977).
-
-    Returns
-    -------
-    measured
-        With the noise of each PSF alone.
-    judged
-        With noise that includes how odd each is.
     """
-    judged = measured = part
     if not part.noise.any() or len(part) < 2:
-        return measured, judged
+        return part
+    judged = part
     for _ in range(_N_ROUNDS):
-        light = _common_light(judged)
-        psfs = (measured.psfs / light[:, None, None]).astype(np.float32)
-        measured = PsfSamples(part.field_yx, psfs, measured.noise / light)
-        misfit = _misfit(replace(judged, psfs=psfs))
-        judged = replace(measured, noise=np.sqrt(np.maximum(measured.noise**2, misfit)))
-    return measured, judged
-
-
-def _common_light(part: PsfSamples) -> Floats:
-    """Sum of each PSF's light as a smooth function of the field, shape (n,)."""
-    spline = FieldSpline(part.field_yx, part.noise_energy)
-    sums = part.psfs.sum((-2, -1), dtype=np.float64)[:, None]
-    return np.asarray(fit_maps(spline, sums, np.zeros(1, int)).at(part.field_yx)[:, 0])
+        judged = replace(part, noise=np.sqrt(np.maximum(part.noise**2, _misfit(judged))))
+    return judged
 
 
 def _misfit(part: PsfSamples) -> Floats:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_deepblur.calibration.beads import find_beads
 from napari_deepblur.calibration.beads.patches import cut_patches
 from napari_deepblur.calibration.psf_samples import PsfSamples
-from napari_deepblur.calibration.smooth_psfs import prepared
+from napari_deepblur.calibration.smooth_psfs import with_misfit
 from napari_deepblur.errors import ImageError
 
 if TYPE_CHECKING:
@@ -102,12 +102,12 @@ class BeadSurvey:
             raise ImageError(_why_none(beads, name))
         patches, noise = cut_patches(image, used, window=self.window)
         places = (2 * used[["y", "x"]].to_numpy(float) + 1) / np.array(image.shape) - 1
-        measured, judged = prepared(PsfSamples(places, patches, noise.astype(np.float64)))
+        measured = PsfSamples(places, patches, noise.astype(np.float64))
         self.names.append(name)
         self.planes.append(what)
         self.tables.append(beads)
         self.measured.append(measured)
-        self.judged.append(judged)
+        self.judged.append(with_misfit(measured))
 
     @property
     def most_eigen_psfs(self) -> int:

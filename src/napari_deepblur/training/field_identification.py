@@ -28,8 +28,9 @@ from napari_deepblur.training.config import (
 )
 from napari_deepblur.training.descriptions import Descriptions, describe
 from napari_deepblur.training.loop import held_out_crops, held_out_folders
+from napari_deepblur.training.microscope import Microscope
 from napari_deepblur.training.sources import Source
-from napari_deepblur.training.synthesis import Microscope, add_noise
+from napari_deepblur.training.synthesis import add_noise
 
 __all__ = ["FieldHeadTask", "FieldIdentificationTask", "field_snr"]
 
