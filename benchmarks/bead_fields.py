@@ -25,9 +25,9 @@ from tqdm import tqdm
 
 import napari_deepblur as ndb
 from napari_deepblur.calibration.beads.agreement import disc
+from napari_deepblur.evaluation import Table, markdown, record_in_page, require_marks
 from napari_deepblur.samples.bead_field import BeadField, draw_bead_field
 from napari_deepblur.samples.bead_series import draw_bead_series
-from napari_deepblur.training.evaluation import Table, markdown, record_in_page, require_marks
 
 PAGE = "how-to/calibrate-from-beads.md"
 WINDOW = 31

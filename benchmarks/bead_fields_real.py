@@ -15,7 +15,7 @@ from napari_deepblur.calibration.beads import find_beads
 from napari_deepblur.calibration.beads.agreement import disc
 from napari_deepblur.calibration.beads.patches import cut_patches
 from napari_deepblur.calibration.field_figures import field_figures
-from napari_deepblur.training.evaluation import Table, markdown
+from napari_deepblur.evaluation import Table, markdown
 
 PYTFM, PYTFM_WINDOW = "pytfm_beads_2032x1990.jpg", 25
 #: Beads of the real field that are calibrated with; the others are predicted.

@@ -26,9 +26,7 @@ from tqdm import tqdm
 import napari_deepblur as ndb
 from napari_deepblur.engine.metrics import psf_snr
 from napari_deepblur.engine.models import DEFAULT_MODEL, Model, load_model
-from napari_deepblur.operators import EigenPsfSpace
-from napari_deepblur.optics.pupil import Pupil, window_for
-from napari_deepblur.training.evaluation import (
+from napari_deepblur.evaluation import (
     Bench,
     Table,
     held_out,
@@ -36,7 +34,9 @@ from napari_deepblur.training.evaluation import (
     record_in_page,
     require_marks,
 )
-from napari_deepblur.training.evaluation.bench import noisy
+from napari_deepblur.evaluation.bench import noisy
+from napari_deepblur.operators import EigenPsfSpace
+from napari_deepblur.optics.pupil import Pupil, window_for
 
 Array = NDArray[np.float64]
 
@@ -267,7 +267,7 @@ def focus_series(bench: Bench, planes: list[Plane], limit: float) -> list[Series
 
 def observe_all(scene: torch.Tensor, psf: torch.Tensor) -> torch.Tensor:
     """One scene (1, Y, X) blurred by each PSF (n, h, w)."""
-    from napari_deepblur.training.synthesis import observe
+    from napari_deepblur.training.data.synthesis import observe
 
     return observe(scene.expand(len(psf), -1, -1), psf)
 

@@ -22,8 +22,8 @@ from napari_deepblur import BlurEstimate, DeblurringCheck, Optics, check_deblurr
 from napari_deepblur.cli.report import table
 from napari_deepblur.engine.models import DEFAULT_MODEL
 from napari_deepblur.operators import Convolution, ZernikeFamily
-from napari_deepblur.training.scenes import SCENES
-from napari_deepblur.training.synthesis import add_noise, observe
+from napari_deepblur.training.data.scenes import SCENES
+from napari_deepblur.training.data.synthesis import add_noise, observe
 
 OPTICS = Optics(numerical_aperture=1.3, wavelength_um=0.52, pixel_size_um=0.1)
 SIZES = (128, 256)

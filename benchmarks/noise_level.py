@@ -20,17 +20,17 @@ from torch import Tensor
 from tqdm import tqdm
 
 from napari_deepblur.engine.noise import noise_deviation
-from napari_deepblur.operators import ZernikeFamily
-from napari_deepblur.training.evaluation import (
+from napari_deepblur.evaluation import (
     Table,
     held_out,
     markdown,
     record_in_page,
     require_marks,
 )
-from napari_deepblur.training.evaluation.bench import noisy
-from napari_deepblur.training.sources import ImageFolder
-from napari_deepblur.training.synthesis import observe
+from napari_deepblur.evaluation.bench import noisy
+from napari_deepblur.operators import ZernikeFamily
+from napari_deepblur.training.data.sources import ImageFolder
+from napari_deepblur.training.data.synthesis import observe
 
 CUTOFFS = (0.15, 0.2, 0.25, 0.3, 0.35)
 NOISE_LEVELS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1)

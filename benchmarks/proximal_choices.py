@@ -18,10 +18,10 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from napari_deepblur.evaluation import Table, markdown, record_in_page, require_marks
 from napari_deepblur.operators import ZernikeFamily
 from napari_deepblur.training.config import DeblurringConfig, StageConfig, read_config
 from napari_deepblur.training.deblurring import DeblurringTask
-from napari_deepblur.training.evaluation import Table, markdown, record_in_page, require_marks
 from napari_deepblur.training.loop import train
 
 CPU = torch.device("cpu")

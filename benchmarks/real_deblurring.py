@@ -38,10 +38,10 @@ from napari_deepblur.engine.diagnostics import check_deblurring
 from napari_deepblur.engine.metrics import fourier_ring_correlation, radial_power
 from napari_deepblur.engine.models import DEFAULT_MODEL, Model, load_model
 from napari_deepblur.engine.noise import noise_deviation
-from napari_deepblur.training.evaluation import Table, markdown, record_in_page, require_marks
-from napari_deepblur.training.evaluation.classical import richardson_lucy
-from napari_deepblur.training.sources import is_held_out
-from napari_deepblur.training.synthesis import add_noise
+from napari_deepblur.evaluation import Table, markdown, record_in_page, require_marks
+from napari_deepblur.evaluation.deblurring.classical import richardson_lucy
+from napari_deepblur.training.data.sources import is_held_out
+from napari_deepblur.training.data.synthesis import add_noise
 
 Counts = NDArray[np.float32]
 

@@ -26,9 +26,9 @@ from scipy.stats import qmc
 from torch import Generator, Tensor
 from tqdm import tqdm
 
+from napari_deepblur.evaluation import Table, markdown, record_in_page, require_marks
 from napari_deepblur.operators import Box, ConvexHull, HalfBox
 from napari_deepblur.operators.spread import spread_iterates
-from napari_deepblur.training.evaluation import Table, markdown, record_in_page, require_marks
 
 #: Coefficients and points in the unit box.
 BOXES = ((7, 1000), (16, 2000), (100, 10_000))

@@ -14,13 +14,13 @@ from pathlib import Path
 import torch
 from torch import Generator, Tensor
 
+from napari_deepblur.evaluation import markdown, replace_between
 from napari_deepblur.operators import spread
 from napari_deepblur.training.config import IdentificationConfig, read_config
+from napari_deepblur.training.data.sources import Mixture
 from napari_deepblur.training.descriptions import Descriptions, describe
-from napari_deepblur.training.evaluation import markdown, replace_between
 from napari_deepblur.training.field_identification import FieldHeadTask, FieldIdentificationTask
 from napari_deepblur.training.loop import build_sources, train
-from napari_deepblur.training.sources import Mixture
 
 PAGE = Path(__file__).parent.parent / "docs" / "concepts.md"
 AT_A_TIME = 16

@@ -19,7 +19,7 @@ from qtpy.QtWidgets import QApplication
 from napari_deepblur.engine.models import available_models, load_model
 from napari_deepblur.optics.light_sheet import LightSheetMicroscope
 from napari_deepblur.samples.sample import photograph
-from napari_deepblur.training.scenes import SCENES
+from napari_deepblur.training.data.scenes import SCENES
 
 SIZE = (1440, 960)
 VARYING_MODEL = "spim"

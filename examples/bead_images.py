@@ -13,7 +13,7 @@ import torch
 
 import napari_deepblur as ndb
 from napari_deepblur.samples.bead_series import draw_bead_series
-from napari_deepblur.training.scenes import SCENES
+from napari_deepblur.training.data.scenes import SCENES
 
 OPTICS = ndb.Optics(
     numerical_aperture=1.3, wavelength_um=0.52, pixel_size_um=0.1, refractive_index=1.518

@@ -7,8 +7,8 @@ import torch
 from helpers.images import CANONICAL_OPTICS
 from napari_deepblur import check_deblurring, deblur, estimate_blur, load_model
 from napari_deepblur.engine.metrics import psf_snr, psnr
-from napari_deepblur.training.sources import Mixture, ProceduralScenes
-from napari_deepblur.training.synthesis import add_noise
+from napari_deepblur.training.data.sources import Mixture, ProceduralScenes
+from napari_deepblur.training.data.synthesis import add_noise
 
 SCENES = ("filaments", "points", "nuclei", "membranes", "dead_leaves", "filaments")
 NOISE_LEVEL = 0.01

@@ -4,7 +4,7 @@ import torch
 
 from helpers.bead_images import psf_samples
 from napari_deepblur.calibration.calibrated_family import calibrated_family, measured_cutoff
-from napari_deepblur.calibration.extractor import extract
+from napari_deepblur.calibration.fit.extractor import extract
 from napari_deepblur.operators import ZernikeFamily
 from napari_deepblur.optics.settings import Optics
 

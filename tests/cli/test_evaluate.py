@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 
 from helpers.command_line import fail, succeed
+from napari_deepblur import evaluation
 from napari_deepblur.engine.models import load_model
-from napari_deepblur.training import evaluation
-from napari_deepblur.training.evaluation import examples
-from napari_deepblur.training.sources import is_held_out
+from napari_deepblur.evaluation.deblurring import examples
+from napari_deepblur.training.data.sources import is_held_out
 
 
 @pytest.fixture

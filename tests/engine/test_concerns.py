@@ -12,8 +12,8 @@ from napari_deepblur.engine.concerns import (
 )
 from napari_deepblur.networks.head import Reading
 from napari_deepblur.operators import ZernikeFamily
-from napari_deepblur.training.scenes import SCENES
-from napari_deepblur.training.synthesis import add_noise, observe
+from napari_deepblur.training.data.scenes import SCENES
+from napari_deepblur.training.data.synthesis import add_noise, observe
 
 
 def noisy(scene, level, *, seed=0):

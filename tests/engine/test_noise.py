@@ -10,8 +10,8 @@ import torch
 from napari_deepblur.engine.noise import noise_deviation
 from napari_deepblur.operators import ZernikeFamily
 from napari_deepblur.samples import SAMPLES
-from napari_deepblur.training.scenes import SCENES
-from napari_deepblur.training.synthesis import add_noise, hot_pixels, observe, quantise
+from napari_deepblur.training.data.scenes import SCENES
+from napari_deepblur.training.data.synthesis import add_noise, hot_pixels, observe, quantise
 
 CUTOFFS = (0.15, 0.25, 0.35)
 SIGMAS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1)

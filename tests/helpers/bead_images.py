@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 
 from napari_deepblur import calibrate
-from napari_deepblur.calibration.psf_samples import PsfSamples
+from napari_deepblur.calibration.fit.samples import PsfSamples
 from napari_deepblur.samples.bead_field import BeadField, draw_bead_field
 
 WINDOW = 21

@@ -7,9 +7,9 @@ from unittest.mock import MagicMock
 from napari.components import ViewerModel
 from napari.layers import Image
 
-from napari_deepblur.widgets.controller import DeblurController
-from napari_deepblur.widgets.settings import DeblurSettings
-from napari_deepblur.widgets.view import DeblurView
+from napari_deepblur.widgets.deblur.controller import DeblurController
+from napari_deepblur.widgets.deblur.settings import DeblurSettings
+from napari_deepblur.widgets.deblur.view import DeblurView
 
 
 class Runner:

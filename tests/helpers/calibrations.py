@@ -15,10 +15,10 @@ from helpers.families import varying_family
 from napari_deepblur.calibration.field_figures import FieldFigures
 from napari_deepblur.calibration.result import CalibrationResult
 from napari_deepblur.engine.psf_field import mosaic_grid
-from napari_deepblur.widgets.calibrate_controller import CalibrateController
-from napari_deepblur.widgets.calibrate_jobs import Calibrated, Found, FoundBeads
-from napari_deepblur.widgets.calibrate_settings import CalibrateSettings
-from napari_deepblur.widgets.calibrate_view import CalibrateView
+from napari_deepblur.widgets.calibrate.controller import CalibrateController
+from napari_deepblur.widgets.calibrate.settings import CalibrateSettings
+from napari_deepblur.widgets.calibrate.tasks import Calibrated, Found, FoundBeads
+from napari_deepblur.widgets.calibrate.view import CalibrateView
 
 #: Of the beads of `bead_table`, in their order.
 STATUSES = ("used", "crowded", "used", "border", "used", "unlike the others")

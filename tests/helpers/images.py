@@ -7,8 +7,8 @@ import torch
 
 from napari_deepblur import Optics
 from napari_deepblur.operators import ZernikeFamily
-from napari_deepblur.training.scenes import SCENES
-from napari_deepblur.training.synthesis import observe
+from napari_deepblur.training.data.scenes import SCENES
+from napari_deepblur.training.data.synthesis import observe
 
 #: A microscope at exactly the canonical cutoff, 0.25 cycles per pixel.
 CANONICAL_OPTICS = Optics(numerical_aperture=1.3, wavelength_um=0.52, pixel_size_um=0.1)

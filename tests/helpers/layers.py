@@ -6,8 +6,8 @@ import numpy as np
 from napari.layers import Image
 
 from napari_deepblur import BlurEstimate, DeblurringCheck, Optics
-from napari_deepblur.widgets.jobs import Deblurred, Estimated
-from napari_deepblur.widgets.result_layers import geometry_of
+from napari_deepblur.widgets.deblur.layers import geometry_of
+from napari_deepblur.widgets.deblur.tasks import Deblurred, Estimated
 
 OPTICS = {
     "numerical_aperture": 1.4,

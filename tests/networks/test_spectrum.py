@@ -5,7 +5,7 @@ import torch
 
 from napari_deepblur.networks.spectrum import PowerSpectrum, log_signal
 from napari_deepblur.operators import ZernikeFamily
-from napari_deepblur.training.synthesis import observe
+from napari_deepblur.training.data.synthesis import observe
 
 
 def noise(n, side, *, seed=0):

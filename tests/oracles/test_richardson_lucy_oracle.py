@@ -4,8 +4,8 @@ import pytest
 import torch
 from skimage.restoration import richardson_lucy as of_scikit_image
 
+from napari_deepblur.evaluation.deblurring.classical import richardson_lucy
 from napari_deepblur.operators import Convolution
-from napari_deepblur.training.evaluation.classical import richardson_lucy
 
 
 @pytest.fixture

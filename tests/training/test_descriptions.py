@@ -8,10 +8,10 @@ from napari_deepblur.networks.identification import IdentificationNetwork
 from napari_deepblur.operators import ZernikeFamily
 from napari_deepblur.optics.settings import CANONICAL_CUTOFF
 from napari_deepblur.training.config import ConditionsConfig, DescriptionsConfig
+from napari_deepblur.training.data.microscope import Microscope
+from napari_deepblur.training.data.sources import ProceduralScenes
 from napari_deepblur.training.descriptions import Descriptions, describe, describe_job, draw_blurs
-from napari_deepblur.training.microscope import Microscope
 from napari_deepblur.training.processes import Processes
-from napari_deepblur.training.sources import ProceduralScenes
 
 CPU = torch.device("cpu")
 CANONICAL = (CANONICAL_CUTOFF, CANONICAL_CUTOFF)

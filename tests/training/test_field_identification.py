@@ -30,6 +30,7 @@ from napari_deepblur.training.config import (
     StageConfig,
     read_config,
 )
+from napari_deepblur.training.data.sources import is_held_out
 from napari_deepblur.training.descriptions import Descriptions, draw_blurs
 from napari_deepblur.training.field_identification import (
     FieldHeadTask,
@@ -38,7 +39,6 @@ from napari_deepblur.training.field_identification import (
     field_snr,
 )
 from napari_deepblur.training.run import train_model_job
-from napari_deepblur.training.sources import is_held_out
 
 CPU = torch.device("cpu")
 N_STEPS = 6

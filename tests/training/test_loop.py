@@ -20,11 +20,11 @@ from napari_deepblur.training.config import (
     SceneSource,
     StageConfig,
 )
+from napari_deepblur.training.data.sources import Mixture, ProceduralScenes, is_held_out
 from napari_deepblur.training.deblurring import DeblurringTask
 from napari_deepblur.training.identification import IdentificationTask
 from napari_deepblur.training.loop import Validated, train
 from napari_deepblur.training.run import train_model_job
-from napari_deepblur.training.sources import Mixture, ProceduralScenes, is_held_out
 
 CPU = torch.device("cpu")
 SOURCES = {"points": SceneSource(scene="points"), "lines": SceneSource(scene="filaments")}

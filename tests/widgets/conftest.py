@@ -10,7 +10,7 @@ from napari.layers import Image
 from helpers.layers import OPTICS, known_layer
 from napari_deepblur import BlurEstimate, Optics
 from napari_deepblur.engine.events import finish
-from napari_deepblur.widgets.jobs import Estimated, load_task
+from napari_deepblur.widgets.deblur.tasks import Estimated, load_task
 
 
 @pytest.fixture

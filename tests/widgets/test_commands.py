@@ -9,7 +9,7 @@ from npe2 import DynamicPlugin, PluginManifest
 
 from helpers.layers import OPTICS, known_layer
 from napari_deepblur.widgets import sample_data
-from napari_deepblur.widgets.layer_facts import facts_of
+from napari_deepblur.widgets.layers.facts import facts_of
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deepblur.calibration.extractor import Extraction
+from napari_deepblur.calibration.fit.extractor import Extraction
 from napari_deepblur.optics.settings import Optics
 
 if TYPE_CHECKING:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_deepblur.calibration.bead_survey import BeadSurvey
 from napari_deepblur.calibration.calibrated_family import calibrated_family, measured_cutoff
-from napari_deepblur.calibration.eigen_psfs import EigenPsfs, find_eigen_psfs
-from napari_deepblur.calibration.extractor import Extraction, extract
-from napari_deepblur.calibration.left_out import MOST_EIGEN_PSFS, LeftOut, pooled
+from napari_deepblur.calibration.fit.extractor import Extraction, extract
+from napari_deepblur.calibration.fit.left_out import MOST_EIGEN_PSFS, LeftOut, pooled
+from napari_deepblur.calibration.fit.modes import EigenPsfs, find_eigen_psfs
 from napari_deepblur.calibration.notes import notes_of
 from napari_deepblur.calibration.result import CalibrationResult
 from napari_deepblur.calibration.settings import CalibrationSettings
-from napari_deepblur.calibration.survey import BeadSurvey
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deepblur.calibration.beads.centre import FWHM_PER_DEVIATION, centres, shapes
-from napari_deepblur.calibration.field_maps import nodes
+from napari_deepblur.calibration.fit.maps import nodes
 
 if TYPE_CHECKING:
     from napari_deepblur.calibration.result import CalibrationResult

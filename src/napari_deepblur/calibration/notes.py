@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from napari_deepblur.calibration.extractor import Extraction
-from napari_deepblur.calibration.field_spline import FEWEST_PLACES
-from napari_deepblur.calibration.survey import BeadSurvey
+from napari_deepblur.calibration.bead_survey import BeadSurvey
+from napari_deepblur.calibration.fit.extractor import Extraction
+from napari_deepblur.calibration.fit.spline import FEWEST_PLACES
 
 __all__ = ["notes_of"]
 

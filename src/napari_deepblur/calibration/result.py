@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deepblur.calibration.field_spline import FEWEST_PLACES
+from napari_deepblur.calibration.fit.spline import FEWEST_PLACES
 from napari_deepblur.optics.settings import Optics
 
 if TYPE_CHECKING:
@@ -163,6 +163,6 @@ class CalibrationResult:
             If the folder holds anything and `overwrite` is false. Of what it holds, only those
             four files are ever replaced.
         """
-        from napari_deepblur.calibration.folder import write_calibration
+        from napari_deepblur.calibration.files import write_calibration
 
         write_calibration(Path(folder), self, overwrite=overwrite)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deepblur.calibration.eigen_psfs import PsfSamples
-from napari_deepblur.calibration.extractor import Extraction, extract
-from napari_deepblur.calibration.field_maps import nodes
+from napari_deepblur.calibration.fit.extractor import Extraction, extract
+from napari_deepblur.calibration.fit.maps import nodes
+from napari_deepblur.calibration.fit.modes import PsfSamples
 from napari_deepblur.optics.settings import Optics
 
 if TYPE_CHECKING:

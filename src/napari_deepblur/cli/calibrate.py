@@ -73,7 +73,7 @@ def calibrate(
     report.html: which beads were used, the PSF over the field, and how far to trust it.
     Without --na and --wavelength the family fits images by their pixel size.
     """
-    from napari_deepblur.calibration.folder import calibration_content, check_folder
+    from napari_deepblur.calibration.files import calibration_content, check_folder
     from napari_deepblur.calibration.settings import CalibrationSettings
     from napari_deepblur.engine.calibrate import calibrate_job
 

@@ -15,7 +15,7 @@ from napari_deepblur.cli.report import print_json
 
 if TYPE_CHECKING:
     from napari_deepblur.engine.models import Kind
-    from napari_deepblur.training.evaluation import Bench, Table
+    from napari_deepblur.evaluation import Bench, Table
 
 __all__ = ["evaluate"]
 
@@ -67,7 +67,7 @@ def identification(
     if bench.model.varies:
         _measure_varying(bench, "identification", write=write, docs=docs, as_json=as_json)
         return
-    from napari_deepblur.training import evaluation
+    from napari_deepblur import evaluation
 
     docs = _docs(docs, ["identification", *evaluation.FURTHER_QUESTIONS]) if write else None
     results = drive(evaluation.accuracy_job(bench))
@@ -100,7 +100,7 @@ def deblurring(
     if bench.model.varies:
         _measure_varying(bench, "deblurring", write=write, docs=docs, as_json=as_json)
         return
-    from napari_deepblur.training import evaluation
+    from napari_deepblur import evaluation
 
     names = [*evaluation.DEBLURRING_TABLES, "classical", *evaluation.DEBLURRING_QUESTIONS]
     docs = _docs(docs, names) if write else None
@@ -125,7 +125,7 @@ def _measure_varying(
     bench: "Bench", kind: "Kind", *, write: bool, docs: Path | None, as_json: bool
 ) -> None:
     """Questions to a model whose blur varies over the field."""
-    from napari_deepblur.training.evaluation import VARYING_QUESTIONS
+    from napari_deepblur.evaluation import VARYING_QUESTIONS
 
     questions = VARYING_QUESTIONS[kind]
     docs = _docs(docs, list(questions)) if write else None
@@ -145,7 +145,7 @@ def _bench(
         if find_spec(name) is None:
             raise ImportError(f"evaluation needs {name}: pip install 'napari-deepblur[train]'")
     from napari_deepblur.engine.models import DEFAULT_MODEL, load_model
-    from napari_deepblur.training.evaluation import Bench, held_out
+    from napari_deepblur.evaluation import Bench, held_out
 
     opened = load_model(model or DEFAULT_MODEL)
     return Bench(opened, held_out(folders), n_images, size, device=device.value)
@@ -164,7 +164,7 @@ def _name_and_folder(text: str) -> tuple[str, Path]:
 
 def _docs(folder: Path | None, names: Sequence[str]) -> Path | None:
     """Folder of the page that has a place for each table, if there is any."""
-    from napari_deepblur.training.evaluation import require_marks
+    from napari_deepblur.evaluation import require_marks
 
     if folder is None:
         folder = _DOCS
@@ -189,7 +189,7 @@ def _finish(
     docs: Path | None,
     as_json: bool,
 ) -> None:
-    from napari_deepblur.training.evaluation import record_in_model, record_in_page
+    from napari_deepblur.evaluation import record_in_model, record_in_page
 
     if write:
         record_in_model(bench.model, kind, tables)

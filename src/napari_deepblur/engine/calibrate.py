@@ -16,7 +16,7 @@ from napari_deepblur.engine.events import Job, Progress, finish
 from napari_deepblur.optics.settings import Optics
 
 if TYPE_CHECKING:
-    from napari_deepblur.calibration.survey import BeadSurvey
+    from napari_deepblur.calibration.bead_survey import BeadSurvey
 
 __all__ = ["calibrate", "calibrate_job"]
 
@@ -90,7 +90,7 @@ def calibrate_job(
 ) -> Job[CalibrationResult]:
     """`calibrate` as a job: yields at least once for each image and each tenth of the beads."""
     from napari_deepblur.calibration.conclusion import conclude
-    from napari_deepblur.calibration.left_out import leave_out, n_turns, put_together
+    from napari_deepblur.calibration.fit.left_out import leave_out, n_turns, put_together
 
     taken = BeadImages.of(images, settings, axes=axes, names=names)
     if positions is not None and len(positions) != len(taken):
@@ -132,7 +132,7 @@ def _window_job(taken: BeadImages) -> Job[int]:
 def _survey_job(
     taken: BeadImages, settings: CalibrationSettings, window: int, positions: Positions | None
 ) -> Job[BeadSurvey]:
-    from napari_deepblur.calibration.survey import BeadSurvey
+    from napari_deepblur.calibration.bead_survey import BeadSurvey
 
     survey = BeadSurvey(window, taken.shape)
     for index, name in enumerate(taken.names):

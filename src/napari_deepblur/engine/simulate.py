@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deepblur.calibration.extractor import Extraction
+from napari_deepblur.calibration.fit.extractor import Extraction
 from napari_deepblur.calibration.simulated import (
     sample_psfs,
     simulated_family,

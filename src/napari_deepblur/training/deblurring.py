@@ -13,11 +13,11 @@ from napari_deepblur.engine.models import Model
 from napari_deepblur.networks.photometry import IntensityScale
 from napari_deepblur.networks.unrolled import DeblurringNetwork
 from napari_deepblur.operators.fourier_blur import FourierBlur
-from napari_deepblur.training.blurs import Blurs
 from napari_deepblur.training.config import DeblurringConfig, StageConfig
+from napari_deepblur.training.data.blurs import Blurs
+from napari_deepblur.training.data.sources import Source
+from napari_deepblur.training.data.synthesis import add_noise, draw_noise_levels
 from napari_deepblur.training.loop import held_out_crops, held_out_folders
-from napari_deepblur.training.sources import Source
-from napari_deepblur.training.synthesis import add_noise, draw_noise_levels
 
 __all__ = ["DeblurringTask"]
 

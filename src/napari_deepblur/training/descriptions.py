@@ -19,9 +19,9 @@ from napari_deepblur.networks.description import Describer
 from napari_deepblur.operators.admissible_sets import AdmissibleSet, Box
 from napari_deepblur.operators.convex_hull import ConvexHull
 from napari_deepblur.training.config import DescriptionsConfig
-from napari_deepblur.training.microscope import Microscope
+from napari_deepblur.training.data.microscope import Microscope
+from napari_deepblur.training.data.sources import Source
 from napari_deepblur.training.processes import Processes
-from napari_deepblur.training.sources import Source
 
 __all__ = ["Descriptions", "describe", "describe_job", "draw_blurs"]
 

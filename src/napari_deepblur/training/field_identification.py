@@ -26,11 +26,11 @@ from napari_deepblur.training.config import (
     IdentificationConfig,
     StageConfig,
 )
+from napari_deepblur.training.data.microscope import Microscope
+from napari_deepblur.training.data.sources import Source
+from napari_deepblur.training.data.synthesis import add_noise
 from napari_deepblur.training.descriptions import Descriptions, describe
 from napari_deepblur.training.loop import held_out_crops, held_out_folders
-from napari_deepblur.training.microscope import Microscope
-from napari_deepblur.training.sources import Source
-from napari_deepblur.training.synthesis import add_noise
 
 __all__ = ["FieldHeadTask", "FieldIdentificationTask", "field_snr"]
 

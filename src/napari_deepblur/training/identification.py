@@ -21,14 +21,14 @@ from napari_deepblur.networks.description import Describer
 from napari_deepblur.networks.identification import IdentificationNetwork
 from napari_deepblur.operators import EigenPsfSpace, ZernikeFamily
 from napari_deepblur.training.config import FamilyConfig, IdentificationConfig, StageConfig
+from napari_deepblur.training.data.microscope import Microscope
+from napari_deepblur.training.data.sources import Mixture, Source
+from napari_deepblur.training.data.synthesis import add_noise, observe
 from napari_deepblur.training.descriptions import Descriptions, describe, describe_job
 from napari_deepblur.training.field_identification import FieldIdentificationTask
 from napari_deepblur.training.loop import build_sources, held_out_crops, held_out_folders, train
 from napari_deepblur.training.losses import LOSSES, BlurLoss
-from napari_deepblur.training.microscope import Microscope
 from napari_deepblur.training.processes import Processes
-from napari_deepblur.training.sources import Mixture, Source
-from napari_deepblur.training.synthesis import add_noise, observe
 from napari_deepblur.training.trust import learn_errors_job
 
 __all__ = ["HeadTask", "IdentificationTask", "train_identification_job"]

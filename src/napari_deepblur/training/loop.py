@@ -20,8 +20,8 @@ from napari_deepblur.training.config import (
     TrainingConfig,
 )
 from napari_deepblur.training.curves import TrainingLog
+from napari_deepblur.training.data.sources import ImageFolder, Mixture, ProceduralScenes, Source
 from napari_deepblur.training.processes import Processes
-from napari_deepblur.training.sources import ImageFolder, Mixture, ProceduralScenes, Source
 
 __all__ = [
     "Task",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import napari
 
-    from napari_deepblur.widgets.dock import DeblurDock
+    from napari_deepblur.widgets.deblur.dock import DeblurDock
 
 __all__ = ["deblur_active_layer", "estimate_active_layer", "open_dock"]
 

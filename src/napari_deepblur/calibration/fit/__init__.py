@@ -1,0 +1,1 @@
+"""From bead images to eigen-PSFs and maps over the field."""

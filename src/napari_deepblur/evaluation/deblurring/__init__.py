@@ -1,0 +1,1 @@
+"""Accuracy of deblurred images on held-out images."""

@@ -1,0 +1,1 @@
+"""Accuracy of the estimated blur on held-out images."""

@@ -1,0 +1,1 @@
+"""Accuracy and cost of blurs that vary over the field."""

@@ -1,0 +1,1 @@
+"""Training images: sharp scenes, blurs and the simulated camera."""

@@ -1,0 +1,1 @@
+"""The dock Calibrate from beads."""

@@ -1,0 +1,59 @@
+"""How many beads there are, and what the colours of their points mean."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
+
+from napari_deepblur.widgets.calibrate.bead_points import BeadCounts
+from napari_deepblur.widgets.calibrate.bead_status import STATUSES, BeadStatus
+
+__all__ = ["BeadLegend"]
+
+
+class BeadLegend(QWidget):
+    """The number of beads of each status, beside its colour.
+
+    Parameters
+    ----------
+    parent
+        Parent widget.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._value: BeadCounts | None = None
+        self.title = QLabel(wordWrap=True)
+        self.entries = {status: _entry(look) for status, look in STATUSES.items()}
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setVerticalSpacing(2)
+        self._grid.addWidget(self.title, 0, 0, 1, 2)
+        self.setValue(None)
+
+    def value(self) -> BeadCounts | None:
+        """What is shown."""
+        return self._value
+
+    def setValue(self, value: BeadCounts | None) -> None:  # noqa: N802
+        """Show numbers by status; None where no beads were looked for."""
+        self._value = value
+        counts = value or {}
+        n = sum(counts.values())
+        none = "Press Find beads, or Calibrate at once." if value is None else "No beads."
+        self.title.setText(f"{n} bead{'' if n == 1 else 's'}, by status:" if n else none)
+        for status, label in self.entries.items():
+            self._grid.removeWidget(label)
+            label.setVisible(status in counts)
+        for place, (status, count) in enumerate(counts.items()):
+            label = self.entries[status]
+            colour = STATUSES[status].colour
+            label.setText(f'<span style="color: {colour}">●</span> {count} {status}')
+            self._grid.addWidget(label, place // 2 + 1, place % 2)
+
+
+def _entry(look: BeadStatus) -> QLabel:
+    label = QLabel()
+    label.setTextFormat(Qt.TextFormat.RichText)
+    label.setToolTip(look.meaning)
+    return label

@@ -1,0 +1,203 @@
+"""Beads as a points layer that the user may correct, and what is left of them then."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Points
+from numpy.typing import NDArray
+from psygnal import Signal
+
+from napari_deepblur.widgets.calibrate.bead_status import ADDED, STATUSES, USED
+from napari_deepblur.widgets.layers.facts import axes_of
+from napari_deepblur.widgets.layers.geometry import geometry_of
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+    from pandas import DataFrame
+
+    from napari_deepblur.widgets.calibrate.tasks import FoundBeads
+
+__all__ = ["BeadCounts", "BeadPoints", "joined"]
+
+#: Number of beads by status, in the order of `STATUSES`.
+BeadCounts = Mapping[str, int]
+
+#: What the status bar tells of the bead under the mouse.
+_FEATURES = ("status", "fwhm_um", "ellipticity", "snr")
+
+#: Digits behind the point of a pixel by which a bead is known again.
+_DIGITS = 6
+
+#: Ends of edits; napari also announces them.
+_EDITS = ("added", "removed", "changed")
+
+#: Width of the circles' lines by their diameter, and the least diameter in pixels.
+_LINE, _SMALLEST = 0.12, 5.0
+
+
+_STYLE: dict[str, Any] = {
+    "face_color": "transparent",
+    "border_color": STATUSES[ADDED].colour,
+    "border_width": _LINE,
+}
+
+
+class BeadPoints:
+    """Beads of one image layer.
+
+    A point that lies exactly where a bead was found is that bead; all others are the user's, and
+    a bead without a point was deleted.
+
+    Parameters
+    ----------
+    layer
+        Image with beads.
+    found
+        Of each of its time points, or of its only one.
+    window
+        Side of the PSFs, pixels.
+    """
+
+    #: The user changed something.
+    edited = Signal()
+
+    def __init__(self, layer: Image, found: Sequence[FoundBeads], window: int) -> None:
+        self.layer = layer
+        self.points = Points(name=f"{layer.name} beads", **geometry_of(layer) | _STYLE)
+        self._taking = False
+        self.take(found, window)
+        self.points.events.data.connect(self._on_data)
+
+    def take(self, found: Sequence[FoundBeads], window: int) -> None:
+        """Show other beads, in place of all points."""
+        import pandas as pd
+
+        self.found, self.window = tuple(found), window
+        tables = [one.beads.assign(acquisition=t) for t, one in enumerate(found)]
+        self._beads = pd.concat(tables, ignore_index=True)
+        keys = zip(
+            self._beads["acquisition"],
+            *self._beads[["y", "x"]].to_numpy(float).T.round(_DIGITS).tolist(),
+            strict=True,
+        )
+        self._rows = {key: row for row, key in enumerate(keys)}
+        self._leads = [self._lead(t, one.plane) for t, one in enumerate(found)]
+        self._taking = True
+        try:
+            # Of the former points; to these alone it would give the size.
+            self.points.selected_data = set()
+            self.points.current_size = max(window / 2, _SMALLEST)
+            self.points.data = np.concatenate(
+                [
+                    _coordinates(lead, one.beads)
+                    for lead, one in zip(self._leads, found, strict=True)
+                ]
+            )
+            self._describe()
+        finally:
+            self._taking = False
+
+    def fits(self) -> bool:
+        """Whether the layer still has the axes that it had."""
+        leads = [self._lead(t, one.plane) for t, one in enumerate(self.found)]
+        return leads == self._leads and self.points.ndim == self.layer.ndim
+
+    def follow(self) -> None:
+        """Lie on the layer, wherever it was moved."""
+        for name, value in geometry_of(self.layer).items():
+            setattr(self.points, name, value)
+
+    def close(self) -> None:
+        """Leave the points to the viewer."""
+        self.points.events.data.disconnect(self._on_data)
+
+    @property
+    def plane(self) -> int:
+        """Plane of the first time point's stack in which its beads are."""
+        return self.found[0].plane
+
+    def positions(self) -> list[NDArray[np.float64] | None]:
+        """Of each time point the y, x of the used and added beads that are there, pixels.
+
+        None where the user changed nothing.
+        """
+        acquisition, row = self._known()
+        taken = np.isin(self._statuses(row), (USED, ADDED))
+        places = np.asarray(self.points.data, np.float64)[:, -2:]
+        return [
+            None
+            if self._is_untouched(t, row[acquisition == t])
+            else places[taken & (acquisition == t)]
+            for t in range(len(self.found))
+        ]
+
+    def rejected(self) -> list[DataFrame]:
+        """Of each time point the beads that cannot be used and were not deleted."""
+        acquisition, row = self._known()
+        left = (row >= 0) & ~np.isin(self._statuses(row), (USED, ADDED))
+        return [
+            self._beads.iloc[np.unique(row[left & (acquisition == t)])]
+            for t in range(len(self.found))
+        ]
+
+    def counts(self) -> BeadCounts:
+        """How many points of each status there are."""
+        statuses = self._statuses(self._known()[1]).tolist()
+        order = dict.fromkeys([*STATUSES, *statuses])
+        return {status: statuses.count(status) for status in order if status in statuses}
+
+    def _on_data(self, event: Any) -> None:
+        if not self._taking and event.action in _EDITS:
+            self._describe()
+            self.edited.emit()
+
+    def _describe(self) -> None:
+        """Give each point its status, colour and figures."""
+        row = self._known()[1]
+        features = self._beads.reindex(index=row, columns=list(_FEATURES)).reset_index(drop=True)
+        features["status"] = self._statuses(row)
+        self.points.features = features
+        if len(row):
+            self.points.size = self.points.current_size
+            self.points.border_color = [_colour(status) for status in features["status"]]
+
+    def _known(self) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
+        """Time point of each point, and its row among the beads; -1 for the user's own."""
+        data = np.asarray(self.points.data, np.float64)
+        axes = axes_of(self.layer)
+        times = data[:, axes.index("T")] if "T" in axes else np.zeros(len(data))
+        acquisition = times.round().astype(int).clip(0, len(self.found) - 1)
+        places = data[:, -2:].round(_DIGITS).tolist()
+        keys = zip(acquisition.tolist(), *zip(*places, strict=True), strict=True) if places else ()
+        return acquisition, np.array([self._rows.get(key, -1) for key in keys], int)
+
+    def _is_untouched(self, time: int, row: NDArray[np.int_]) -> bool:
+        return np.array_equal(np.sort(row), np.flatnonzero(self._beads["acquisition"] == time))
+
+    def _statuses(self, row: NDArray[np.int_]) -> NDArray[np.object_]:
+        found = self._beads["status"].to_numpy(object)
+        return np.array([found[n] if n >= 0 else ADDED for n in row.tolist()], object)
+
+    def _lead(self, time: int, plane: int) -> tuple[int, ...]:
+        """Indices along the leading axes."""
+        place = {"T": time, "Z": plane}
+        return tuple(place.get(axis, 0) for axis in axes_of(self.layer)[:-2])
+
+
+def joined(first: DataFrame, second: DataFrame) -> DataFrame:
+    """One table of two, with what both tell of beads."""
+    import pandas as pd
+
+    return pd.concat([first, second], join="inner")
+
+
+def _coordinates(lead: tuple[int, ...], beads: DataFrame) -> NDArray[np.float64]:
+    places = beads[["y", "x"]].to_numpy(float)
+    return np.hstack([np.broadcast_to(np.array(lead, float), (len(places), len(lead))), places])
+
+
+def _colour(status: str) -> str:
+    return STATUSES[status].colour if status in STATUSES else "white"

@@ -1,0 +1,211 @@
+"""From the wishes and what the chosen layers say to one frozen value that a job can use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from napari_deepblur.calibration.settings import CalibrationSettings
+from napari_deepblur.errors import describe
+from napari_deepblur.optics.settings import Optics
+from napari_deepblur.widgets.calibrate.settings import CalibrateSettings
+from napari_deepblur.widgets.layers.facts import Known, LayerFacts, facts_of, pixels_of
+from napari_deepblur.widgets.layers.optics_fields import OPTICS_FIELDS
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+__all__ = ["BeadSource", "CalibrationPlan", "Readiness", "plan_calibration"]
+
+_DEFAULT_INDEX = Known(1.518, "default")
+
+#: Relative difference up to which the pixels of two layers count as equally large.
+_EQUAL_WITHIN = 0.01
+
+
+class Readiness(Enum):
+    """Whether layers can be calibrated from."""
+
+    NO_LAYER = "no image"
+    UNUSABLE = "unusable images"
+    MISSING = "missing values"
+    INVALID = "invalid values"
+    READY = "ready"
+
+
+@dataclass(frozen=True, slots=True)
+class BeadSource:
+    """A layer's name, shape and facts."""
+
+    name: str
+    shape: tuple[int, ...]
+    facts: LayerFacts
+
+    @classmethod
+    def of(cls, layer: Image) -> BeadSource:
+        """Look at a layer without reading its pixels."""
+        return cls(layer.name, tuple(pixels_of(layer).shape), facts_of(layer))
+
+    def size(self, axis: str) -> int:
+        """Length along an axis; 1 where the layer has none."""
+        axes = self.facts.axes
+        return int(self.shape[axes.index(axis)]) if axis in axes else 1
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationPlan:
+    """What would be computed, or why nothing can be.
+
+    Attributes
+    ----------
+    readiness
+        Whether it can be computed.
+    message
+        The same in words, with what to do.
+    fields
+        Optical values and their sources, by name.
+    settings
+        For the engine, where all is valid.
+    axes
+        One letter of TCZYX per dimension of each layer.
+    has_stacks
+        Whether one plane of several must be chosen.
+    """
+
+    readiness: Readiness
+    message: str
+    fields: Mapping[str, Known] = field(default_factory=dict)
+    settings: CalibrationSettings | None = None
+    axes: str = ""
+    has_stacks: bool = False
+
+    @property
+    def can_run(self) -> bool:
+        """Whether it can be computed."""
+        return self.readiness is Readiness.READY
+
+
+def plan_calibration(
+    wishes: CalibrateSettings, sources: Sequence[BeadSource], current_plane: int = 0
+) -> CalibrationPlan:
+    """Judge the wishes for layers; what was typed goes before what the layers say.
+
+    Parameters
+    ----------
+    wishes
+        What was typed and chosen.
+    sources
+        The chosen layers.
+    current_plane
+        Of a stack, the one that the slider stands at.
+    """
+    if not sources:
+        text = "Open an image of beads, or the sample “Bead field” from File > Open Sample."
+        return CalibrationPlan(Readiness.NO_LAYER, text, _merged(wishes, {}))
+    fields = _merged(wishes, sources[0].facts.known)
+    has_stacks = any(source.size("Z") > 1 for source in sources)
+    problem = _unusable(wishes, sources)
+    if problem:
+        return CalibrationPlan(Readiness.UNUSABLE, problem, fields, has_stacks=has_stacks)
+    if "pixel_size_um" not in fields:
+        text = _ask_for_pixel(sources[0].facts.hint)
+        return CalibrationPlan(Readiness.MISSING, text, fields, has_stacks=has_stacks)
+    plane = (current_plane if wishes.plane == "current" else wishes.plane) if has_stacks else None
+    try:
+        settings = _settings(wishes, fields, plane)
+    except ValueError as error:
+        return CalibrationPlan(Readiness.INVALID, describe(error), fields, has_stacks=has_stacks)
+    message = _ready(sources, settings)
+    axes = sources[0].facts.axes
+    return CalibrationPlan(Readiness.READY, message, fields, settings, axes, has_stacks)
+
+
+def _merged(wishes: CalibrateSettings, known: Mapping[str, Known]) -> dict[str, Known]:
+    typed = {name: getattr(wishes, name) for name in OPTICS_FIELDS}
+    return {
+        "refractive_index": _DEFAULT_INDEX,
+        **known,
+        **{name: Known(value, "typed") for name, value in typed.items() if value is not None},
+    }
+
+
+def _unusable(wishes: CalibrateSettings, sources: Sequence[BeadSource]) -> str:
+    """What makes the layers unusable, alone or together."""
+    first = sources[0]
+    for source in sources:
+        if source.facts.problem:
+            return f"{source.name}: {source.facts.problem}"
+        if source.facts.axes != first.facts.axes:
+            return (
+                "choose layers of the same axes: "
+                f"{first.name} has {first.facts.axes}, {source.name} has {source.facts.axes}"
+            )
+        if source.shape[-2:] != first.shape[-2:]:
+            return (
+                f"all images must show the same field: {first.name} is {_sides(first)} pixels, "
+                f"{source.name} is {_sides(source)}"
+            )
+    return "" if wishes.pixel_size_um is not None else _different_pixels(sources)
+
+
+def _different_pixels(sources: Sequence[BeadSource]) -> str:
+    known = [source.facts.known.get("pixel_size_um") for source in sources]
+    sizes = [size.value for size in known if size is not None]
+    if len(sizes) < len(sources) or np.allclose(sizes, sizes[0], rtol=_EQUAL_WITHIN):
+        return ""
+    listed = ", ".join(f"{size:g}" for size in dict.fromkeys(sizes))
+    return (
+        f"the layers' pixels differ in size ({listed} µm): acquisitions must be of the same "
+        "field. Correct the layers' scale, or type the pixel size"
+    )
+
+
+def _sides(source: BeadSource) -> str:
+    return " × ".join(map(str, source.shape[-2:]))
+
+
+def _ask_for_pixel(hint: str) -> str:
+    more = f" {hint[0].upper()}{hint[1:]}." if hint else ""
+    return f"Please fill in: pixel size in µm.{more}"
+
+
+def _settings(
+    wishes: CalibrateSettings, fields: Mapping[str, Known], plane: Any
+) -> CalibrationSettings:
+    """Everything for the engine.
+
+    Raises
+    ------
+    ValueError
+        If a value is impossible, or half of the optics was typed.
+    """
+    optics = None
+    if {"numerical_aperture", "wavelength_um"} <= set(fields):
+        try:
+            optics = Optics(**{name: fields[name].value for name in OPTICS_FIELDS})
+        except ValidationError as error:
+            raise ValueError(describe(error)) from error
+    elif wishes.numerical_aperture is not None or wishes.wavelength_um is not None:
+        raise ValueError("fill in both numerical aperture and wavelength, or neither")
+    return CalibrationSettings.model_validate(
+        {
+            "pixel_size_um": fields["pixel_size_um"].value,
+            "optics": optics,
+            "plane": plane,
+            "window": wishes.window,
+            "n_eigen_psfs": wishes.n_eigen_psfs,
+            "saturation": wishes.saturation,
+        }
+    )
+
+
+def _ready(sources: Sequence[BeadSource], settings: CalibrationSettings) -> str:
+    n = sum(source.size("T") for source in sources)
+    many = "1 acquisition" if n == 1 else f"{n} acquisitions"
+    text = f"{many} of {_sides(sources[0])} pixels of {settings.pixel_um:g} µm"
+    return f"{text}, optics known" if settings.optics else text

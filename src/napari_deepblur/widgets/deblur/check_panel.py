@@ -1,0 +1,109 @@
+"""How the deblurred version of one plane fits the observed one: three numbers and the doubts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qtpy.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
+
+from napari_deepblur.widgets.deblur.trust_notice import NoticeWords, TrustNotice
+from napari_deepblur.widgets.deblur.view import CheckTable
+
+__all__ = ["CheckPanel"]
+
+_WORDS = NoticeWords(
+    doubt="The deblurred image may be wrong",
+    doubt_tip="These speak against the deblurred version of this plane: compare it with the "
+    "observed one before you use it",
+    clean="Nothing found against the deblurred image.",
+    clean_tip="Looked for what the deblurred image does not explain of the observed one, and for "
+    "ringing at the border. Too weak a blur is not found: it explains an image as well",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A number of `CheckTable`: its attribute, name, how it is written, what it means."""
+
+    field: str
+    name: str
+    written: str
+    meaning: str
+
+
+_ROWS = (
+    _Row(
+        "residual",
+        "Residual / noise",
+        "{:.1f}",
+        meaning="What the deblurred image, blurred again, misses of the observed one. About 1 is "
+        "normal, a few where there is hardly any noise. Much more: the blur does not fit",
+    ),
+    _Row(
+        "border_ringing",
+        "Border ringing",
+        "{:.1f}",
+        meaning="How much fine detail grew near the border, by how much it grew inside. About 1 "
+        "is normal; above 2 do not interpret structures near the border",
+    ),
+    _Row(
+        "flux_moved",
+        "Flux moved",
+        "{:.0%}",
+        meaning="Share of the light that the deblurring brought back to where it came from. A few "
+        "per cent are normal for large smooth structures, half or more for points and thin lines",
+    ),
+)
+
+
+class CheckPanel(QWidget):
+    """Shows the check of a deblurred plane, or nothing.
+
+    Parameters
+    ----------
+    parent
+        Parent widget.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._value: CheckTable | None = None
+        self._title = QLabel(wordWrap=True)
+        self.notice = TrustNotice(_WORDS)
+        self.numbers = {row.field: QLabel() for row in _ROWS}
+        self.medians = {row.field: QLabel() for row in _ROWS}
+        self.highest = {row.field: QLabel() for row in _ROWS}
+        heads = [QLabel(text) for text in ("plane", "median", "highest")]
+        self._for_stacks = [*heads, *self.medians.values(), *self.highest.values()]
+        grid = QGridLayout()
+        for column, head in enumerate(heads):
+            grid.addWidget(head, 0, column + 1)
+        for place, row in enumerate(_ROWS):
+            columns = (self.numbers, self.medians, self.highest)
+            labels = [QLabel(row.name), *(column[row.field] for column in columns)]
+            for column, label in enumerate(labels):
+                label.setToolTip(row.meaning)
+                grid.addWidget(label, place + 1, column)
+        grid.setColumnStretch(3, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._title)
+        layout.addWidget(self.notice)
+        layout.addLayout(grid)
+
+    def value(self) -> CheckTable | None:
+        """The check that is shown."""
+        return self._value
+
+    def setValue(self, value: CheckTable | None) -> None:  # noqa: N802
+        """Show a check; None clears."""
+        self._value = value
+        self.notice.setValue(value)
+        self._title.setText("" if value is None else value.title)
+        for label in self._for_stacks:
+            label.setVisible(value is not None and value.n_planes > 1)
+        for row in _ROWS:
+            columns = (self.numbers, self.medians, self.highest)
+            numbers = (0.0,) * 3 if value is None else getattr(value, row.field)
+            for column, number in zip(columns, numbers, strict=True):
+                column[row.field].setText("" if value is None else row.written.format(number))

@@ -1,0 +1,187 @@
+"""The blurs of the viewer's layers and the checks of their results, as far as known."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_deepblur.engine.blur import BlurEstimate
+from napari_deepblur.engine.diagnostics import DeblurringCheck
+from napari_deepblur.engine.psf_field import psf_width
+from napari_deepblur.widgets.deblur.readiness import Resolved
+from napari_deepblur.widgets.deblur.tasks import Estimated
+from napari_deepblur.widgets.deblur.view import BlurTable, CheckTable, OverField, PsfPicture
+from napari_deepblur.widgets.layers.facts import data_position, facts_of, pixels_of
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image
+
+__all__ = [
+    "Estimates",
+    "blur_table",
+    "check_table",
+    "current_pixel",
+    "current_plane",
+    "flagged_planes",
+    "misfit",
+    "psf_picture",
+]
+
+
+class Estimates:
+    """Remembers each layer's blur, and how what was deblurred with it fits the layer."""
+
+    def __init__(self) -> None:
+        # By id: the layers that a viewer hands to plugins are short-lived proxies.
+        self._by_id: dict[Hashable, Estimated] = {}
+        self._checks: dict[Hashable, DeblurringCheck] = {}
+
+    def of(self, layer: Image | None) -> Estimated | None:
+        """Blur of a layer, if it is known."""
+        return None if layer is None else self._by_id.get(layer.unique_id)
+
+    def fitting(self, layer: Image, wanted: Resolved) -> Estimated | None:
+        """Blur of a layer, if it was estimated with these very settings."""
+        estimated = self.of(layer)
+        if estimated is None or wanted.optics is None:
+            return None
+        blur = estimated.blur
+        had, has = (list(optics.model_dump().values()) for optics in (blur.optics, wanted.optics))
+        same = (blur.model, blur.per) == (wanted.model, wanted.per) and np.allclose(had, has)
+        return estimated if same else None
+
+    def keep(self, layer: Image, estimated: Estimated) -> None:
+        """Remember a layer's blur; a check of what another blur made is forgotten."""
+        self._by_id[layer.unique_id] = estimated
+        self._checks.pop(layer.unique_id, None)
+
+    def check_of(self, layer: Image | None) -> DeblurringCheck | None:
+        """Check of a layer's deblurred version, if there is one."""
+        return None if layer is None else self._checks.get(layer.unique_id)
+
+    def keep_check(self, layer: Image, check: DeblurringCheck | None) -> None:
+        """Remember the check of a layer's deblurred version, or that it has none."""
+        if check is None:
+            self._checks.pop(layer.unique_id, None)
+        else:
+            self._checks[layer.unique_id] = check
+
+    def forget(self, layer: Image) -> None:
+        """Forget a layer's blur and check."""
+        self._by_id.pop(layer.unique_id, None)
+        self._checks.pop(layer.unique_id, None)
+
+
+def misfit(layer: Image, estimated: Estimated) -> str:
+    """Why a blur from a file cannot be a layer's; empty if it can."""
+    blur, facts = estimated.blur, facts_of(layer)
+    n_planes = int(np.prod(pixels_of(layer).shape[:-2], dtype=int))
+    pixel = facts.known.get("pixel_size_um")
+    if facts.problem:
+        return facts.problem
+    if blur.per == "plane" and blur.n_planes != n_planes:
+        return f"The blur in the file is that of {blur.n_planes} planes; the layer has {n_planes}."
+    field, seen = estimated.field, pixels_of(layer).shape[-2:]
+    if field is not None and field.grid.field_shape != seen:
+        return (
+            f"The blur in the file varies over a field of {_sides(field.grid.field_shape)} "
+            f"pixels; the layer has {_sides(seen)}."
+        )
+    if pixel is not None and not np.isclose(pixel.value, blur.optics.pixel_size_um, rtol=0.01):
+        return (
+            f"The blur in the file is for pixels of {blur.optics.pixel_size_um:g} µm; "
+            f"those of the layer are {pixel.value:g} µm."
+        )
+    return ""
+
+
+def current_plane(viewer: ViewerModel, layer: Image) -> int:
+    """Number of the layer's plane that the viewer's sliders stand at."""
+    lead = pixels_of(layer).shape[:-2]
+    if not lead:
+        return 0
+    position = np.round(data_position(viewer, layer, viewer.dims.point)[: len(lead)])
+    inside = np.clip(position, 0, np.array(lead) - 1).astype(int)
+    return int(np.ravel_multi_index(tuple(inside), lead))
+
+
+def current_pixel(viewer: ViewerModel, layer: Image) -> tuple[int, int] | None:
+    """Pixel of the layer that the mouse is over, as y and x; None if it is elsewhere."""
+    cursor = viewer.cursor.position
+    if not viewer.mouse_over_canvas or viewer.dims.ndisplay != 2 or len(cursor) < layer.ndim:
+        return None
+    y, x = np.round(data_position(viewer, layer, cursor)[-2:]).astype(int).tolist()
+    rows, columns = pixels_of(layer).shape[-2:]
+    return (y, x) if 0 <= y < rows and 0 <= x < columns else None
+
+
+def psf_picture(
+    estimated: Estimated, plane: int, position_yx: tuple[int, int] | None
+) -> PsfPicture:
+    """What is shown of the PSF at a pixel, by default at the field's centre."""
+    row, blur, field = estimated.row(plane), estimated.blur, estimated.field
+    psf = estimated.psfs[row]
+    if field is None:
+        return PsfPicture(psf)
+    if position_yx is not None:
+        # Not `blur.psf`, which looks whether the model's folder is still there.
+        psf = blur.psf_field(row, field.grid.field_yx(np.array([position_yx])))[0]
+    return PsfPicture(psf, psf_width(psf) * blur.optics.pixel_size_um, position_yx)
+
+
+def blur_table(
+    layer: Image, estimated: Estimated, plane: int, position_yx: tuple[int, int] | None
+) -> BlurTable:
+    """What is shown of one plane's blur."""
+    row, blur = estimated.row(plane), estimated.blur
+    one_of = f", plane {row}" if len(estimated.psfs) > 1 else ""
+    return BlurTable(
+        title=f"{layer.name}{one_of}",
+        names=estimated.names,
+        coefficients=blur.coefficients[row],
+        std=blur.std[row],
+        unit=estimated.unit,
+        psf=psf_picture(estimated, plane, position_yx),
+        over_field=_over_field(estimated, row),
+        concerns=_one_of_each_kind(blur.concerns[row]) if blur.concerns else None,
+        flagged=flagged_planes(blur),
+        n_planes=len(blur.coefficients),
+        twin_resolved=blur.twin_resolved,
+    )
+
+
+def check_table(layer: Image, check: DeblurringCheck, plane: int) -> CheckTable:
+    """What is shown of one plane's check."""
+    n = len(check.residual)
+    row = min(plane, n - 1)
+    one_of = f", plane {row}" if n > 1 else ""
+    flagged = tuple(index for index, reasons in enumerate(check.concerns) if reasons)
+    residual, ringing, moved = (
+        (float(values[row]), float(np.median(values)), float(values.max()))
+        for values in (check.residual, check.border_ringing, check.flux_moved)
+    )
+    title = f"{layer.name}{one_of}"
+    return CheckTable(title, residual, ringing, moved, check.concerns[row], flagged, n)
+
+
+def flagged_planes(blur: BlurEstimate) -> tuple[int, ...]:
+    """Rows of a blur that there are concerns about."""
+    return tuple(int(row) for row in np.flatnonzero(~blur.in_domain))
+
+
+def _over_field(estimated: Estimated, row: int) -> OverField | None:
+    if estimated.field is None:
+        return None
+    return OverField(*estimated.field.widths[row], estimated.field.grid.zoom)
+
+
+def _sides(shape: tuple[int, int]) -> str:
+    return f"{shape[0]} × {shape[1]}"
+
+
+def _one_of_each_kind(reasons: tuple[str, ...]) -> tuple[str, ...]:
+    """The first of those that agree up to the colon, as the planes of a stack may do."""
+    return tuple({reason.partition(":")[0]: reason for reason in reversed(reasons)}.values())[::-1]

@@ -1,0 +1,166 @@
+"""Results as napari layers on the grid of the layer they come from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_deepblur import __version__
+from napari_deepblur.engine.axes import Planes
+from napari_deepblur.engine.diagnostics import DeblurringCheck
+from napari_deepblur.widgets.deblur.tasks import Deblurred, Estimated, FieldPictures
+from napari_deepblur.widgets.layers.facts import axes_of, pixels_of
+from napari_deepblur.widgets.layers.geometry import beside, geometry_of, moved
+from napari_deepblur.widgets.layers.tiles_picture import signed_colormap, tiled
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+__all__ = ["deblurred_layer", "geometry_of", "psf_layers", "residual_layer"]
+
+LayerData = tuple[NDArray[np.float32], dict[str, Any]]
+
+#: The rings are a hundredth of the peak.
+_PSF_GAMMA = 0.5
+
+#: Contrast of a residual, in units of the noise: of noise alone 1 pixel in 16,000 is beyond.
+_RESIDUAL_LIMIT = 4.0
+
+
+def deblurred_layer(layer: Image, result: Deblurred) -> LayerData:
+    """Data and arguments of the deblurred image's layer.
+
+    The contrast is that of the observed image, so the two can be compared.
+    """
+    arguments = geometry_of(layer) | {
+        "name": f"{layer.name} deblurred",
+        "colormap": layer.colormap.name,
+        "contrast_limits": tuple(layer.contrast_limits),
+        "gamma": layer.gamma,
+        "metadata": _metadata("deblurred", layer, result.estimated, result.check),
+    }
+    return result.sharp, arguments
+
+
+def residual_layer(layer: Image, result: Deblurred) -> LayerData | None:
+    """Data and arguments of the layer of what is not explained; None if it was not asked for.
+
+    It lies on the image; zero has the middle colour.
+    """
+    if result.residual is None:
+        return None
+    arguments = geometry_of(layer) | {
+        "name": f"{layer.name} residual",
+        "colormap": "PiYG",
+        "contrast_limits": (-_RESIDUAL_LIMIT, _RESIDUAL_LIMIT),
+        "metadata": _metadata("residual", layer, result.estimated, result.check),
+    }
+    return result.residual, arguments
+
+
+def psf_layers(layer: Image, estimated: Estimated) -> list[LayerData]:
+    """Data and arguments of the layers that show a blur, the undermost first.
+
+    They have the image's leading axes, so they follow the sliders.
+    """
+    if estimated.field is None:
+        return [_psf_layer(layer, estimated)]
+    return [
+        _eigen_psfs_layer(layer, estimated, estimated.field),
+        _psf_field_layer(layer, estimated, estimated.field),
+    ]
+
+
+def _psf_layer(layer: Image, estimated: Estimated) -> LayerData:
+    """The PSFs, beside the image at the image's own scale."""
+    arguments = beside(layer) | {
+        "name": f"{layer.name} PSF",
+        "colormap": "inferno",
+        "contrast_limits": (0.0, float(estimated.psfs.max())),
+        "gamma": _PSF_GAMMA,
+        "metadata": _metadata("psf", layer, estimated),
+    }
+    return _per_plane(layer, estimated.psfs), arguments
+
+
+def _psf_field_layer(layer: Image, estimated: Estimated, field: FieldPictures) -> LayerData:
+    """The mosaic of PSFs, each centred at its place on the image."""
+    arguments = moved(layer, field.grid.origin_yx, zoom=field.grid.zoom) | {
+        "name": f"{layer.name} PSF field",
+        "colormap": "inferno",
+        "blending": "additive",
+        "contrast_limits": (0.0, float(field.mosaics.max())),
+        "gamma": _PSF_GAMMA,
+        "metadata": _metadata("psf-field", layer, estimated, zoom=field.grid.zoom),
+    }
+    return _per_plane(layer, field.mosaics), arguments
+
+
+def _eigen_psfs_layer(layer: Image, estimated: Estimated, field: FieldPictures) -> LayerData:
+    """The eigen-PSFs, tiles of one picture beside the image, as large as the mosaic's PSFs."""
+    limit = float(np.abs(field.eigen_psfs).max())
+    arguments = beside(layer, zoom=field.grid.zoom) | {
+        "name": f"{layer.name} eigen-PSFs",
+        "colormap": signed_colormap(),
+        "contrast_limits": (-limit, limit),
+        "metadata": _metadata("eigen-psfs", layer, estimated, zoom=field.grid.zoom),
+    }
+    picture = tiled(field.eigen_psfs, field.grid.shape[0])
+    return _per_plane(layer, picture[None]), arguments
+
+
+def _per_plane(layer: Image, pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Pictures (N, h, w) with the image's leading axes; one serves all planes."""
+    lead = Planes.of(pixels_of(layer), axes_of(layer)).lead_shape
+    sides = pictures.shape[1:]
+    if len(pictures) > 1:
+        return pictures.reshape(*lead, *sides)
+    return np.broadcast_to(pictures[0], (*lead, *sides))
+
+
+def _numbers(values: NDArray[np.float32]) -> list[Any]:
+    """Plain numbers, so that whoever writes the metadata can; single precision has 7 digits."""
+    numbers: list[Any] = np.asarray(values, float).round(7).tolist()
+    return numbers
+
+
+def _metadata(
+    kind: str,
+    layer: Image,
+    estimated: Estimated,
+    check: DeblurringCheck | None = None,
+    **more: Any,
+) -> dict[str, Any]:
+    blur = estimated.blur
+    checked = {} if check is None else {"check": _check_metadata(check)}
+    return {
+        "deepblur": {
+            "kind": kind,
+            "version": __version__,
+            "model": blur.model,
+            "optics": blur.optics.model_dump(),
+            "per": blur.per,
+            "coefficient_names": list(estimated.names),
+            "coefficients": _numbers(blur.coefficients),
+            "std": _numbers(blur.std),
+            "concerns": [list(reasons) for reasons in blur.concerns],
+            "in_domain": blur.in_domain.tolist(),
+            "twin_resolved": blur.twin_resolved,
+            "source": layer.name,
+            **checked,
+            **more,
+        }
+    }
+
+
+def _check_metadata(check: DeblurringCheck) -> dict[str, Any]:
+    return {
+        "residual": _numbers(check.residual),
+        "border_ringing": _numbers(check.border_ringing),
+        "flux_moved": _numbers(check.flux_moved),
+        # Significant digits: its unit is the image's, whatever that is.
+        "noise_deviation": [float(f"{value:.6g}") for value in check.noise_deviation],
+        "concerns": [list(reasons) for reasons in check.concerns],
+    }

@@ -1,0 +1,164 @@
+"""From the user's wishes and the layer's facts to one frozen value that a job can use."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from pydantic import ValidationError
+
+from napari_deepblur.engine.blur import Per
+from napari_deepblur.engine.devices import Device
+from napari_deepblur.errors import SamplingError, describe
+from napari_deepblur.optics.settings import Optics
+from napari_deepblur.widgets.deblur.settings import DeblurSettings
+from napari_deepblur.widgets.layers.facts import Known, LayerFacts
+from napari_deepblur.widgets.layers.optics_fields import OPTICS_FIELDS
+
+__all__ = ["Resolved", "Verdict", "resolve"]
+
+_DEFAULT_INDEX = Known(1.518, "default")
+
+
+class Verdict(Enum):
+    """Whether the blur of a layer can be estimated."""
+
+    NO_LAYER = "no image"
+    UNUSABLE = "unusable image"
+    MISSING = "missing values"
+    INVALID = "invalid values"
+    REFUSED = "refused"
+    UNDERSAMPLED = "undersampled"
+    WELL_SAMPLED = "well sampled"
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What would be computed, or why nothing can be.
+
+    Attributes
+    ----------
+    verdict
+        Whether it can be computed.
+    message
+        The verdict in words, with what to do.
+    fields
+        Optical values and their sources, by name.
+    optics
+        All of them, where they are valid.
+    axes
+        One letter of TCZYX per dimension of the layer.
+    model
+        Bundled name of the model, or its folder.
+    per
+        Whether each plane gets its own blur.
+    device
+        Where the networks run.
+    focus_step_um
+        Distance between the layer's planes, µm, where they can be a focus series.
+    z_step_um
+        The same, where the user says that they are one.
+    residual_layer
+        Whether deblurring also adds a layer of what the result does not explain.
+    """
+
+    verdict: Verdict
+    message: str
+    fields: Mapping[str, Known] = field(default_factory=dict)
+    optics: Optics | None = None
+    axes: str = ""
+    model: str = ""
+    per: Per = "plane"
+    device: Device = "auto"
+    focus_step_um: float | None = None
+    z_step_um: float | None = None
+    residual_layer: bool = False
+
+    @property
+    def can_run(self) -> bool:
+        """Whether a blur can be estimated."""
+        return self.verdict in (Verdict.UNDERSAMPLED, Verdict.WELL_SAMPLED)
+
+
+def resolve(
+    settings: DeblurSettings, facts: LayerFacts | None, *, varies: bool = False
+) -> Resolved:
+    """Judge the wishes for a layer; what was typed goes before what the layer says.
+
+    Parameters
+    ----------
+    settings
+        The wishes.
+    facts
+        Of the layer.
+    varies
+        Whether the model's blurs vary over the field: a focus series tells nothing of those.
+    """
+    fields = _merged(settings, facts)
+    verdict, message, optics = _judge(fields, facts)
+    may_be_series = settings.per == "plane" and not varies
+    focus_step = facts.z_step_um if facts and may_be_series else None
+    return Resolved(
+        verdict,
+        message,
+        fields,
+        optics,
+        facts.axes if facts else "",
+        settings.model,
+        settings.per,
+        settings.device,
+        focus_step,
+        focus_step if settings.focus_series else None,
+        settings.residual_layer,
+    )
+
+
+def _merged(settings: DeblurSettings, facts: LayerFacts | None) -> dict[str, Known]:
+    fields = {"refractive_index": _DEFAULT_INDEX, **(facts.known if facts else {})}
+    for name in OPTICS_FIELDS:
+        typed = getattr(settings, name)
+        if typed is not None:
+            fields[name] = Known(typed, "typed")
+    return fields
+
+
+def _judge(
+    fields: Mapping[str, Known], facts: LayerFacts | None
+) -> tuple[Verdict, str, Optics | None]:
+    if facts is None:
+        return Verdict.NO_LAYER, "Open an image, or a sample from File > Open Sample.", None
+    if facts.problem:
+        return Verdict.UNUSABLE, facts.problem, None
+    missing = [name for name in OPTICS_FIELDS if name not in fields]
+    if missing:
+        return Verdict.MISSING, _ask_for(missing, facts), None
+    try:
+        optics = Optics(**{name: fields[name].value for name in OPTICS_FIELDS})
+    except ValidationError as error:
+        return Verdict.INVALID, describe(error), None
+    return *_sampling(optics), optics
+
+
+def _ask_for(missing: list[str], facts: LayerFacts) -> str:
+    names = ", ".join(OPTICS_FIELDS[name].lower().replace("(µm)", "in µm") for name in missing)
+    message = f"Please fill in: {names}."
+    if "pixel_size_um" in missing and facts.hint:
+        message += f" {facts.hint[0].upper()}{facts.hint[1:]}."
+    return message
+
+
+def _sampling(optics: Optics) -> tuple[Verdict, str]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            optics.require_resolved_blur()
+        except SamplingError as error:
+            return Verdict.REFUSED, str(error)
+    if caught:
+        return Verdict.UNDERSAMPLED, str(caught[0].message)
+    return (
+        Verdict.WELL_SAMPLED,
+        f"well sampled: cutoff NA · pixel / λ = {optics.cutoff:.3f} cycles/pixel",
+    )

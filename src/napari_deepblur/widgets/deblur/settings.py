@@ -1,0 +1,47 @@
+"""What the user wishes, as an evented model that the dock edits."""
+
+from __future__ import annotations
+
+from psygnal import EventedModel
+
+from napari_deepblur.engine.blur import Per
+from napari_deepblur.engine.devices import Device
+from napari_deepblur.engine.models import DEFAULT_MODEL
+
+__all__ = ["DeblurSettings"]
+
+
+class DeblurSettings(EventedModel):
+    """Choices of the dock; None stands for an optical value that was not typed.
+
+    Attributes
+    ----------
+    model
+        Name of a bundled model, or a model's folder.
+    per
+        Whether each plane gets its own blur or the stack one.
+    focus_series
+        Whether the layer is a focus series of one thin object.
+    residual_layer
+        Whether deblurring also adds a layer of what the result does not explain.
+    device
+        Where the networks run.
+    numerical_aperture
+        NA of the detection objective.
+    wavelength_um
+        Emission wavelength in vacuum, µm.
+    refractive_index
+        Of the immersion medium.
+    pixel_size_um
+        Side of a pixel in the sample, µm.
+    """
+
+    model: str = DEFAULT_MODEL
+    per: Per = "plane"
+    focus_series: bool = False
+    residual_layer: bool = False
+    device: Device = "auto"
+    numerical_aperture: float | None = None
+    wavelength_um: float | None = None
+    refractive_index: float | None = None
+    pixel_size_um: float | None = None

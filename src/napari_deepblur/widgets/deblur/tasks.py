@@ -1,0 +1,178 @@
+"""The dock's long work, as jobs that need neither Qt nor napari."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_deepblur.engine.blur import BlurEstimate, load_blur
+from napari_deepblur.engine.deblur import deblur_job
+from napari_deepblur.engine.diagnostics import (
+    DeblurringCheck,
+    check_deblurring_job,
+    residual_image_job,
+)
+from napari_deepblur.engine.estimate import estimate_blur_job
+from napari_deepblur.engine.events import Progress
+from napari_deepblur.engine.psf_field import MosaicGrid, PsfWidth, mosaic_grid, psf_field
+from napari_deepblur.widgets.deblur.readiness import Resolved
+from napari_deepblur.widgets.tasks.task import Task, noting, or_notice
+
+__all__ = [
+    "Deblurred",
+    "Estimated",
+    "FieldPictures",
+    "deblur_task",
+    "estimate_task",
+    "load_task",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldPictures:
+    """What is shown of a blur that varies over the field.
+
+    Attributes
+    ----------
+    grid
+        Where the PSFs of the mosaics stand.
+    mosaics
+        Shape (N, Y, X), in the grid's pixels.
+    widths
+        For each row, where the PSF is sharpest and where widest, and how wide.
+    eigen_psfs
+        At the image's own sampling, shape (K, h, w).
+    """
+
+    grid: MosaicGrid
+    mosaics: NDArray[np.float32]
+    widths: tuple[tuple[PsfWidth, PsfWidth], ...]
+    eigen_psfs: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimated:
+    """A blur with all that the dock shows of it.
+
+    Attributes
+    ----------
+    blur
+        The engine's answer.
+    names
+        Of the P coefficients.
+    unit
+        Theirs.
+    psfs
+        At the field's centre, shape (N, h, w), each of sum 1; N is 1 where one blur serves all
+        planes.
+    field
+        What the PSF does over the field, where it changes.
+    """
+
+    blur: BlurEstimate
+    names: tuple[str, ...]
+    unit: str
+    psfs: NDArray[np.float32]
+    field: FieldPictures | None = None
+
+    def row(self, plane: int) -> int:
+        """Row of `coefficients` and `psfs` that belongs to a plane."""
+        return min(plane, len(self.psfs) - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Deblurred:
+    """A sharper image and the blur that was taken out.
+
+    Attributes
+    ----------
+    estimated
+        The blur.
+    sharp
+        Float32, shape of the image.
+    extent
+        Least and largest intensity of `sharp`.
+    check
+        How it fits the image; None if that could not be found out.
+    residual
+        What of the image it does not explain, by the noise, shape of the image; where that was
+        asked for.
+    """
+
+    estimated: Estimated
+    sharp: NDArray[np.float32]
+    extent: tuple[float, float]
+    check: DeblurringCheck | None
+    residual: NDArray[np.float32] | None = None
+
+
+def estimate_task(image: Any, wanted: Resolved) -> Task[Estimated]:
+    """Estimate an image's blur."""
+    yield Progress(0, 0, "loading torch")
+    assert wanted.optics is not None
+    blur = yield from noting(
+        estimate_blur_job(
+            image,
+            optics=wanted.optics,
+            model=wanted.model,
+            axes=wanted.axes,
+            per=wanted.per,
+            z_step_um=wanted.z_step_um,
+            device=wanted.device,
+        )
+    )
+    return (yield from _pictured(blur))
+
+
+def deblur_task(image: Any, wanted: Resolved, estimated: Estimated | None) -> Task[Deblurred]:
+    """Deblur an image and check the result; without an estimate, estimate its blur first."""
+    if estimated is None:
+        estimated = yield from estimate_task(image, wanted)
+    yield Progress(0, 0, "loading the model")
+    sharp = yield from noting(
+        deblur_job(image, estimated.blur, axes=wanted.axes, device=wanted.device)
+    )
+    check = yield from or_notice(
+        check_deblurring_job(image, sharp, estimated.blur, axes=wanted.axes),
+        "the deblurred image was not checked",
+    )
+    residual = None
+    if wanted.residual_layer:
+        residual = yield from or_notice(
+            residual_image_job(image, sharp, estimated.blur, axes=wanted.axes),
+            "there is no residual layer",
+        )
+    return Deblurred(estimated, sharp, (float(sharp.min()), float(sharp.max())), check, residual)
+
+
+def load_task(path: str | Path) -> Task[Estimated]:
+    """Read a blur from its file."""
+    yield Progress(0, 0, "reading the blur")
+    return (yield from _pictured(load_blur(path)))
+
+
+def _pictured(blur: BlurEstimate) -> Task[Estimated]:
+    psfs = np.stack([blur.psf(row) for row in range(len(blur.coefficients))])
+    field = (yield from _field_pictures(blur, psfs)) if blur.varies else None
+    return Estimated(blur, blur.coefficient_names, blur.family.unit, psfs, field)
+
+
+def _field_pictures(blur: BlurEstimate, psfs: NDArray[np.float32]) -> Task[FieldPictures]:
+    from napari_deepblur.operators import ProductConvolutionFamily
+
+    assert isinstance(blur.family, ProductConvolutionFamily)
+    if blur.field_shape is None:
+        raise ValueError("the blur does not say the shape of its field: estimate it anew")
+    grid = mosaic_grid(blur.field_shape, (psfs.shape[1], psfs.shape[2]))
+    mosaics, widths = [], []
+    for row in range(len(psfs)):
+        yield Progress(row, len(psfs), "drawing the PSFs")
+        field = psf_field(blur, row, grid)
+        mosaics.append(grid.draw(field.psfs))
+        widths.append((field.sharpest, field.widest))
+    eigen_psfs = blur.family.eigen_psfs.numpy()
+    return FieldPictures(grid, np.stack(mosaics), tuple(widths), eigen_psfs)

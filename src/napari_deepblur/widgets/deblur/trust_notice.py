@@ -1,0 +1,115 @@
+"""Whether a plane's result is to be trusted: the reasons against it, or one quiet line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from napari_deepblur.widgets.parts.tone import Tone
+
+__all__ = ["Judged", "NoticeWords", "TrustNotice"]
+
+# Translucent, so that the theme's own text colour is readable on it, be it dark or light.
+_FLAGGED = (
+    "QLabel { background: rgba(230, 150, 0, 60); border-left: 4px solid rgb(230, 150, 0); "
+    "padding: 5px; }"
+)
+_MOST_NUMBERS = 8
+
+
+class Judged(Protocol):
+    """What is shown of one plane, and what speaks against it."""
+
+    @property
+    def concerns(self) -> tuple[str, ...] | None:
+        """Reasons against it; None if nobody looked."""
+
+    @property
+    def flagged(self) -> tuple[int, ...]:
+        """Planes with concerns."""
+
+    @property
+    def n_planes(self) -> int:
+        """Number of planes."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeWords:
+    """What a notice says.
+
+    Attributes
+    ----------
+    doubt
+        What concerns throw doubt upon, as a sentence without its full stop.
+    doubt_tip
+        What to do then.
+    clean
+        That there are none.
+    clean_tip
+        What was looked for.
+    """
+
+    doubt: str
+    doubt_tip: str
+    clean: str
+    clean_tip: str
+
+
+class TrustNotice(QWidget):
+    """Shows the concerns about a plane's result, and how many planes have some.
+
+    Parameters
+    ----------
+    words
+        What to say.
+    parent
+        Parent widget.
+    """
+
+    def __init__(self, words: NoticeWords, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._words = words
+        self.reasons = QLabel(wordWrap=True)
+        self.reasons.setTextFormat(Qt.TextFormat.PlainText)
+        self.reasons.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.planes = QLabel(wordWrap=True)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.reasons)
+        layout.addWidget(self.planes)
+
+    def setValue(self, table: Judged | None) -> None:  # noqa: N802
+        """Show what is known against a result; nothing where that was not looked at."""
+        concerns = None if table is None else table.concerns
+        self.setVisible(concerns is not None)
+        if table is None or concerns is None:
+            return
+        self.reasons.setText(_reasons(self._words, concerns))
+        self.reasons.setStyleSheet(_FLAGGED if concerns else "")
+        self.reasons.setToolTip(self._words.doubt_tip if concerns else self._words.clean_tip)
+        self.planes.setText(_flagged(table))
+        self.planes.setVisible(bool(self.planes.text()))
+
+
+def _reasons(words: NoticeWords, concerns: tuple[str, ...]) -> str:
+    if not concerns:
+        return f"{Tone.GOOD.value} {words.clean}"
+    if len(concerns) == 1:
+        return f"{Tone.WARNING.value} {words.doubt}. {_sentence(concerns[0])}"
+    listed = "".join(f"\n• {_sentence(reason)}" for reason in concerns)
+    return f"{Tone.WARNING.value} {words.doubt}:{listed}"
+
+
+def _sentence(reason: str) -> str:
+    return f"{reason[0].upper()}{reason[1:]}."
+
+
+def _flagged(table: Judged) -> str:
+    if table.n_planes < 2 or not table.flagged:
+        return ""
+    numbers = ", ".join(map(str, table.flagged[:_MOST_NUMBERS]))
+    more = ", …" if len(table.flagged) > _MOST_NUMBERS else ""
+    return f"{len(table.flagged)} of {table.n_planes} planes are flagged: {numbers}{more}."

@@ -1,0 +1,157 @@
+"""What the controller asks of whoever shows the dock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_deepblur.engine.events import Progress
+from napari_deepblur.engine.models import ModelCard
+from napari_deepblur.engine.psf_field import PsfWidth
+from napari_deepblur.widgets.deblur.readiness import Resolved
+from napari_deepblur.widgets.parts.tone import Tone
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+__all__ = ["BlurTable", "CheckTable", "DeblurView", "OverField", "PsfPicture"]
+
+
+@dataclass(frozen=True, slots=True)
+class PsfPicture:
+    """A PSF to be drawn.
+
+    Attributes
+    ----------
+    psf
+        Shape (h, w).
+    width_um
+        How wide it is, µm; None where the PSF is the same all over the field.
+    position_yx
+        Pixel of the image that it belongs to; None for the field's centre.
+    """
+
+    psf: NDArray[np.float32]
+    width_um: float | None = None
+    position_yx: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OverField:
+    """How the PSF of one plane varies over the field.
+
+    Attributes
+    ----------
+    sharpest, widest
+        Of the PSFs in the mosaic.
+    zoom
+        How many times their size they are drawn there.
+    """
+
+    sharpest: PsfWidth
+    widest: PsfWidth
+    zoom: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlurTable:
+    """The blur of one plane.
+
+    Attributes
+    ----------
+    title
+        Which plane of which layer.
+    names
+        Of the P coefficients.
+    coefficients, std
+        Shape (P,).
+    psf
+        The PSF to begin with.
+    unit
+        Of the coefficients.
+    over_field
+        How the PSF varies over the field, where it does.
+    concerns
+        Why this plane's blur may be wrong beyond `std`; None if that was not looked at.
+    flagged
+        Planes of the layer that there are concerns about.
+    n_planes
+        Planes of the layer that have a blur of their own.
+    twin_resolved
+        Whether the signs of the even modes are the true ones.
+    """
+
+    title: str
+    names: tuple[str, ...]
+    coefficients: NDArray[np.float32]
+    std: NDArray[np.float32]
+    psf: PsfPicture
+    unit: str = "waves RMS"
+    over_field: OverField | None = None
+    concerns: tuple[str, ...] | None = None
+    flagged: tuple[int, ...] = ()
+    n_planes: int = 1
+    twin_resolved: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CheckTable:
+    """How the deblurred version of one plane fits the observed one.
+
+    Attributes
+    ----------
+    title
+        Which plane of which layer.
+    residual, border_ringing, flux_moved
+        As in `DeblurringCheck`: the plane's value, then the median and the highest of all
+        planes.
+    concerns
+        What is out of the usual range.
+    flagged
+        Planes of the layer that there are concerns about.
+    n_planes
+        Planes of the layer.
+    """
+
+    title: str
+    residual: tuple[float, float, float]
+    border_ringing: tuple[float, float, float]
+    flux_moved: tuple[float, float, float]
+    concerns: tuple[str, ...] = ()
+    flagged: tuple[int, ...] = ()
+    n_planes: int = 1
+
+
+class DeblurView(Protocol):
+    """The dock, as the controller sees it."""
+
+    def show_layers(self, layers: Sequence[Image], current: Image | None) -> None:
+        """Offer layers to choose from."""
+
+    def show_models(self, models: Mapping[str, ModelCard]) -> None:
+        """Offer models to choose from, by bundled name or folder."""
+
+    def show_resolved(self, resolved: Resolved) -> None:
+        """Show optical values, their sources and the verdict."""
+
+    def show_busy(self, *, busy: bool) -> None:
+        """Show whether a task runs."""
+
+    def show_progress(self, progress: Progress) -> None:
+        """Show how far the task is."""
+
+    def show_message(self, tone: Tone, text: str) -> None:
+        """Show one message in place of the former one."""
+
+    def show_blur(self, table: BlurTable | None) -> None:
+        """Show the blur of the current plane, or none."""
+
+    def show_psf(self, picture: PsfPicture) -> None:
+        """Show the PSF of another place of the current plane's field."""
+
+    def show_check(self, table: CheckTable | None) -> None:
+        """Show how the deblurred current plane fits the observed one, or nothing."""

@@ -1,0 +1,1 @@
+"""Reading napari layers: geometry, metadata, changes."""

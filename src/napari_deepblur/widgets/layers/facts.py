@@ -1,0 +1,180 @@
+"""What a layer itself says: its axes, its pixel size, its optics; nothing is guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_deepblur.engine.axes import AXES, Planes
+from napari_deepblur.errors import ImageError
+from napari_deepblur.widgets.layers.ome import ome_optics
+from napari_deepblur.widgets.layers.optics_fields import OPTICS_FIELDS
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image
+
+__all__ = ["Known", "LayerFacts", "axes_of", "data_position", "facts_of", "pixels_of"]
+
+#: Relative difference up to which the two sides of a pixel count as equal.
+_SQUARE_WITHIN = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A value and where it comes from."""
+
+    value: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class LayerFacts:
+    """What a layer says.
+
+    Attributes
+    ----------
+    axes
+        One letter of TCZYX per dimension.
+    known
+        Fields of `Optics` that the layer knows.
+    hint
+        Why the pixel size is not among them.
+    problem
+        Why the layer cannot be used at all.
+    z_step_um
+        Distance between its planes, µm, where it is a Z stack and says so.
+    """
+
+    axes: str = ""
+    known: Mapping[str, Known] = field(default_factory=dict)
+    hint: str = ""
+    problem: str = ""
+    z_step_um: float | None = None
+
+
+def pixels_of(layer: Image) -> Any:
+    """Array of a layer, at full resolution; it may be lazy."""
+    return layer.data[0] if layer.multiscale else layer.data
+
+
+def data_position(viewer: ViewerModel, layer: Image, world: Sequence[float]) -> NDArray[np.float64]:
+    """Where a point of the viewer's world lies in a layer's data.
+
+    The world has units of its own where layers differ in theirs.
+    """
+    position = np.array(world, float)
+    units = viewer.dims.units
+    if units is not None and len(position) >= layer.ndim:
+        pairs = zip(units[-layer.ndim :], layer.units, strict=True)
+        position[-layer.ndim :] *= [1 if a == b else (1 * a).to(b).magnitude for a, b in pairs]
+    return np.asarray(layer.world_to_data(position), float)
+
+
+def axes_of(layer: Image) -> str:
+    """One letter of TCZYX per dimension of the layer.
+
+    The layer's axis labels decide where all are such letters; whether time comes before depth
+    makes no difference to planes. Otherwise four dimensions are T Z Y X, for napari shows
+    channels as layers of their own.
+    """
+    n = len(pixels_of(layer).shape)
+    usual = {2: "YX", 3: "ZYX", 4: "TZYX"}.get(n, AXES)
+    labels = "".join(label.upper() for label in layer.axis_labels)
+    if len(labels) != n or len(set(labels)) != n or not set(labels) <= set(AXES):
+        return usual
+    return usual if labels == "ZTYX" else labels
+
+
+def facts_of(layer: Image) -> LayerFacts:
+    """Look at a layer without reading its pixels."""
+    if layer.rgb:
+        return LayerFacts(
+            problem=f"{layer.name!r} is a colour (RGB) image: split it into channels "
+            "(right-click on the layer, Split RGB) and choose one of them"
+        )
+    try:
+        axes = Planes.of(pixels_of(layer), axes_of(layer)).axes
+        sides, hint = _pixel_sides_um(layer)
+    except ImageError as error:
+        return LayerFacts(problem=str(error))
+    known = _from_metadata(layer.metadata)
+    if sides is not None:
+        if not np.isclose(sides[0], sides[1], rtol=_SQUARE_WITHIN):
+            return LayerFacts(
+                axes,
+                problem=f"the pixels are not square: {sides[0]:.4g} µm in Y, {sides[1]:.4g} µm "
+                "in X. Resample the image to square pixels, or correct the layer's scale",
+            )
+        known["pixel_size_um"] = Known(sides[1], "layer scale")
+    hint = "" if "pixel_size_um" in known else hint
+    return LayerFacts(axes, known, hint, z_step_um=_z_step_um(layer, axes))
+
+
+def _pixel_sides_um(layer: Image) -> tuple[tuple[float, float] | None, str]:
+    """Lengths of a pixel along Y and X in µm, or why they are not known."""
+    sides = []
+    for axis in (-2, -1):
+        length, unit = _length_um(layer, axis)
+        if unit:
+            return None, _hint(unit, length)
+        sides.append(length)
+    return (sides[0], sides[1]), ""
+
+
+def _z_step_um(layer: Image, axes: str) -> float | None:
+    if axes != "ZYX" or len(pixels_of(layer)) < 2:
+        return None
+    length, unit = _length_um(layer, 0)
+    return None if unit else length
+
+
+def _length_um(layer: Image, axis: int) -> tuple[float, str]:
+    """Length of a step along an axis in µm; or in a unit that is no length, and that unit."""
+    factors = [_micrometres(unit) for unit in layer.units]
+    step = _world_step(layer, axis)
+    moved = np.flatnonzero(np.abs(step) > 1e-9 * np.abs(step).max())
+    unknown = [layer.units[i] for i in moved if factors[i] is None]
+    if unknown:
+        return float(np.linalg.norm(step)), str(unknown[0])
+    lengths = [step[i] * factors[i] for i in moved]
+    # Scales come as binary fractions of decimal numbers; nobody measures 7 digits.
+    return float(f"{np.linalg.norm(lengths):.7g}"), ""
+
+
+def _world_step(layer: Image, axis: int) -> NDArray[np.float64]:
+    """Displacement in the world of one pixel along an axis."""
+    here = np.zeros(layer.ndim)
+    there = here.copy()
+    there[axis] = 1
+    step: NDArray[np.float64] = np.subtract(layer.data_to_world(there), layer.data_to_world(here))
+    return step
+
+
+def _micrometres(unit: Any) -> float | None:
+    """How many µm a unit is; None if it is no length."""
+    if not unit.is_compatible_with("micrometer"):
+        return None
+    return float((1 * unit).to("micrometer").magnitude)
+
+
+def _hint(unit: str, side: float) -> str:
+    hint = f"the layer's unit is {unit!r}, not a length: type the pixel size in µm"
+    if side != 1:
+        hint += f" (the layer's scale is {side:.6g}; if that is in µm, type it)"
+    return hint
+
+
+def _from_metadata(metadata: Mapping[str, Any]) -> dict[str, Known]:
+    found = {name: Known(value, "OME") for name, value in ome_optics(metadata).items()}
+    own = metadata.get("deepblur")
+    optics = own.get("optics") if isinstance(own, Mapping) else None
+    if isinstance(optics, Mapping):
+        for name in OPTICS_FIELDS:
+            if isinstance(optics.get(name), int | float):
+                found[name] = Known(float(optics[name]), "metadata")
+    return found

@@ -1,0 +1,51 @@
+"""Where a layer lies, and how another is laid on it or beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_deepblur.widgets.layers.facts import pixels_of
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+__all__ = ["beside", "geometry_of", "moved"]
+
+#: Distance between an image and what stands beside it, in the image's pixels.
+_GAP = 8
+
+
+def geometry_of(layer: Image) -> dict[str, Any]:
+    """Everything that says where a layer lies; results inherit nothing by themselves."""
+    return {
+        "scale": np.array(layer.scale),
+        "translate": np.array(layer.translate),
+        "rotate": np.array(layer.rotate),
+        "shear": np.array(layer.shear),
+        "affine": np.array(layer.affine.affine_matrix),
+        "units": tuple(layer.units),
+        "axis_labels": tuple(layer.axis_labels),
+    }
+
+
+def beside(layer: Image, *, zoom: int = 1, apart: float = 0) -> dict[str, Any]:
+    """Geometry of a layer right of another, at the same height, of pixels `zoom` as large.
+
+    Between the two there is room for `apart` pixels of the other.
+    """
+    half = (zoom - 1) / 2
+    return moved(layer, (half, pixels_of(layer).shape[-1] + apart + _GAP + half), zoom=zoom)
+
+
+def moved(layer: Image, origin_yx: tuple[float, float], *, zoom: int) -> dict[str, Any]:
+    """Geometry of a layer that begins at a pixel of another, of pixels `zoom` as large."""
+    target = np.zeros(layer.ndim)
+    target[-2:] = origin_yx
+    step = np.subtract(layer.data_to_world(target), layer.data_to_world(np.zeros(layer.ndim)))
+    linear = np.array(layer.affine.affine_matrix)[:-1, :-1]
+    geometry = geometry_of(layer)
+    geometry["translate"] += np.linalg.solve(linear, step)
+    geometry["scale"][-2:] *= zoom
+    return geometry

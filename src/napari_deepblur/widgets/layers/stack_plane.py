@@ -1,0 +1,40 @@
+"""Where the viewer's sliders stand in a layer, and how to move them there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_deepblur.widgets.layers.facts import axes_of, data_position, pixels_of
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image
+
+__all__ = ["current_index", "go_to_index"]
+
+
+def current_index(viewer: ViewerModel, layer: Image, axis: str) -> int:
+    """Index along one of the layer's axes that the sliders stand at; 0 if it has none such."""
+    axes = axes_of(layer)
+    if axis not in axes:
+        return 0
+    place = axes.index(axis)
+    position = data_position(viewer, layer, viewer.dims.point)[place]
+    return int(np.clip(round(float(position)), 0, pixels_of(layer).shape[place] - 1))
+
+
+def go_to_index(viewer: ViewerModel, layer: Image, axis: str, index: int) -> None:
+    """Move the slider of one of the layer's axes, if it has it."""
+    axes = axes_of(layer)
+    if axis not in axes or current_index(viewer, layer, axis) == index:
+        return
+    place = axes.index(axis)
+    here = data_position(viewer, layer, viewer.dims.point)
+    here[place] = index
+    world = layer.data_to_world(here)[place]
+    units = viewer.dims.units
+    if units is not None:
+        world *= (1 * layer.units[place]).to(units[place - layer.ndim]).magnitude
+    viewer.dims.set_point(viewer.dims.ndim - layer.ndim + place, world)

@@ -1,0 +1,1 @@
+"""Form elements that both docks use."""

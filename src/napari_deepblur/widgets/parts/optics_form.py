@@ -1,0 +1,79 @@
+"""The form for the microscope's optics, each value with its source."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
+
+from napari_deepblur.widgets.layers.facts import Known
+from napari_deepblur.widgets.layers.optics_fields import OPTICS_FIELDS
+from napari_deepblur.widgets.parts.number_edit import NumberEdit
+
+__all__ = ["OpticsForm"]
+
+_TOOLTIPS = {
+    "numerical_aperture": "NA of the detection objective, as printed on it, e.g. 1.4",
+    "wavelength_um": "Wavelength of the detected light in µm: the emission, not the excitation, "
+    "e.g. 0.52 for GFP",
+    "refractive_index": "Of the immersion medium: air 1.0, water 1.33, glycerol 1.47, oil 1.518",
+    "pixel_size_um": "Side of one pixel in the sample in µm: camera pixel / magnification. "
+    "Taken from the layer's scale and units where they are lengths; never guessed",
+}
+
+
+_SOURCES = (
+    "Where this value comes from: typed here, the layer's scale and units, the layer's "
+    "metadata (its own or OME), or a default. Empty a field to go back to what the layer says"
+)
+
+
+class OpticsForm(QWidget):
+    """Edits optical values; emptying a field goes back to what the layer says.
+
+    Parameters
+    ----------
+    parent
+        Parent widget.
+    optional
+        Fields that may stay empty.
+    """
+
+    valueChanged = Signal(str, object)  # noqa: N815
+
+    def __init__(self, parent: QWidget | None = None, *, optional: Container[str] = ()) -> None:
+        super().__init__(parent)
+        self._optional = optional
+        layout = QGridLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setColumnStretch(1, 1)
+        self._edits: dict[str, NumberEdit] = {}
+        self._sources: dict[str, QLabel] = {}
+        for row, (name, text) in enumerate(OPTICS_FIELDS.items()):
+            edit, source, label = NumberEdit(), QLabel(), QLabel(text)
+            for widget in (label, edit):
+                widget.setToolTip(_TOOLTIPS[name])
+            source.setToolTip(_SOURCES)
+            layout.addWidget(label, row, 0)
+            layout.addWidget(edit, row, 1)
+            layout.addWidget(source, row, 2)
+            edit.valueChanged.connect(lambda value, name=name: self.valueChanged.emit(name, value))
+            self._edits[name], self._sources[name] = edit, source
+
+    def value(self) -> dict[str, float]:
+        """The values that are there, by field of `Optics`."""
+        values = {name: edit.value() for name, edit in self._edits.items()}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def setValue(self, fields: Mapping[str, Known]) -> None:  # noqa: N802
+        """Show values and their sources; those that are missing are asked for."""
+        for name, edit in self._edits.items():
+            known = fields.get(name)
+            edit.setValue(known.value if known else None)
+            missing = "optional" if name in self._optional else "fill in"
+            self._sources[name].setText(known.source if known else missing)
+
+    def field(self, name: str) -> NumberEdit:
+        """The field of one value."""
+        return self._edits[name]

@@ -1,0 +1,118 @@
+"""Room for one task at a time, whose late answers are dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Protocol
+
+from napari_deepblur.engine.events import Progress
+from napari_deepblur.widgets.parts.tone import Tone
+from napari_deepblur.widgets.tasks.task import Cancelled, Done, Failed, Notice, Outcome, Task
+
+__all__ = ["StartTask", "TaskSlot", "TaskView"]
+
+
+class StartTask(Protocol):
+    """Runs a task elsewhere and returns the function that cancels it."""
+
+    def __call__(
+        self,
+        task: Task[Any],
+        *,
+        on_event: Callable[[Progress | Notice], None],
+        on_end: Callable[[Outcome], None],
+    ) -> Callable[[], None]:
+        """Start."""
+
+
+class TaskView(Protocol):
+    """Shows how a task goes."""
+
+    def show_busy(self, *, busy: bool) -> None:
+        """Show whether a task runs."""
+
+    def show_progress(self, progress: Progress) -> None:
+        """Show how far the task is."""
+
+    def show_message(self, tone: Tone, text: str) -> None:
+        """Show one message in place of the former one."""
+
+
+class TaskSlot:
+    """Runs one task, and tells the view how it goes.
+
+    Parameters
+    ----------
+    view
+        Told of progress and end.
+    start
+        Runs the task.
+    """
+
+    def __init__(self, view: TaskView, start: StartTask) -> None:
+        self._view = view
+        self._start = start
+        self._notices: list[str] = []
+        # An answer counts only while its task's number is the current one.
+        self._generation = 0
+        self._cancel: Callable[[], None] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a task runs."""
+        return self._cancel is not None
+
+    def run(self, task: Task[Any], take: Callable[[Any], None]) -> None:
+        """Start a task; `take` gets its result, if it comes to one."""
+        self._generation += 1
+        number = self._generation
+        self._notices.clear()
+        self._view.show_message(Tone.INFO, "")
+        self._view.show_busy(busy=True)
+        self._cancel = self._start(
+            task,
+            on_event=partial(self._on_event, number),
+            on_end=partial(self._on_end, number, take),
+        )
+
+    def abandon(self) -> None:
+        """Drop the task: it ends after its present step, and nobody listens."""
+        if self.busy:
+            self.silence()
+            self._view.show_busy(busy=False)
+
+    def silence(self) -> None:
+        """`abandon` without a word to the view."""
+        self._generation += 1
+        if self._cancel is not None:
+            self._cancel()
+            self._cancel = None
+
+    def report(self, text: str, *more: str) -> None:
+        """Show how the task ended well, with the engine's warnings and more."""
+        all_notices = dict.fromkeys([*self._notices, *more])
+        tone = Tone.WARNING if all_notices else Tone.GOOD
+        notices = [f"Warning: {notice}." for notice in all_notices]
+        self._view.show_message(tone, " ".join([text, *notices]))
+
+    def _on_event(self, number: int, event: Progress | Notice) -> None:
+        if number != self._generation:
+            return
+        if isinstance(event, Notice):
+            self._notices.append(event.text)
+        else:
+            self._view.show_progress(event)
+
+    def _on_end(self, number: int, take: Callable[[Any], None], outcome: Outcome) -> None:
+        if number != self._generation:
+            return
+        self._cancel = None
+        self._view.show_busy(busy=False)
+        match outcome:
+            case Done(result):
+                take(result)
+            case Failed(message):
+                self._view.show_message(Tone.ERROR, message)
+            case Cancelled():
+                self._view.show_message(Tone.INFO, "Cancelled.")

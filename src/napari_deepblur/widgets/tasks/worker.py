@@ -1,0 +1,60 @@
+"""Where thread, Qt and engine meet: a task in a napari worker."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from threading import Event
+from typing import Any
+
+from napari.qt.threading import create_worker
+
+from napari_deepblur.engine.events import Progress
+from napari_deepblur.errors import DeviceError, describe
+from napari_deepblur.widgets.tasks.task import Cancelled, Done, Failed, Notice, Outcome, Task
+
+__all__ = ["start_task"]
+
+_LOG = logging.getLogger(__name__)
+
+
+def start_task(
+    task: Task[Any],
+    *,
+    on_event: Callable[[Progress | Notice], None],
+    on_end: Callable[[Outcome], None],
+) -> Callable[[], None]:
+    """Run a task in another thread; the callbacks are called in this one.
+
+    Returns
+    -------
+        Function that cancels: the task is closed, in its thread, after its present step.
+    """
+    cancelled = Event()
+    worker = create_worker(
+        _guarded, task, cancelled, _start_thread=False, _progress={"desc": "Deep-Blur"}
+    )
+    worker.yielded.connect(on_event)
+    worker.returned.connect(on_end)
+    worker.start()
+    return cancelled.set
+
+
+def _guarded(task: Task[Any], cancelled: Event) -> Task[Outcome]:
+    # A generator worker swallows RuntimeErrors without a signal (out of memory is one), and
+    # a generator that its worker quits is closed only by garbage collection. So errors and
+    # cancellation are outcomes here.
+    try:
+        while True:
+            event = next(task)
+            if cancelled.is_set():
+                task.close()
+                return Cancelled()
+            yield event
+    except StopIteration as stop:
+        return Done(stop.value)
+    except (DeviceError, ValueError, OSError) as error:
+        return Failed(describe(error))
+    except Exception as error:  # noqa: BLE001 - logged, and shown to the user
+        _LOG.exception("the task failed")
+        return Failed(describe(error))

@@ -1,0 +1,286 @@
+"""The behaviour of the dock "Calibrate from beads", without Qt and without engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from napari.layers import Image
+
+from helpers.calibrations import CalibrateBench, bead_table, calibrated, found_beads
+from helpers.layers import assert_same_geometry, known_layer
+from napari_deepblur.engine.events import Progress
+from napari_deepblur.widgets.calibrate.readiness import Readiness
+from napari_deepblur.widgets.calibrate.tasks import Found, FoundBeads
+from napari_deepblur.widgets.parts.tone import Tone
+from napari_deepblur.widgets.tasks.task import Done, Failed
+
+RESULTS = ["cells eigen-PSFs", "cells weight maps", "cells PSF field", "cells beads"]
+
+
+@pytest.fixture
+def layer() -> Image:
+    return known_layer(96, 128)
+
+
+@pytest.fixture
+def bench(layer: Image) -> CalibrateBench:
+    return CalibrateBench(layer)
+
+
+def find(bench: CalibrateBench, n: int = 1, *, plane: int = 0) -> None:
+    bench.controller.find()
+    bench.runner.on_end(Done(found_beads(n, plane=plane)))
+
+
+def calibrate(bench: CalibrateBench, *tables, plane: int = 0) -> None:
+    bench.controller.calibrate()
+    bench.runner.on_end(Done(calibrated(tables or [bead_table()], plane=plane)))
+
+
+def given_positions(bench: CalibrateBench):
+    """What the last task was given; a generator keeps its arguments until it starts."""
+    return bench.runner.started[-1].gi_frame.f_locals["positions"]
+
+
+def given_settings(bench: CalibrateBench):
+    return bench.runner.started[-1].gi_frame.f_locals["stack"].settings
+
+
+def test_opens_with_the_layer_that_is_there(bench: CalibrateBench, layer: Image) -> None:
+    assert bench.controller.layers == (layer,)
+    assert bench.plan.can_run
+    assert bench.counts is None
+    bench.view.show_result.assert_called_with(None)
+
+
+def test_opens_without_layers() -> None:
+    bench = CalibrateBench()
+    assert bench.plan.readiness is Readiness.NO_LAYER
+    bench.controller.find()
+    bench.controller.calibrate()
+    assert not bench.runner.started
+    assert bench.message[0] is Tone.ERROR
+
+
+def test_the_first_layer_that_comes_is_chosen(layer: Image) -> None:
+    bench = CalibrateBench()
+    bench.viewer.add_layer(layer)
+    assert bench.controller.layers == (layer,)
+
+
+def test_found_beads_become_points(bench: CalibrateBench, layer: Image) -> None:
+    bench.controller.find()
+    bench.view.show_busy.assert_called_with(busy=True)
+    bench.runner.on_event(Progress(1, 2, "finding beads"))
+    bench.view.show_progress.assert_called_with(Progress(1, 2, "finding beads"))
+    bench.runner.on_end(Done(found_beads()))
+    assert bench.names == ["cells", "cells beads"]
+    assert_same_geometry(bench.viewer.layers["cells beads"], layer)
+    assert bench.counts == {"used": 3, "unlike the others": 1, "crowded": 1, "border": 1}
+    assert bench.message[0] is Tone.GOOD
+    assert "6 beads, 3 of them usable" in bench.message[1]
+
+
+def test_finding_again_takes_the_place_of_the_former_points(bench: CalibrateBench) -> None:
+    find(bench)
+    bench.viewer.layers["cells beads"].add([5, 6])
+    assert bench.counts["added by hand"] == 1
+    find(bench)
+    assert bench.names == ["cells", "cells beads"]
+    assert "added by hand" not in bench.counts
+
+
+@pytest.mark.parametrize(
+    ("kept", "words"), [(0, "No beads found"), (1, "Found 1 bead, none of them usable")]
+)
+def test_without_usable_beads_it_says_what_to_do(bench, kept: int, words: str) -> None:
+    bench.controller.find()
+    beads = FoundBeads(0, bead_table().iloc[1 : 1 + kept])
+    bench.runner.on_end(Done(Found((beads,), 21)))
+    assert bench.message[0] is Tone.WARNING
+    assert words in bench.message[1]
+    assert bench.names == ["cells", "cells beads"]
+
+
+def test_calibrate_alone_finds_the_beads_first(bench: CalibrateBench) -> None:
+    bench.controller.calibrate()
+    assert given_positions(bench) == [None]
+    bench.runner.on_end(Done(calibrated([bead_table()])))
+    assert bench.names == ["cells", *RESULTS]
+    assert bench.viewer.layers.selection.active.name == "cells beads"
+    summary = bench.view.show_result.call_args.args[0]
+    assert (summary.n_used, summary.n_beads, summary.n_eigen_psfs) == (3, 6, 3)
+    assert summary.fwhm_um == (0.25, 0.4)
+    assert summary.error_db == -24
+    assert summary.drift is None
+    assert summary.notes == ("few beads",)
+
+
+def test_corrections_are_honoured(bench: CalibrateBench) -> None:
+    find(bench)
+    points = bench.viewer.layers["cells beads"]
+    points.selected_data = {0}
+    points.remove_selected()
+    points.add([50, 60])
+    bench.controller.calibrate()
+    (positions,) = given_positions(bench)
+    expected = [*bead_table()[["y", "x"]].to_numpy()[[2, 4]], [50, 60]]
+    np.testing.assert_array_equal(positions, expected)
+    judged = bead_table().iloc[[2, 4, 4]].reset_index(drop=True)
+    judged.loc[2, ["y", "x", "status"]] = [50.2, 60.1, "faint"]
+    bench.runner.on_end(Done(calibrated([judged])))
+    # Those that were rejected and not touched stay so; what was added was judged.
+    assert bench.counts == {
+        "used": 2,
+        "unlike the others": 1,
+        "crowded": 1,
+        "border": 1,
+        "faint": 1,
+    }
+    assert bench.view.show_result.call_args.args[0].n_beads == 6
+    bench.controller.calibrate()
+    assert given_positions(bench) == [None]
+
+
+def test_a_second_calibration_takes_the_place_of_the_first(bench: CalibrateBench) -> None:
+    calibrate(bench)
+    calibrate(bench)
+    assert bench.names == ["cells", *RESULTS]
+
+
+def test_results_are_not_offered_as_images(bench: CalibrateBench) -> None:
+    calibrate(bench)
+    assert [layer.name for layer in bench.view.show_layers.call_args.args[0]] == ["cells"]
+
+
+def test_several_layers_are_acquisitions_in_the_order_of_the_list() -> None:
+    layers = [known_layer(96, 128, name=name) for name in ("cold", "warm")]
+    bench = CalibrateBench(*layers)
+    assert bench.controller.layers == (layers[1],)
+    bench.controller.select(layers[::-1])
+    assert bench.controller.layers == tuple(layers)
+    find(bench, 2)
+    assert bench.names == ["cold", "warm", "cold beads", "warm beads"]
+    assert bench.counts["used"] == 6
+    bench.viewer.layers["warm beads"].add([5, 6])
+    bench.controller.calibrate()
+    first, second = given_positions(bench)
+    assert first is None
+    assert len(second) == 4
+    bench.runner.on_end(Done(calibrated([bead_table(), bead_table().iloc[[0, 2, 4]]])))
+    assert sum("eigen-PSFs" in name for name in bench.names) == 1
+    assert bench.viewer.layers.selection.active.name == "cold beads"
+    assert bench.viewer.layers["cold PSF field"].visible
+    assert not bench.viewer.layers["warm PSF field"].visible
+    drift = bench.view.show_result.call_args.args[0].drift
+    assert drift.coefficients.shape == (2, 5)
+    assert drift.acquisitions == ("time 0", "time 1")
+
+
+def test_the_slider_goes_to_the_plane_of_the_beads() -> None:
+    bench = CalibrateBench(known_layer(5, 96, 128, translate=(7, 0, 0)))
+    find(bench, plane=3)
+    assert bench.viewer.dims.point[0] == 7 + 3 * 0.5
+
+
+def test_calibrates_in_the_plane_in_which_the_beads_were_found() -> None:
+    bench = CalibrateBench(known_layer(5, 96, 128))
+    bench.controller.settings.plane = "current"
+    bench.viewer.dims.set_point(0, 0.5 * 3)
+    find(bench, plane=3)
+    bench.viewer.dims.set_point(0, 0)
+    bench.controller.calibrate()
+    assert given_settings(bench).plane == 3
+
+
+def test_a_failure_is_one_line_and_leaves_all_as_it_was(bench: CalibrateBench) -> None:
+    find(bench)
+    bench.controller.calibrate()
+    bench.runner.on_end(Failed("no bead can be used"))
+    assert bench.message == (Tone.ERROR, "no bead can be used")
+    assert bench.names == ["cells", "cells beads"]
+    assert not bench.controller.busy
+
+
+def test_cancelled_work_is_dropped(bench: CalibrateBench) -> None:
+    bench.controller.find()
+    bench.controller.cancel()
+    assert bench.message == (Tone.INFO, "Cancelled.")
+    bench.runner.on_end(Done(found_beads()))
+    assert bench.names == ["cells"]
+
+
+def test_editing_points_stops_a_calibration(bench: CalibrateBench) -> None:
+    find(bench)
+    bench.controller.calibrate()
+    bench.viewer.layers["cells beads"].add([5, 6])
+    assert not bench.controller.busy
+    assert "edited" in bench.message[1]
+    assert bench.counts["added by hand"] == 1
+
+
+def test_an_image_removed_while_it_is_worked_on(bench: CalibrateBench) -> None:
+    bench.controller.find()
+    bench.viewer.layers.remove("cells")
+    assert not bench.controller.busy
+    assert bench.controller.layers == ()
+    bench.runner.on_end(Done(found_beads()))
+    assert not bench.names
+
+
+def test_points_removed_while_calibrating_come_back(bench: CalibrateBench) -> None:
+    find(bench)
+    bench.controller.calibrate()
+    bench.viewer.layers.remove("cells beads")
+    assert bench.counts is None
+    bench.runner.on_end(Done(calibrated([bead_table()])))
+    assert bench.names == ["cells", *RESULTS]
+
+
+def test_points_follow_an_image_that_is_moved(bench: CalibrateBench, layer: Image) -> None:
+    find(bench)
+    layer.scale = (0.2, 0.2)
+    assert_same_geometry(bench.viewer.layers["cells beads"], layer)
+    assert bench.plan.settings.pixel_um == 0.2
+
+
+def test_points_that_no_longer_fit_go(bench: CalibrateBench, layer: Image) -> None:
+    bench = CalibrateBench(known_layer(3, 96, 128, axis_labels=("t", "y", "x")))
+    find(bench, 3)
+    bench.viewer.layers["cells"].axis_labels = ("z", "y", "x")
+    assert bench.names == ["cells"]
+    assert bench.counts is None
+
+
+def test_save_tells_what_comes_next(tmp_path: Path) -> None:
+    bench = CalibrateBench(known_layer(3, 96, 128, axis_labels=("t", "y", "x")))
+    bench.controller.save(tmp_path / "family")
+    assert bench.message[0] is Tone.ERROR
+    calibrate(bench, *[bead_table()] * 3)
+    bench.view.show_report.assert_called_with(None)
+    bench.controller.save(tmp_path / "family")
+    bench.runner.on_end(Done(tmp_path / "family"))
+    bench.view.show_report.assert_called_with(tmp_path / "family" / "report.html")
+    assert "run: deepblur train identification" in bench.message[1]
+
+
+def test_one_blur_is_nothing_to_train_for(bench: CalibrateBench, tmp_path: Path) -> None:
+    calibrate(bench)
+    bench.controller.save(tmp_path / "family")
+    bench.runner.on_end(Done(tmp_path / "family"))
+    assert "three or more acquisitions" in bench.message[1]
+
+
+def test_closed_it_hears_nothing(bench: CalibrateBench) -> None:
+    find(bench)
+    bench.controller.calibrate()
+    bench.controller.close()
+    assert bench.runner.n_cancelled == 1
+    bench.view.reset_mock()
+    bench.runner.on_end(Done(calibrated([bead_table()])))
+    bench.viewer.layers["cells beads"].add([5, 6])
+    bench.viewer.layers.clear()
+    bench.controller.settings.window = 31
+    assert not bench.view.mock_calls

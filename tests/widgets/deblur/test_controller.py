@@ -1,0 +1,419 @@
+"""The dock's behaviour, without Qt and without networks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari.layers import Image
+
+from helpers.bench import Bench
+from helpers.layers import (
+    NAMES,
+    OPTICS,
+    checked,
+    deblurred,
+    estimated,
+    known_layer,
+    spots,
+)
+from napari_deepblur import BlurEstimate, Optics
+from napari_deepblur.engine.events import Progress
+from napari_deepblur.widgets.deblur.readiness import Verdict
+from napari_deepblur.widgets.deblur.tasks import Estimated
+from napari_deepblur.widgets.parts.tone import Tone
+from napari_deepblur.widgets.tasks.task import Done, Failed, Notice
+
+
+@pytest.fixture
+def bench(layer: Image) -> Bench:
+    return Bench(layer)
+
+
+def test_opens_with_the_layer_that_is_there(bench: Bench, layer: Image) -> None:
+    assert bench.controller.layer == layer
+    assert bench.resolved.optics == Optics(**OPTICS)
+    bench.view.show_blur.assert_called_with(None)
+
+
+def test_opens_without_layers() -> None:
+    bench = Bench()
+    assert bench.controller.layer is None
+    assert bench.resolved.verdict is Verdict.NO_LAYER
+    bench.controller.estimate()
+    bench.controller.deblur()
+    assert not bench.runner.started
+
+
+def test_the_first_layer_that_comes_is_chosen(layer: Image) -> None:
+    bench = Bench()
+    bench.viewer.add_layer(layer)
+    assert bench.controller.layer == layer
+
+
+def test_layers_are_listed_as_they_come_go_and_change_their_names(bench: Bench) -> None:
+    other = bench.viewer.add_image(spots(64, 64), name="other")
+    bench.viewer.add_points([[1, 2]])
+    other.name = "renamed"
+    listed, current = bench.view.show_layers.call_args.args
+    assert [layer.name for layer in listed] == ["renamed", "cells"]
+    assert current.name == "cells"
+    bench.viewer.layers.remove("cells")
+    assert bench.controller.layer == other
+
+
+def test_estimate_shows_table_and_psf_layer(bench: Bench) -> None:
+    bench.controller.estimate()
+    assert bench.controller.busy
+    bench.view.show_busy.assert_called_with(busy=True)
+    bench.runner.on_event(Progress(1, 2, "estimating"))
+    bench.view.show_progress.assert_called_with(Progress(1, 2, "estimating"))
+    bench.runner.on_end(Done(estimated()))
+    assert not bench.controller.busy
+    table = bench.view.show_blur.call_args.args[0]
+    assert (table.title, table.names) == ("cells", NAMES)
+    assert bench.names == ["cells", "cells PSF"]
+    assert bench.message[0] is Tone.GOOD
+
+
+def test_a_second_estimate_takes_the_place_of_the_first(bench: Bench) -> None:
+    for _ in range(2):
+        bench.controller.estimate()
+        bench.runner.on_end(Done(estimated()))
+    assert bench.names == ["cells", "cells PSF"]
+
+
+def test_psf_layers_are_not_offered(bench: Bench) -> None:
+    bench.controller.estimate()
+    bench.runner.on_end(Done(estimated()))
+    assert [layer.name for layer in bench.view.show_layers.call_args.args[0]] == ["cells"]
+
+
+def test_the_table_follows_the_slider() -> None:
+    bench = Bench(known_layer(3, 64, 64, translate=(10, 0, 0)))
+    bench.controller.estimate()
+    bench.runner.on_end(Done(estimated(3)))
+    for plane in (2, 0, 1):
+        bench.viewer.dims.set_point(0, 10 + 0.5 * plane)
+        table = bench.view.show_blur.call_args.args[0]
+        assert table.title == f"cells, plane {plane}"
+        np.testing.assert_allclose(table.coefficients, np.arange(7) / 100 + 0.07 * plane)
+
+
+def test_the_table_tells_what_speaks_against_the_plane() -> None:
+    bench = Bench(known_layer(3, 64, 64))
+    bench.controller.estimate()
+    concerns = ((), ("saturated: 3 %", "undersampled: coarse"), ("saturated: 1 %",))
+    bench.runner.on_end(Done(estimated(3, concerns=concerns, twin_resolved=True)))
+    for plane in (1, 0, 2):
+        bench.viewer.dims.set_point(0, 0.5 * plane)
+        table = bench.view.show_blur.call_args.args[0]
+        assert table.concerns == concerns[plane]
+        assert (table.flagged, table.n_planes) == ((1, 2), 3)
+        assert table.twin_resolved
+    tone, text = bench.message
+    assert tone is Tone.WARNING
+    assert "2 of 3 planes are flagged" in text
+
+
+def test_planes_of_a_stack_with_the_same_kind_of_concern_say_it_once(bench: Bench) -> None:
+    bench.controller.estimate()
+    concerns = (("saturated: 3 %", "saturated: 4 %", "undersampled: coarse"),)
+    bench.runner.on_end(Done(estimated(per="stack", concerns=concerns)))
+    table = bench.view.show_blur.call_args.args[0]
+    assert table.concerns == ("saturated: 3 %", "undersampled: coarse")
+    assert "may be wrong" in bench.message[1]
+
+
+def test_a_blur_without_checks_is_neither_clean_nor_flagged(bench: Bench) -> None:
+    bench.controller.estimate()
+    bench.runner.on_end(Done(estimated()))
+    table = bench.view.show_blur.call_args.args[0]
+    assert table.concerns is None
+    assert table.flagged == ()
+    bench.controller.estimate()
+    bench.runner.on_end(Done(estimated(concerns=((),))))
+    assert bench.view.show_blur.call_args.args[0].concerns == ()
+    assert bench.message[0] is Tone.GOOD
+
+
+@pytest.mark.parametrize("resolved", [True, False])
+def test_a_focus_series_that_does_not_tell_the_sign_is_said_so(monkeypatch, resolved) -> None:
+    asked = []
+    monkeypatch.setattr(
+        "napari_deepblur.widgets.deblur.controller.estimate_task",
+        lambda *given: asked.append(given[-1]),
+    )
+    bench = Bench(known_layer(3, 64, 64))
+    bench.controller.settings.focus_series = True
+    bench.controller.estimate()
+    bench.runner.on_end(Done(estimated(3, concerns=((),) * 3, twin_resolved=resolved)))
+    assert asked[0].z_step_um == 0.5
+    tone, text = bench.message
+    assert tone is (Tone.GOOD if resolved else Tone.WARNING)
+    assert ("sign of the even modes stays unknown" in text) is not resolved
+
+
+def test_what_was_said_of_one_layer_is_not_held_true_of_another() -> None:
+    bench = Bench(known_layer(3, 64, 64, name="one"), known_layer(3, 64, 64, name="other"))
+    bench.controller.settings.focus_series = True
+    bench.controller.select(bench.viewer.layers["one"])
+    assert bench.resolved.focus_step_um == 0.5
+    assert bench.resolved.z_step_um is None
+
+
+def test_deblur_estimates_first_only_where_needed(bench: Bench, monkeypatch) -> None:
+    asked = []
+    monkeypatch.setattr(
+        "napari_deepblur.widgets.deblur.controller.deblur_task",
+        lambda *given: asked.append(given[-1]),
+    )
+    bench.controller.deblur()
+    bench.runner.on_end(Done(deblurred(estimated(), 128, 128)))
+    bench.controller.deblur()
+    bench.runner.on_end(Done(deblurred(asked[1], 128, 128)))
+    bench.controller.settings.numerical_aperture = 1.3
+    bench.controller.deblur()
+    assert asked[0] is None
+    assert asked[1] is not None
+    assert asked[2] is None
+    assert bench.names == ["cells", "cells PSF", "cells deblurred", "cells deblurred [1]"]
+
+
+def test_deblurring_shows_its_check(bench: Bench) -> None:
+    bench.view.show_check.assert_called_with(None)
+    bench.controller.deblur()
+    bench.runner.on_end(Done(deblurred(estimated(), 128, 128)))
+    table = bench.view.show_check.call_args.args[0]
+    assert (table.title, table.n_planes, table.concerns) == ("cells", 1, ())
+    assert table.residual == pytest.approx((1, 1, 1))
+    assert table.flux_moved == pytest.approx((0.1, 0.1, 0.1))
+    assert bench.message == (Tone.GOOD, "Deblurred 'cells', residual 1.0 × noise.")
+
+
+def test_the_check_follows_the_slider() -> None:
+    bench = Bench(known_layer(3, 64, 64))
+    bench.controller.deblur()
+    concerns = ((), ("not explained: by far",), ())
+    result = deblurred(estimated(3), 3, 64, 64, check=checked(3, concerns=concerns))
+    bench.runner.on_end(Done(result))
+    for plane in (2, 0, 1):
+        bench.viewer.dims.set_point(0, 0.5 * plane)
+        table = bench.view.show_check.call_args.args[0]
+        assert table.title == f"cells, plane {plane}"
+        assert table.residual == pytest.approx((1 + plane / 10, 1.1, 1.2))
+        assert table.border_ringing == pytest.approx((0.5 + plane, 1.5, 2.5))
+        assert table.concerns == concerns[plane]
+        assert (table.flagged, table.n_planes) == ((1,), 3)
+    tone, text = bench.message
+    assert tone is Tone.WARNING
+    assert "median residual 1.1 × noise" in text
+    assert "1 of 3 deblurred planes may be wrong" in text
+
+
+def test_one_blur_for_the_stack_has_a_check_for_each_plane() -> None:
+    bench = Bench(known_layer(3, 64, 64))
+    bench.controller.settings.per = "stack"
+    bench.controller.deblur()
+    bench.runner.on_end(Done(deblurred(estimated(per="stack"), 3, 64, 64)))
+    bench.viewer.dims.set_point(0, 1)
+    assert bench.view.show_check.call_args.args[0].title == "cells, plane 2"
+    assert bench.view.show_blur.call_args.args[0].title == "cells"
+
+
+@pytest.mark.parametrize("event", ["new blur", "pixels", "other layer"])
+def test_a_check_that_does_not_belong_any_more_goes(bench: Bench, event: str) -> None:
+    bench.controller.deblur()
+    bench.runner.on_end(Done(deblurred(estimated(), 128, 128)))
+    assert bench.view.show_check.call_args.args[0] is not None
+    if event == "new blur":
+        bench.controller.estimate()
+        bench.runner.on_end(Done(estimated()))
+    elif event == "pixels":
+        bench.viewer.layers["cells"].data = spots(128, 128, seed=1)
+    else:
+        bench.controller.select(bench.viewer.add_image(spots(64, 64)))
+    bench.view.show_check.assert_called_with(None)
+
+
+def test_a_residual_layer_lies_beneath_the_deblurred_one(bench: Bench, monkeypatch) -> None:
+    asked = []
+    monkeypatch.setattr(
+        "napari_deepblur.widgets.deblur.controller.deblur_task",
+        lambda *given: asked.append(given[1]),
+    )
+    bench.controller.deblur()
+    bench.runner.on_end(Done(deblurred(estimated(), 128, 128)))
+    assert bench.names == ["cells", "cells PSF", "cells deblurred"]
+    bench.controller.settings.residual_layer = True
+    bench.controller.deblur()
+    bench.runner.on_end(Done(deblurred(estimated(), 128, 128, residual=True)))
+    assert [wanted.residual_layer for wanted in asked] == [False, True]
+    assert bench.names[3:] == ["cells residual", "cells deblurred [1]"]
+    listed = [layer.name for layer in bench.view.show_layers.call_args.args[0]]
+    assert listed == ["cells deblurred [1]", "cells deblurred", "cells"]
+
+
+def test_missing_values_start_nothing() -> None:
+    bench = Bench(Image(spots(64, 64), name="plain"))
+    bench.controller.deblur()
+    assert not bench.runner.started
+    assert bench.message[0] is Tone.ERROR
+    assert "pixel size" in bench.message[1]
+
+
+def test_one_task_at_a_time(bench: Bench) -> None:
+    bench.controller.estimate()
+    bench.controller.estimate()
+    bench.controller.deblur()
+    bench.controller.load("blur.json")
+    assert len(bench.runner.started) == 1
+
+
+def test_errors_are_shown(bench: Bench) -> None:
+    bench.controller.estimate()
+    bench.runner.on_end(Failed("out of memory"))
+    assert bench.message == (Tone.ERROR, "out of memory")
+    assert not bench.controller.busy
+
+
+def test_warnings_are_shown(bench: Bench) -> None:
+    bench.controller.estimate()
+    bench.runner.on_event(Notice("undersampled image"))
+    bench.runner.on_end(Done(estimated()))
+    tone, text = bench.message
+    assert tone is Tone.WARNING
+    assert "undersampled image" in text
+
+
+def test_a_message_goes_with_its_layer(bench: Bench) -> None:
+    bench.controller.estimate()
+    bench.runner.on_end(Done(estimated()))
+    bench.controller.select(bench.viewer.add_image(spots(64, 64)))
+    assert bench.message == (Tone.INFO, "")
+
+
+def test_cancelled_work_leaves_nothing(bench: Bench) -> None:
+    bench.controller.estimate()
+    bench.controller.cancel()
+    assert not bench.controller.busy
+    assert bench.runner.n_cancelled == 1
+    bench.runner.on_event(Progress(1, 1, "late"))
+    bench.runner.on_end(Done(estimated()))
+    assert bench.names == ["cells"]
+    bench.view.show_progress.assert_not_called()
+    assert bench.message == (Tone.INFO, "Cancelled.")
+
+
+@pytest.mark.parametrize("change", ["remove", "data", "scale"])
+def test_answers_for_a_layer_that_changed_are_dropped(bench: Bench, change: str) -> None:
+    layer = bench.viewer.layers["cells"]
+    bench.controller.estimate()
+    if change == "remove":
+        bench.viewer.layers.remove(layer)
+    elif change == "data":
+        layer.data = spots(128, 128, seed=1)
+    else:
+        layer.scale = (0.1, 0.1)
+    assert not bench.controller.busy
+    bench.runner.on_end(Done(estimated()))
+    assert "cells PSF" not in bench.names
+
+
+def test_other_pixels_make_an_estimate_void(bench: Bench) -> None:
+    bench.controller.estimate()
+    bench.runner.on_end(Done(estimated()))
+    bench.viewer.layers["cells"].data = spots(128, 128, seed=1)
+    bench.view.show_blur.assert_called_with(None)
+
+
+def test_a_layer_whose_units_are_set_later_is_understood() -> None:
+    bench = Bench(Image(spots(64, 64), scale=(0.09, 0.09)))
+    assert "pixel_size_um" not in bench.resolved.fields
+    bench.viewer.layers[0].units = ("um", "um")
+    assert bench.resolved.fields["pixel_size_um"].value == 0.09
+
+
+def test_typed_pixel_size_is_not_carried_to_another_layer() -> None:
+    one, other = (Image(spots(64, 64), name=name) for name in ("one", "other"))
+    bench = Bench(one, other)
+    bench.controller.settings.update({"pixel_size_um": 0.1, "numerical_aperture": 1.2})
+    bench.controller.select(one)
+    assert "pixel_size_um" not in bench.resolved.fields
+    assert bench.resolved.fields["numerical_aperture"].value == 1.2
+
+
+def test_optics_of_one_layer_are_not_carried_to_another(bench: Bench) -> None:
+    other = bench.viewer.add_image(spots(64, 64), name="other")
+    bench.controller.select(other)
+    assert set(bench.resolved.fields) == {"refractive_index"}
+
+
+def test_each_layer_keeps_its_blur(bench: Bench) -> None:
+    first = bench.controller.layer
+    bench.controller.estimate()
+    bench.runner.on_end(Done(estimated()))
+    other = bench.viewer.add_image(spots(64, 64), name="other")
+    bench.controller.select(other)
+    assert bench.view.show_blur.call_args.args[0] is None
+    bench.controller.select(first)
+    assert bench.view.show_blur.call_args.args[0].title == "cells"
+
+
+def test_a_loaded_blur_is_used(bench: Bench, monkeypatch) -> None:
+    asked = []
+    monkeypatch.setattr(
+        "napari_deepblur.widgets.deblur.controller.deblur_task",
+        lambda *given: asked.append(given[-1]),
+    )
+    loaded = estimated(per="stack")
+    bench.controller.load("blur.json")
+    bench.runner.on_end(Done(loaded))
+    assert bench.controller.settings.per == "stack"
+    bench.controller.deblur()
+    assert asked == [loaded]
+
+
+@pytest.mark.parametrize(
+    ("loaded", "text"),
+    [
+        (estimated(3), "3 planes"),
+        (
+            Estimated(
+                BlurEstimate(
+                    np.zeros((1, 7), np.float32),
+                    np.zeros((1, 7), np.float32),
+                    Optics(**OPTICS | {"pixel_size_um": 0.12}),
+                    "widefield-zernike",
+                ),
+                NAMES,
+                "waves RMS",
+                np.ones((1, 5, 5), np.float32),
+            ),
+            "0.12 µm",
+        ),
+    ],
+)
+def test_a_blur_of_something_else_is_refused(bench: Bench, loaded: Estimated, text: str) -> None:
+    bench.controller.load("blur.json")
+    bench.runner.on_end(Done(loaded))
+    assert bench.message[0] is Tone.ERROR
+    assert text in bench.message[1]
+    assert bench.names == ["cells"]
+
+
+def test_nothing_to_save(bench: Bench, tmp_path) -> None:
+    bench.controller.save(tmp_path / "blur.json")
+    assert bench.message[0] is Tone.ERROR
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_closed_controller_listens_no_more(bench: Bench) -> None:
+    bench.controller.estimate()
+    bench.controller.close()
+    bench.view.reset_mock()
+    bench.runner.on_end(Done(estimated()))
+    bench.viewer.add_image(spots(64, 64))
+    bench.viewer.layers["cells"].name = "other"
+    bench.viewer.layers["other"].scale = (2, 2)
+    bench.controller.settings.per = "stack"
+    assert not bench.view.method_calls

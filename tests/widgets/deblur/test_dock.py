@@ -1,0 +1,299 @@
+"""The dock in a real viewer, from a layer to the deblurred layer."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import dask.array
+import numpy as np
+import pytest
+from napari.layers import Image
+from npe2 import PluginManifest
+
+from helpers.layers import (
+    GEOMETRY,
+    OPTICS,
+    assert_same_geometry,
+    estimated,
+    known_layer,
+    spots,
+)
+from napari_deepblur.engine.events import Progress
+from napari_deepblur.widgets.deblur.dock import DeblurDock
+
+TIMEOUT = 120_000
+
+
+@pytest.fixture
+def viewer(make_napari_viewer_proxy):
+    return make_napari_viewer_proxy()
+
+
+@pytest.fixture
+def dock(viewer, qtbot):
+    dock = DeblurDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Deep-Blur")
+    dock.device_box.setValue("cpu")
+    dock.controller.settings.device = "cpu"
+    return dock
+
+
+def finish(qtbot, dock: DeblurDock) -> None:
+    qtbot.waitUntil(lambda: not dock.controller.busy, timeout=TIMEOUT)
+
+
+def names(viewer) -> list[str]:
+    return [layer.name for layer in viewer.layers]
+
+
+def test_the_dock_opens_without_torch() -> None:
+    code = (
+        "import sys, napari;"
+        "from napari_deepblur.widgets.deblur.dock import DeblurDock;"
+        "from qtpy.QtWidgets import QApplication;"
+        "app = QApplication([]);"
+        "dock = DeblurDock(napari.components.ViewerModel());"
+        "heavy = {'torch', 'monai', 'safetensors'} & set(sys.modules);"
+        "sys.exit(f'{heavy} were imported' if heavy else 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_estimate_then_deblur(viewer, dock: DeblurDock, qtbot) -> None:
+    source = known_layer(2, 96, 128, **GEOMETRY)
+    before = source.data.copy()
+    viewer.add_layer(source)
+    assert dock.layer_box.value() == source
+    dock.run_bar.estimate.click()
+    assert not dock.run_bar.estimate.isEnabled()
+    finish(qtbot, dock)
+    assert "Estimated the blur" in dock.message.text()
+    assert dock.blur_panel.table.rowCount() == 7
+    assert names(viewer) == ["cells", "cells PSF"]
+    psf = viewer.layers["cells PSF"]
+    assert psf.data.shape[0] == 2
+    np.testing.assert_allclose(psf.data.sum(axis=(-2, -1)), 1, rtol=1e-5)
+
+    dock.run_bar.deblur.click()
+    finish(qtbot, dock)
+    assert names(viewer) == ["cells", "cells PSF", "cells deblurred"]
+    sharp = viewer.layers["cells deblurred"]
+    assert_same_geometry(sharp, source)
+    assert sharp.data.shape == source.data.shape
+    assert sharp.data.dtype == np.float32
+    assert np.isfinite(sharp.data).all()
+    np.testing.assert_array_equal(source.data, before)
+    assert "residual" in dock.message.text()
+    assert not dock.check_box.isHidden()
+    assert dock.check_panel.value().n_planes == 2
+
+
+def test_a_residual_layer_on_demand(viewer, dock: DeblurDock, qtbot) -> None:
+    source = known_layer(2, 96, 128, **GEOMETRY)
+    viewer.add_layer(source)
+    assert dock.check_box.isHidden()
+    assert not dock.run_bar.residual.isChecked()
+    dock.run_bar.residual.click()
+    dock.run_bar.deblur.click()
+    finish(qtbot, dock)
+    assert names(viewer) == ["cells", "cells PSF", "cells residual", "cells deblurred"]
+    residual, sharp = viewer.layers["cells residual"], viewer.layers["cells deblurred"]
+    assert_same_geometry(residual, sharp)
+    assert residual.data.shape == sharp.data.shape
+    shown = dock.check_panel.value()
+    # The number is that of the layer's inside.
+    inside = residual.data[0][..., 15:-15, 15:-15]
+    assert np.sqrt(np.square(inside).mean()) == pytest.approx(shown.residual[0], rel=0.05)
+    assert viewer.layers.selection.active.name == "cells deblurred"
+
+
+def test_deblur_alone_estimates_first(viewer, dock: DeblurDock, qtbot) -> None:
+    viewer.add_layer(known_layer(96, 96))
+    dock.run_bar.deblur.click()
+    finish(qtbot, dock)
+    assert names(viewer) == ["cells", "cells PSF", "cells deblurred"]
+    assert dock.blur_panel.value() is not None
+
+
+def test_one_blur_for_a_lazy_stack(viewer, dock: DeblurDock, qtbot) -> None:
+    data = dask.array.from_array(spots(3, 96, 96), chunks=(1, 96, 96))
+    viewer.add_layer(
+        Image(
+            data,
+            name="lazy",
+            scale=(1, 0.09, 0.09),
+            units=("um",) * 3,
+            contrast_limits=(0, 1000),
+            metadata={"deepblur": {"optics": OPTICS}},
+        )
+    )
+    dock.controller.settings.per = "stack"
+    dock.run_bar.deblur.click()
+    finish(qtbot, dock)
+    assert viewer.layers["lazy PSF"].data.shape[0] == 3
+    assert viewer.layers["lazy deblurred"].data.shape == (3, 96, 96)
+    own = viewer.layers["lazy deblurred"].metadata["deepblur"]
+    assert np.shape(own["coefficients"]) == (1, 7)
+    assert len(own["concerns"]) == len(own["in_domain"]) == 1
+
+
+def test_multiscale_is_deblurred_at_full_resolution(viewer, dock: DeblurDock, qtbot) -> None:
+    image = spots(128, 128)
+    viewer.add_layer(
+        Image(
+            [image, image[::2, ::2]],
+            multiscale=True,
+            name="pyramid",
+            scale=(0.09, 0.09),
+            units=("um", "um"),
+            metadata={"deepblur": {"optics": OPTICS}},
+        )
+    )
+    dock.run_bar.deblur.click()
+    finish(qtbot, dock)
+    sharp = viewer.layers["pyramid deblurred"]
+    assert sharp.data.shape == (128, 128)
+    np.testing.assert_allclose(sharp.scale, (0.09, 0.09))
+
+
+def test_what_is_missing_is_asked_for_and_can_be_typed(viewer, dock: DeblurDock, qtbot) -> None:
+    viewer.add_layer(Image(spots(96, 96), name="plain"))
+    assert not dock.run_bar.estimate.isEnabled()
+    assert "pixel size" in dock.verdict.text()
+    assert dock.optics_form.value() == {"refractive_index": 1.518}
+    for name, value in OPTICS.items():
+        edit = dock.optics_form.field(name)
+        edit.setText(str(value))
+        edit.editingFinished.emit()
+    assert dock.verdict.text().startswith("✓")
+    assert dock.run_bar.estimate.isEnabled()
+    assert dock.controller.resolved.optics.model_dump() == OPTICS
+
+
+def test_a_focus_series_can_be_ticked_where_the_z_step_is_known(viewer, dock: DeblurDock) -> None:
+    viewer.add_layer(known_layer(96, 96, name="plane"))
+    assert dock.focus_box.isHidden()
+    viewer.add_layer(known_layer(3, 96, 96, name="series"))
+    dock.layer_box.valueChanged.emit(viewer.layers["series"])
+    assert not dock.focus_box.isHidden()
+    assert not dock.focus_box.isChecked()
+    assert "0.5 µm" in dock.focus_box.toolTip()
+    dock.focus_box.click()
+    assert dock.controller.resolved.z_step_um == 0.5
+    assert dock.focus_box.isChecked()
+    dock.controller.settings.per = "stack"
+    assert dock.focus_box.isHidden()
+    dock.controller.settings.per = "plane"
+    dock.layer_box.valueChanged.emit(viewer.layers["plane"])
+    dock.layer_box.valueChanged.emit(viewer.layers["series"])
+    assert not dock.focus_box.isChecked()
+
+
+def test_the_focus_series_reaches_the_engine(viewer, dock: DeblurDock, qtbot, monkeypatch) -> None:
+    asked = {}
+
+    def job(image, **given):
+        asked.update(given)
+        yield Progress(0, 1, "estimating the blur")
+        return estimated(3).blur
+
+    monkeypatch.setattr("napari_deepblur.widgets.deblur.tasks.estimate_blur_job", job)
+    viewer.add_layer(known_layer(3, 96, 96))
+    dock.focus_box.click()
+    dock.run_bar.estimate.click()
+    finish(qtbot, dock)
+    assert asked["z_step_um"] == 0.5
+    assert "stays unknown" in dock.message.text()
+
+
+def test_colour_is_refused(viewer, dock: DeblurDock) -> None:
+    viewer.add_image(np.zeros((64, 64, 3), np.uint8), rgb=True)
+    assert "RGB" in dock.verdict.text()
+    assert not dock.run_bar.deblur.isEnabled()
+
+
+def test_cancel_works_within_a_second(viewer, dock: DeblurDock, qtbot) -> None:
+    viewer.add_layer(known_layer(200, 128, 128))
+    dock.run_bar.deblur.click()
+    qtbot.waitUntil(lambda: dock.run_bar.value()[0] > 1, timeout=TIMEOUT)
+    start = time.monotonic()
+    dock.run_bar.cancel.click()
+    finish(qtbot, dock)
+    assert time.monotonic() - start < 1
+    qtbot.wait(300)
+    assert names(viewer) == ["cells"]
+    assert dock.message.text() == "Cancelled."
+
+
+def test_out_of_memory_is_told(viewer, dock: DeblurDock, qtbot, monkeypatch) -> None:
+    def full(*arguments):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr("napari_deepblur.engine.estimate.resample", full)
+    viewer.add_layer(known_layer(96, 96))
+    dock.run_bar.estimate.click()
+    finish(qtbot, dock)
+    assert "out of memory" in dock.message.text()
+    assert dock.run_bar.estimate.isEnabled()
+
+
+def test_bad_pixels_are_told(viewer, dock: DeblurDock, qtbot) -> None:
+    image = spots(96, 96).astype(float)
+    image[3, 4] = np.nan
+    layer = known_layer(96, 96)
+    layer.data = image
+    viewer.add_layer(layer)
+    dock.run_bar.estimate.click()
+    finish(qtbot, dock)
+    assert "NaN" in dock.message.text()
+
+
+def test_an_undersampled_image_is_warned_of(viewer, dock: DeblurDock, qtbot) -> None:
+    viewer.add_layer(known_layer(96, 96, scale=(0.13, 0.13)))
+    assert dock.verdict.text().startswith("⚠")
+    dock.run_bar.estimate.click()
+    finish(qtbot, dock)
+    assert dock.message.text().startswith("⚠")
+    assert "undersampled" in dock.message.text()
+
+
+def test_save_and_load(viewer, dock: DeblurDock, qtbot, tmp_path) -> None:
+    path = tmp_path / "blur.json"
+    first = viewer.add_layer(known_layer(96, 96))
+    dock.run_bar.estimate.click()
+    finish(qtbot, dock)
+    shown = dock.blur_panel.value()
+    dock.controller.save(path)
+    viewer.layers.remove(first)
+    viewer.add_layer(known_layer(96, 96, name="again"))
+    dock.controller.load(path)
+    finish(qtbot, dock)
+    np.testing.assert_allclose(dock.blur_panel.value().coefficients, shown.coefficients, atol=1e-6)
+    assert "again PSF" in names(viewer)
+    path.write_text("{}")
+    dock.controller.load(path)
+    finish(qtbot, dock)
+    assert "is not a blur file" in dock.message.text()
+
+
+def test_the_manifest_is_valid_and_its_commands_exist() -> None:
+    manifest = PluginManifest.from_distribution("napari-deepblur")
+    manifest.validate_imports()
+    assert manifest.display_name == "Deep-Blur"
+    assert set(manifest.contributions.menus) == {"napari/layers/filter", "napari/layers/measure"}
+
+
+def test_a_dock_that_is_closed_drops_its_task(viewer, dock: DeblurDock, qtbot) -> None:
+    viewer.add_layer(known_layer(50, 96, 96))
+    dock.run_bar.estimate.click()
+    qtbot.waitUntil(lambda: dock.run_bar.value()[0] > 0, timeout=TIMEOUT)
+    viewer.window.remove_dock_widget(dock)
+    dock.deleteLater()
+    qtbot.wait(500)
+    viewer.add_image(spots(64, 64), name="late")
+    assert names(viewer) == ["cells", "late"]

@@ -1,0 +1,232 @@
+"""From wishes and facts to what is computed; nothing is guessed."""
+
+from __future__ import annotations
+
+import dask.array
+import numpy as np
+import pytest
+from napari.layers import Image
+
+from helpers.layers import OPTICS, known_layer, spots
+from napari_deepblur import Optics
+from napari_deepblur.widgets.deblur.readiness import Verdict, resolve
+from napari_deepblur.widgets.deblur.settings import DeblurSettings
+from napari_deepblur.widgets.layers.facts import Known, LayerFacts, axes_of, facts_of, pixels_of
+
+OME = """<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">
+<Instrument ID="Instrument:0"><Objective ID="Objective:0" LensNA="1.2"/></Instrument>
+<Image ID="Image:0"><ObjectiveSettings ID="Objective:0" RefractiveIndex="1.33"/>
+<Pixels ID="Pixels:0" PhysicalSizeX="65" PhysicalSizeXUnit="nm" PhysicalSizeY="65"
+ PhysicalSizeYUnit="nm" SizeX="64" SizeY="64" SizeC="1" SizeT="1" SizeZ="1" Type="uint8"
+ DimensionOrder="XYZCT"><Channel ID="Channel:0" EmissionWavelength="610"/></Pixels></Image>
+</OME>"""
+
+
+def facts(**values: float) -> LayerFacts:
+    return LayerFacts("YX", {name: Known(value, "layer") for name, value in values.items()})
+
+
+# Facts
+
+
+@pytest.mark.parametrize(
+    ("scale", "unit", "pixel"), [(0.065, "um", 0.065), (65, "nm", 0.065), (1e-4, "mm", 0.1)]
+)
+def test_pixel_size_comes_from_scale_and_units(scale: float, unit: str, pixel: float) -> None:
+    layer = Image(spots(64, 64), scale=(scale, scale), units=(unit, unit))
+    assert facts_of(layer).known["pixel_size_um"] == Known(pixel, "layer scale")
+
+
+@pytest.mark.parametrize("scale", [1, 0.065])
+def test_pixel_size_in_pixels_is_not_known(scale: float) -> None:
+    said = facts_of(Image(spots(64, 64), scale=(scale, scale)))
+    assert "pixel_size_um" not in said.known
+    assert "'pixel'" in said.hint
+    assert ("0.065" in said.hint) == (scale == 0.065)
+
+
+def test_rotation_and_affine_do_not_change_the_pixel_size() -> None:
+    layer = known_layer(64, 64, rotate=30, affine=[[0, -1, 5], [1, 0, 3], [0, 0, 1]])
+    assert facts_of(layer).known["pixel_size_um"].value == pytest.approx(0.09)
+
+
+def test_an_affine_magnification_is_part_of_the_pixel_size() -> None:
+    layer = known_layer(64, 64, affine=np.diag([2, 2, 1]))
+    assert facts_of(layer).known["pixel_size_um"].value == pytest.approx(0.18)
+
+
+def test_time_in_seconds_does_not_matter() -> None:
+    layer = known_layer(3, 64, 64, units=("s", "um", "um"), axis_labels=("t", "y", "x"))
+    said = facts_of(layer)
+    assert (said.axes, said.known["pixel_size_um"].value) == ("TYX", 0.09)
+
+
+@pytest.mark.parametrize(
+    ("shape", "changes", "step"),
+    [
+        ((3, 64, 64), {}, 0.5),
+        ((3, 64, 64), {"scale": (200, 90, 90), "units": ("nm",) * 3}, 0.2),
+        ((3, 64, 64), {"units": ("s", "um", "um")}, None),
+        ((3, 64, 64), {"axis_labels": ("t", "y", "x")}, None),
+        ((1, 64, 64), {}, None),
+        ((64, 64), {}, None),
+        ((2, 3, 64, 64), {"scale": (1, 0.5, 0.09, 0.09)}, None),
+    ],
+)
+def test_only_a_z_stack_has_a_z_step(shape, changes, step: float | None) -> None:
+    assert facts_of(known_layer(*shape, **changes)).z_step_um == step
+
+
+def test_pixels_that_are_not_square_are_refused() -> None:
+    problem = facts_of(known_layer(64, 64, scale=(0.1, 0.2))).problem
+    assert "0.1 µm in Y, 0.2 µm in X" in problem
+
+
+def test_colour_is_refused() -> None:
+    layer = Image(np.zeros((64, 64, 3), np.uint8), rgb=True)
+    assert "RGB" in facts_of(layer).problem
+
+
+def test_a_small_image_is_refused() -> None:
+    assert "64 × 64" in facts_of(known_layer(32, 80)).problem
+
+
+def test_multiscale_uses_full_resolution() -> None:
+    image = spots(128, 128)
+    layer = Image([image, image[::2, ::2]], multiscale=True, scale=(0.1, 0.1), units=("um", "um"))
+    assert pixels_of(layer).shape == (128, 128)
+    assert facts_of(layer).known["pixel_size_um"].value == 0.1
+
+
+def test_facts_of_a_lazy_layer_read_no_pixels() -> None:
+    reads = []
+    data = dask.array.zeros((4, 64, 64), chunks=(1, 64, 64)).map_blocks(
+        lambda block: reads.append(1) or block, dtype=float, meta=np.zeros((0, 0, 0))
+    )
+    layer = Image(data, contrast_limits=(0, 1))
+    reads.clear()
+    assert facts_of(layer).axes == "ZYX"
+    assert not reads
+
+
+@pytest.mark.parametrize(
+    ("shape", "labels", "axes"),
+    [
+        ((64, 64), None, "YX"),
+        ((2, 64, 64), None, "ZYX"),
+        ((2, 64, 64), ("T", "y", "x"), "TYX"),
+        ((2, 3, 64, 64), None, "TZYX"),
+        ((2, 3, 64, 64), ("z", "t", "y", "x"), "TZYX"),
+        ((2, 64, 64), ("row", "column", "y"), "ZYX"),
+    ],
+)
+def test_axes(shape: tuple[int, ...], labels: tuple[str, ...] | None, axes: str) -> None:
+    assert axes_of(Image(spots(*shape), axis_labels=labels)) == axes
+
+
+def test_ome_metadata_fills_the_form() -> None:
+    said = facts_of(Image(spots(64, 64), metadata={"ome": OME})).known
+    assert {name: known.value for name, known in said.items()} == pytest.approx(
+        {
+            "numerical_aperture": 1.2,
+            "refractive_index": 1.33,
+            "wavelength_um": 0.61,
+            "pixel_size_um": 0.065,
+        }
+    )
+    assert {known.source for known in said.values()} == {"OME"}
+
+
+@pytest.mark.parametrize("text", ["<OME", "<OME/>", "<OME><Image/></OME>"])
+def test_broken_ome_metadata_says_nothing(text: str) -> None:
+    assert not facts_of(Image(spots(64, 64), metadata={"ome": text})).known
+
+
+def test_channels_must_be_layers_of_their_own() -> None:
+    said = facts_of(Image(spots(2, 64, 64), axis_labels=("c", "y", "x")))
+    assert "2 channels" in said.problem
+
+
+def test_the_last_axes_must_be_y_and_x() -> None:
+    assert "XYZ" in facts_of(Image(spots(64, 64, 64), axis_labels=("x", "y", "z"))).problem
+
+
+# Resolve
+
+
+def test_no_layer() -> None:
+    assert resolve(DeblurSettings(), None).verdict is Verdict.NO_LAYER
+
+
+def test_missing_values_are_asked_for() -> None:
+    wanted = resolve(DeblurSettings(), facts(pixel_size_um=0.1))
+    assert wanted.verdict is Verdict.MISSING
+    assert not wanted.can_run
+    assert "numerical aperture" in wanted.message
+    assert "wavelength" in wanted.message
+    assert "pixel" not in wanted.message
+
+
+def test_the_refractive_index_alone_has_a_default() -> None:
+    fields = resolve(DeblurSettings(), facts()).fields
+    assert fields == {"refractive_index": Known(1.518, "default")}
+
+
+def test_what_was_typed_goes_before_what_the_layer_says() -> None:
+    wanted = resolve(DeblurSettings(numerical_aperture=1.0), facts(**OPTICS))
+    assert wanted.fields["numerical_aperture"] == Known(1.0, "typed")
+    assert wanted.optics == Optics(**OPTICS | {"numerical_aperture": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("pixel", "verdict", "can_run"),
+    [
+        (0.09, Verdict.WELL_SAMPLED, True),
+        (0.15, Verdict.UNDERSAMPLED, True),
+        (0.2, Verdict.REFUSED, False),
+        (0, Verdict.INVALID, False),
+    ],
+)
+def test_verdict_on_sampling(pixel: float, verdict: Verdict, can_run: bool) -> None:
+    wanted = resolve(DeblurSettings(), facts(**OPTICS | {"pixel_size_um": pixel}))
+    assert (wanted.verdict, wanted.can_run) == (verdict, can_run)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("wavelength_um", 520, "nanometres"),
+        ("numerical_aperture", 1.6, "smaller than refractive_index"),
+        ("pixel_size_um", -1, "positive"),
+    ],
+)
+def test_impossible_values_are_explained(name: str, value: float, text: str) -> None:
+    wanted = resolve(DeblurSettings(**{name: value}), facts(**OPTICS))
+    assert wanted.verdict is Verdict.INVALID
+    assert text in wanted.message
+
+
+@pytest.mark.parametrize(
+    ("wish", "per", "step", "offered", "used"),
+    [
+        (False, "plane", 0.5, 0.5, None),
+        (True, "plane", 0.5, 0.5, 0.5),
+        (True, "stack", 0.5, None, None),
+        (True, "plane", None, None, None),
+    ],
+)
+def test_the_z_step_is_used_where_the_user_says_so(wish, per, step, offered, used) -> None:
+    said = LayerFacts("ZYX", z_step_um=step)
+    wanted = resolve(DeblurSettings(focus_series=wish, per=per), said)
+    assert (wanted.focus_step_um, wanted.z_step_um) == (offered, used)
+
+
+def test_no_focus_series_where_the_blur_varies_over_the_field() -> None:
+    wishes = DeblurSettings(focus_series=True)
+    wanted = resolve(wishes, LayerFacts("ZYX", z_step_um=0.5), varies=True)
+    assert (wanted.focus_step_um, wanted.z_step_um) == (None, None)
+
+
+def test_a_problem_of_the_layer_comes_first() -> None:
+    wanted = resolve(DeblurSettings(), LayerFacts(problem="colour"))
+    assert (wanted.verdict, wanted.message) == (Verdict.UNUSABLE, "colour")

@@ -1,0 +1,318 @@
+"""What is put into a widget comes out of it, and only edits emit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from napari_deepblur.engine.events import Progress
+from napari_deepblur.engine.psf_field import PsfWidth
+from napari_deepblur.widgets.deblur.blur_panel import BlurPanel
+from napari_deepblur.widgets.deblur.check_panel import CheckPanel
+from napari_deepblur.widgets.deblur.run_bar import RunBar
+from napari_deepblur.widgets.deblur.view import BlurTable, CheckTable, OverField, PsfPicture
+from napari_deepblur.widgets.layers.facts import Known
+from napari_deepblur.widgets.parts.choice_box import ChoiceBox
+from napari_deepblur.widgets.parts.number_edit import NumberEdit
+from napari_deepblur.widgets.parts.optics_form import OpticsForm
+from napari_deepblur.widgets.parts.vertical_scroll_area import VerticalScrollArea
+
+PSF = PsfPicture(np.eye(5))
+
+
+@pytest.mark.parametrize("value", [None, 0.0, 0.065, 1.518, 520.0, -1.0, 1e-5])
+def test_number_edit_round_trip(qtbot, value: float | None) -> None:
+    edit = NumberEdit()
+    qtbot.addWidget(edit)
+    with qtbot.assertNotEmitted(edit.valueChanged):
+        edit.setValue(value)
+    assert edit.value() == value
+
+
+@pytest.mark.parametrize(("text", "value"), [("0.52", 0.52), ("0,52", 0.52), ("", None)])
+def test_number_edit_emits_what_was_typed(qtbot, text: str, value: float | None) -> None:
+    edit = NumberEdit()
+    qtbot.addWidget(edit)
+    edit.setValue(7)
+    edit.clear()
+    qtbot.keyClicks(edit, text)
+    with qtbot.waitSignal(edit.valueChanged) as signal:
+        qtbot.keyClick(edit, Qt.Key.Key_Return)
+    assert signal.args == [value]
+
+
+def test_number_edit_takes_only_numbers(qtbot) -> None:
+    edit = NumberEdit()
+    qtbot.addWidget(edit)
+    qtbot.keyClicks(edit, "a1b.c5 µm")
+    assert edit.value() == 1.5
+
+
+def test_choice_box_round_trip(qtbot) -> None:
+    box = ChoiceBox()
+    qtbot.addWidget(box)
+    with qtbot.assertNotEmitted(box.valueChanged):
+        box.setChoices([("one per plane", "plane"), ("one per stack", "stack")])
+        for value in ("stack", "plane"):
+            box.setValue(value)
+            assert box.value() == value
+        box.setValue("other")
+    assert box.value() is None
+    assert box.choices() == ["plane", "stack"]
+
+
+def test_choice_box_emits_the_value(qtbot) -> None:
+    box = ChoiceBox()
+    qtbot.addWidget(box)
+    box.setChoices([("A", 1), ("B", 2)])
+    with qtbot.waitSignal(box.valueChanged) as signal:
+        qtbot.keyClick(box, Qt.Key.Key_Down)
+    assert signal.args == [2]
+
+
+def test_optics_form_round_trip(qtbot) -> None:
+    form = OpticsForm()
+    qtbot.addWidget(form)
+    values = {"numerical_aperture": 1.4, "refractive_index": 1.33}
+    with qtbot.assertNotEmitted(form.valueChanged):
+        form.setValue({name: Known(value, "metadata") for name, value in values.items()})
+    assert form.value() == values
+    form.setValue({})
+    assert form.value() == {}
+
+
+def test_optics_form_emits_name_and_value(qtbot) -> None:
+    form = OpticsForm()
+    qtbot.addWidget(form)
+    qtbot.keyClicks(form.field("wavelength_um"), "0.6")
+    with qtbot.waitSignal(form.valueChanged) as signal:
+        qtbot.keyClick(form.field("wavelength_um"), Qt.Key.Key_Return)
+    assert signal.args == ["wavelength_um", 0.6]
+
+
+def test_blur_panel_round_trip(qtbot) -> None:
+    panel = BlurPanel()
+    qtbot.addWidget(panel)
+    numbers = np.array([0.1, -0.05], np.float32)
+    std = np.array([0.01, 0.005], np.float32)
+    table = BlurTable("cells", ("defocus", "coma"), numbers, std, PSF)
+    panel.setValue(table)
+    assert panel.value() is table
+    texts = [[panel.table.item(row, column).text() for column in range(3)] for row in range(2)]
+    assert texts == [["defocus", "+0.100", "±0.020"], ["coma", "-0.050", "±0.010"]]
+    assert "95 %" in panel.table.horizontalHeaderItem(2).text()
+    assert "95 %" in panel.table.toolTip()
+    panel.setValue(None)
+    assert panel.value() is None
+
+
+def table_of(**changes) -> BlurTable:
+    numbers = np.zeros(1, np.float32)
+    return BlurTable("cells", ("defocus",), numbers, numbers, PSF, **changes)
+
+
+@pytest.fixture
+def panel(qtbot) -> BlurPanel:
+    panel = BlurPanel()
+    qtbot.addWidget(panel)
+    return panel
+
+
+def test_a_flagged_plane_says_why(panel: BlurPanel) -> None:
+    panel.setValue(table_of(concerns=("saturated: 3 % of the pixels", "undersampled: coarse")))
+    text = panel.notice.reasons.text()
+    assert text.startswith("⚠")
+    assert "Saturated: 3 % of the pixels." in text
+    assert "Undersampled: coarse." in text
+    assert panel.notice.reasons.styleSheet()
+    assert panel.notice.planes.isHidden()
+
+
+def test_a_clean_plane_is_quiet(panel: BlurPanel) -> None:
+    panel.setValue(table_of(concerns=("saturated: 3 %",)))
+    panel.setValue(table_of(concerns=()))
+    assert panel.notice.reasons.text().startswith("✓")
+    assert not panel.notice.reasons.styleSheet()
+    assert panel.notice.planes.isHidden()
+
+
+def test_a_plane_that_was_not_looked_at_gets_no_verdict(panel: BlurPanel) -> None:
+    panel.setValue(table_of(concerns=()))
+    assert not panel.notice.isHidden()
+    panel.setValue(table_of(concerns=None))
+    assert panel.notice.isHidden()
+    panel.setValue(None)
+    assert panel.notice.isHidden()
+
+
+@pytest.mark.parametrize("concerns", [(), ("saturated: 3 %",)])
+def test_every_plane_of_a_stack_shows_how_many_are_flagged(panel: BlurPanel, concerns) -> None:
+    panel.setValue(table_of(concerns=concerns, flagged=(2, 5, 7), n_planes=25))
+    assert panel.notice.planes.text() == "3 of 25 planes are flagged: 2, 5, 7."
+    panel.setValue(table_of(concerns=concerns, flagged=tuple(range(20)), n_planes=25))
+    assert panel.notice.planes.text().endswith("6, 7, ….")
+    panel.setValue(table_of(concerns=(), flagged=(), n_planes=25))
+    assert panel.notice.planes.isHidden()
+
+
+def test_long_reasons_are_wrapped_and_not_clipped(panel: BlurPanel) -> None:
+    panel.resize(260, 900)
+    panel.setValue(table_of(concerns=("detail beyond the OTF: " + 30 * "more than noise ",)))
+    panel.show()
+    label = panel.notice.reasons
+    assert label.width() <= 260
+    assert label.height() >= label.heightForWidth(label.width())
+    assert label.heightForWidth(label.width()) > 5 * label.fontMetrics().height()
+
+
+def test_the_note_on_the_sign_knows_of_a_focus_series(panel: BlurPanel) -> None:
+    panel.setValue(table_of())
+    assert "can't be told" in panel.limits.text()
+    panel.setValue(table_of(twin_resolved=True))
+    assert "resolved by the focus series" in panel.limits.text()
+
+
+def varying_table(widest_um: float = 0.9, zoom: int = 1) -> BlurTable:
+    """Coefficients as small as those of a family whose eigen-PSFs are large."""
+    return BlurTable(
+        "cells",
+        ("eigen-PSF 1 constant", "eigen-PSF 1 map 1"),
+        np.array([0.0761, -0.0005], np.float32),
+        np.array([0.0016, 0.0012], np.float32),
+        PsfPicture(np.eye(5), 0.5),
+        unit="dimensionless",
+        over_field=OverField(PsfWidth(0.3, (10, 20)), PsfWidth(widest_um, (490, 36)), zoom),
+        concerns=(),
+    )
+
+
+def texts_of(panel: BlurPanel) -> list[str]:
+    """All that can be read in it, tooltips too."""
+    items = [panel.table.horizontalHeaderItem(column) for column in range(3)]
+    for row in range(panel.table.rowCount()):
+        items += [panel.table.item(row, column) for column in range(3)]
+    shown = [widget for widget in panel.findChildren(QWidget) if not widget.isHidden()]
+    texts = [widget.text() for widget in shown if isinstance(widget, QLabel)]
+    return [*texts, *(item.text() for item in items), *(one.toolTip() for one in (*items, *shown))]
+
+
+def test_a_varying_blur_is_told_without_the_words_of_pupils(panel: BlurPanel) -> None:
+    panel.setValue(table_of())
+    panel.setValue(varying_table())
+    for text in texts_of(panel):
+        for word in ("wave", "zernike", "even modes", "twin", "sign "):
+            assert word not in text.lower()
+    assert panel.table.item(0, 1).text() == "+0.0761"
+    assert panel.table.item(1, 2).text() == "±0.0024"
+    panel.setValue(table_of())
+    assert "Waves" in texts_of(panel)
+    assert panel.over_field.isHidden()
+    assert panel.caption.isHidden()
+    assert not panel.limits.isHidden()
+
+
+def test_a_sentence_says_how_much_the_psf_varies(panel: BlurPanel) -> None:
+    panel.setValue(varying_table())
+    text = panel.over_field.text()
+    assert "0.30 µm" in text
+    assert "y 10, x 20 px" in text
+    assert "0.90 µm" in text
+    assert "3.0 times as wide" in text
+    assert "draws" not in text
+    panel.setValue(varying_table(0.31, zoom=4))
+    assert "hardly any difference" in panel.over_field.text()
+    assert "4 times" in panel.over_field.text()
+
+
+def test_the_psf_has_a_caption_that_says_where_it_is(panel: BlurPanel) -> None:
+    panel.setValue(varying_table())
+    assert panel.caption.text() == "PSF at the field's centre: 0.50 µm wide"
+    panel.show_psf(PsfPicture(np.eye(5), 0.42, (512, 300)))
+    assert panel.caption.text() == "PSF at y 512, x 300 px: 0.42 µm wide"
+    panel.setValue(None)
+    assert panel.caption.isHidden()
+
+
+def check_of(**changes) -> CheckTable:
+    return CheckTable("cells", (1.04, 1.2, 3.4), (0.93, 1.0, 2.1), (0.123, 0.1, 0.2), **changes)
+
+
+@pytest.fixture
+def check_panel(qtbot) -> CheckPanel:
+    panel = CheckPanel()
+    qtbot.addWidget(panel)
+    return panel
+
+
+def shown(panel: CheckPanel) -> list[str]:
+    return [label.text() for label in panel.findChildren(QLabel) if not label.isHidden()]
+
+
+def test_check_panel_round_trip(check_panel: CheckPanel) -> None:
+    table = check_of()
+    check_panel.setValue(table)
+    assert check_panel.value() is table
+    assert [label.text() for label in check_panel.numbers.values()] == ["1.0", "0.9", "12%"]
+    check_panel.setValue(None)
+    assert check_panel.value() is None
+    assert check_panel.notice.isHidden()
+
+
+def test_a_stack_shows_median_and_highest(check_panel: CheckPanel) -> None:
+    check_panel.setValue(check_of())
+    assert not {"median", "highest", "3.4"} & set(shown(check_panel))
+    check_panel.setValue(check_of(n_planes=5, flagged=(2,)))
+    assert {"median", "highest", "1.2", "3.4", "2.1", "20%"} <= set(shown(check_panel))
+    assert check_panel.notice.planes.text() == "1 of 5 planes are flagged: 2."
+
+
+def test_each_number_says_what_it_means(check_panel: CheckPanel) -> None:
+    tips = {label.toolTip() for label in check_panel.numbers.values()}
+    assert len(tips) == 3
+    assert all("normal" in tip for tip in tips)
+
+
+def test_doubts_about_the_deblurred_image(check_panel: CheckPanel) -> None:
+    check_panel.setValue(check_of(concerns=("not explained: by far",)))
+    text = check_panel.notice.reasons.text()
+    assert text == "⚠ The deblurred image may be wrong. Not explained: by far."
+    assert check_panel.notice.reasons.styleSheet()
+    check_panel.setValue(check_of())
+    assert check_panel.notice.reasons.text().startswith("✓ Nothing found")
+
+
+def test_nothing_hides_behind_the_scroll_bar(qtbot) -> None:
+    content, text = QWidget(), QLabel("short")
+    QVBoxLayout(content).addWidget(text)
+    area = VerticalScrollArea(content)
+    qtbot.addWidget(area)
+    area.show()
+    text.setText("a text that is very much longer than it was before")
+    qtbot.waitUntil(lambda: area.minimumWidth() > text.sizeHint().width())
+
+
+def test_run_bar_shows_progress_and_state(qtbot) -> None:
+    bar = RunBar()
+    qtbot.addWidget(bar)
+    bar.setValue(Progress(3, 15, "deblurring"))
+    assert bar.value() == (3, 15)
+    bar.set_state(busy=False, can_run=True)
+    assert bar.estimate.isEnabled()
+    assert bar.deblur.isEnabled()
+    bar.set_state(busy=True, can_run=True)
+    assert not bar.estimate.isEnabled()
+    assert not bar.cancel.isHidden()
+    with qtbot.waitSignal(bar.cancelClicked):
+        bar.cancel.click()
+
+
+def test_run_bar_tells_of_clicks_on_the_residual_only(qtbot) -> None:
+    bar = RunBar()
+    qtbot.addWidget(bar)
+    with qtbot.assertNotEmitted(bar.residualClicked):
+        bar.residual.setChecked(True)
+    with qtbot.waitSignal(bar.residualClicked) as signal:
+        bar.residual.click()
+    assert signal.args == [False]

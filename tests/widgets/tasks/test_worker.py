@@ -1,0 +1,176 @@
+"""Signals of tasks in threads: every end is told, whatever it is."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from helpers.layers import OPTICS, spots
+from napari_deepblur import Optics
+from napari_deepblur.engine.events import Progress, finish
+from napari_deepblur.errors import DeviceError
+from napari_deepblur.widgets.deblur.readiness import Resolved, Verdict
+from napari_deepblur.widgets.deblur.tasks import deblur_task, estimate_task
+from napari_deepblur.widgets.tasks.task import Cancelled, Done, Failed, Notice
+from napari_deepblur.widgets.tasks.worker import start_task
+
+
+class Log:
+    """What a task told, and in which thread."""
+
+    def __init__(self) -> None:
+        self.events, self.ends, self.threads = [], [], set()
+
+    def start(self, task):
+        return start_task(task, on_event=self.on_event, on_end=self.on_end)
+
+    def on_event(self, event) -> None:
+        self.threads.add(threading.current_thread())
+        self.events.append(event)
+
+    def on_end(self, outcome) -> None:
+        self.threads.add(threading.current_thread())
+        self.ends.append(outcome)
+
+
+def count(n: int, error: Exception | None = None):
+    for index in range(n):
+        yield Progress(index, n, "counting")
+    if error is not None:
+        raise error
+    return n
+
+
+@pytest.fixture
+def log(qapp) -> Log:
+    return Log()
+
+
+def test_events_and_result_arrive_in_this_thread(qtbot, log: Log) -> None:
+    log.start(count(3))
+    qtbot.waitUntil(lambda: log.ends == [Done(3)])
+    assert [event.done for event in log.events] == [0, 1, 2]
+    assert log.threads == {threading.main_thread()}
+
+
+@pytest.mark.parametrize("n_steps", [0, 2])
+@pytest.mark.parametrize(
+    "error", [DeviceError("out of memory"), RuntimeError("odd"), ValueError("bad"), KeyError("x")]
+)
+def test_every_error_is_told(qtbot, log: Log, error: Exception, n_steps: int) -> None:
+    log.start(count(n_steps, error))
+    qtbot.waitUntil(lambda: log.ends == [Failed(str(error))])
+
+
+def test_cancelling_closes_the_task_within_a_second(qtbot, log: Log) -> None:
+    closed_in = []
+
+    def endless():
+        try:
+            while True:
+                time.sleep(0.05)
+                yield Progress(0, 0, "waiting")
+        finally:
+            closed_in.append(threading.current_thread())
+
+    cancel = log.start(endless())
+    qtbot.waitUntil(lambda: len(log.events) > 1)
+    cancel()
+    qtbot.waitUntil(lambda: log.ends == [Cancelled()], timeout=1000)
+    assert closed_in
+    assert closed_in[0] is not threading.main_thread()
+
+
+def test_a_focus_series_goes_through_the_engine(tiny_model) -> None:
+    wanted = Resolved(
+        Verdict.WELL_SAMPLED,
+        "",
+        optics=Optics(**OPTICS),
+        axes="ZYX",
+        model=str(tiny_model),
+        device="cpu",
+        z_step_um=0.2,
+    )
+    estimated = finish(estimate_task(spots(3, 64, 64), wanted))
+    assert len(estimated.blur.concerns) == 3
+    # The engine refuses a distance for other axes: it did get this one.
+    with pytest.raises(ValueError, match="focus series"):
+        finish(estimate_task(spots(3, 64, 64), replace(wanted, axes="TYX")))
+
+
+def test_the_engines_warnings_become_notices(tiny_model) -> None:
+    optics = Optics(**OPTICS | {"pixel_size_um": 0.13})
+    wanted = Resolved(
+        Verdict.UNDERSAMPLED, "", optics=optics, axes="YX", model=str(tiny_model), device="cpu"
+    )
+    task = estimate_task(spots(64, 64), wanted)
+    events = list(task)
+    notices = [event.text for event in events if isinstance(event, Notice)]
+    assert len(notices) == 1
+    assert "undersampled" in notices[0]
+
+
+@pytest.fixture
+def wanted(tiny_varying_model) -> Resolved:
+    return Resolved(
+        Verdict.WELL_SAMPLED,
+        "",
+        optics=Optics(**OPTICS),
+        axes="ZYX",
+        model=str(tiny_varying_model),
+        device="cpu",
+        residual_layer=True,
+    )
+
+
+def test_a_blur_that_varies_comes_with_its_pictures(wanted: Resolved) -> None:
+    estimated = finish(estimate_task(spots(2, 96, 128), wanted))
+    field = estimated.field
+    assert estimated.unit == "dimensionless"
+    assert field.mosaics.shape == (2, 96, 128)
+    assert len(field.widths) == 2
+    y, x = field.grid.positions_yx[0].astype(int)
+    at_place = estimated.blur.psf(1, field.grid.positions_yx[0])
+    drawn = field.mosaics[1, y - 15 : y + 16, x - 15 : x + 16]
+    np.testing.assert_allclose(drawn, at_place, rtol=1e-5)
+    assert field.eigen_psfs.shape == (3, 31, 31)
+
+
+@pytest.mark.parametrize("failing", ["check_deblurring_job", "residual_image_job"])
+def test_what_fails_after_deblurring_does_not_cost_the_result(
+    wanted: Resolved, monkeypatch, failing: str
+) -> None:
+    def fails(*_, **__):
+        yield Progress(0, 1, "checking")
+        raise DeviceError("out of memory")
+
+    monkeypatch.setattr(f"napari_deepblur.widgets.deblur.tasks.{failing}", fails)
+    events, result = drain(deblur_task(spots(2, 96, 96), wanted, None))
+    assert result.sharp.shape == (2, 96, 96)
+    assert (result.check is None) == (failing == "check_deblurring_job")
+    assert (result.residual is None) == (failing == "residual_image_job")
+    (notice,) = [event.text for event in events if isinstance(event, Notice)]
+    assert "out of memory" in notice
+
+
+def test_a_task_can_be_closed_while_the_result_is_checked(wanted: Resolved) -> None:
+    task = deblur_task(spots(2, 96, 96), wanted, None)
+    while "check" not in next(task).stage:
+        pass
+    task.close()
+    with pytest.raises(StopIteration):
+        next(task)
+
+
+def drain(task):
+    """All events of a task, and its result."""
+    events = []
+    while True:
+        try:
+            events.append(next(task))
+        except StopIteration as stop:
+            return events, stop.value
