@@ -109,6 +109,31 @@ def test_a_resumed_run_equals_an_uninterrupted_one(task, make, tmp_path):
     assert not whole.training
 
 
+class DropoutTask:
+    """A layer with dropout that learns to return its input."""
+
+    def __init__(self, config, device):
+        torch.manual_seed(0)
+        self.network = nn.Sequential(nn.Dropout(0.4), nn.Linear(8, 8)).to(device)
+
+    def loss(self, sources, stage, generator):
+        values = torch.rand(stage.batch, 8, generator=generator)
+        return (self.network(values) - values).square().mean()
+
+    def validate(self, network):
+        return {}
+
+
+def test_a_resumed_run_with_dropout_equals_an_uninterrupted_one(tmp_path):
+    config = deblurring_config(tmp_path, checkpoint_every=1)
+    whole = run(DropoutTask, config, tmp_path / "whole")
+    run(DropoutTask, config, tmp_path / "parts", n_steps=2)
+    torch.manual_seed(1)  # another process begins from another state
+    resumed = run(DropoutTask, config, tmp_path / "parts")
+    for name, value in whole.state_dict().items():
+        assert torch.equal(resumed.state_dict()[name], value), name
+
+
 @both_kinds
 def test_work_since_the_last_checkpoint_is_done_again(task, make, tmp_path):
     config = make(tmp_path, checkpoint_every=2)

@@ -177,8 +177,9 @@ def train(
 class _Batches:
     """Loss and gradient of batches that are learned from in equal parts.
 
-    What a part contains depends on the seed, the step and its number only, so that it does
-    not matter which process draws it, nor whether the run was interrupted before.
+    What a part contains, and which features its dropout leaves out, depends on the seed, the
+    step and its number only, so that it does not matter which process draws it, nor whether the
+    run was interrupted before.
     """
 
     def __init__(
@@ -203,7 +204,10 @@ class _Batches:
         total = torch.zeros((), device=self._generator.device)
         for part in self._processes.share(self._n_parts):
             _copy(before, self._statistics)
-            self._generator.manual_seed(_seed(self._seed, step, part))
+            seed = _seed(self._seed, step, part)
+            self._generator.manual_seed(seed)
+            # Dropout takes no generator: it draws from torch's own.
+            torch.manual_seed(seed)
             loss = self._task.loss(sources, stage, self._generator) / self._n_parts
             loss.backward()
             total += loss.detach()
