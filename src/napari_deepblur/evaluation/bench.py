@@ -1,4 +1,4 @@
-"""What all questions to a model share: held-out images, blurs, noise, and the reading of them."""
+"""Held-out images, blurs and noise that every measurement of a model uses, and its estimates."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _AT_A_TIME = 10
 
 
 def optics_at(cutoff: float = CANONICAL_CUTOFF) -> Optics:
-    """An oil immersion objective of NA 1.3 with pixels that give a cutoff."""
+    """Optics of an oil immersion objective of NA 1.3 whose pixels give a cutoff."""
     aperture, wavelength_um = 1.3, 0.52
     return Optics(
         numerical_aperture=aperture,
@@ -42,18 +42,18 @@ def optics_at(cutoff: float = CANONICAL_CUTOFF) -> Optics:
 
 
 def held_out(folders: Mapping[str, Path]) -> dict[str, ImageFolder]:
-    """The held-out images of folders, by the name of the image set."""
+    """Open the held-out images of folders, by the name of the image set."""
     return {name: ImageFolder(path, held_out=True) for name, path in folders.items()}
 
 
 @dataclass(frozen=True)
 class Bench:
-    """A model and what it is measured on.
+    """A model, and the images and blurs that it is measured on.
 
     Attributes
     ----------
     model
-        To be measured.
+        Model to be measured.
     images
         Held-out images by the name of the image set.
     n_images
@@ -72,12 +72,12 @@ class Bench:
 
     @property
     def n_few(self) -> int:
-        """Number of blurs where each takes many images."""
+        """Number of blurs in measurements that need many images for each."""
         return max(1, self.n_images // 3)
 
     @property
     def pupil_family(self) -> ZernikeFamily:
-        """The model's family, of questions that only models of a pupil are asked."""
+        """Family of a pupil model; measurements that need one use it."""
         assert isinstance(self.model.family, ZernikeFamily)
         return self.model.family
 
@@ -93,7 +93,7 @@ class Bench:
 
     @torch.no_grad()
     def psf_of(self, coefficients: Tensor) -> Tensor:
-        """PSFs at the canonical cutoff, at which all are compared: (n, P) to (n, h, w)."""
+        """PSFs at the canonical cutoff, where all are compared: (n, P) to (n, h, w)."""
         return self.model.family.psf(coefficients)
 
     def snr(self, estimate: Tensor, psf: Tensor | None = None) -> Tensor:
@@ -160,7 +160,7 @@ def read_job(
     Parameters
     ----------
     bench
-        With the model.
+        Model, images and blurs.
     images
         Each of shape (Y, X), or (Z, Y, X) for a stack.
     n
@@ -170,7 +170,7 @@ def read_job(
     optics
         Of the images; by default those of the canonical cutoff.
     per
-        As for `estimate_blur`.
+        One blur per ``plane`` or per ``stack``, as for `estimate_blur`.
     """
     blurs = []
     for image in images:

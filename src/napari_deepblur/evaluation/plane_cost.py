@@ -22,7 +22,7 @@ _WARM_UP_SIDE = 128
 
 
 def main(model: str, side: int, n_times: int) -> dict[str, float]:
-    """Deblur noise of a size: median seconds of several times, the process's peak memory in GiB."""
+    """Print the median seconds of deblurring noise, and the process's peak memory in GiB."""
     import torch
 
     from napari_deepblur.engine.blur import BlurEstimate
@@ -49,7 +49,7 @@ def main(model: str, side: int, n_times: int) -> dict[str, float]:
 
 
 def peak_memory_gib() -> float:
-    """Most memory that this process has had resident.
+    """Largest resident memory of this process so far, in GiB.
 
     On Linux not `getrusage`: its figure includes the memory of the process that started this
     one.

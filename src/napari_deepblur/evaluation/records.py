@@ -1,4 +1,4 @@
-"""Where figures go: a model's `model.json` and card, and pages of documentation.
+"""Writers of figures into `model.json`, the model card and pages of documentation.
 
 Text between two marks is replaced, all else stays as it is.
 """

@@ -10,16 +10,16 @@ __all__ = ["Table", "markdown"]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The answer to one question.
+    """Figures of one measurement, as a table for people and by name for programs.
 
     Attributes
     ----------
     name
         Of its place in a page.
     title
-        For a heading.
+        Heading of the table.
     text
-        Markdown.
+        The table in Markdown.
     figures
         By name, such as ``natural sigma=0.05 psf_snr``.
     """
@@ -31,7 +31,7 @@ class Table:
 
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; all rows must be as long as the head."""
+    """Format a Markdown table; all rows must be as long as the head."""
     lines = [head, ["---"] * len(head), *rows]
     if any(len(line) != len(head) for line in lines):
         raise ValueError(f"every row needs {len(head)} cells, got {[len(r) for r in rows]}")

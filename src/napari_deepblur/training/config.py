@@ -60,7 +60,7 @@ class FamilyFolderConfig(_Settings):
 
 
 class ConditionsConfig(_Settings):
-    """What real samples and cameras add, each as the share of training images it happens to."""
+    """Faults of real samples and cameras, each with the share of training images that have it."""
 
     #: Light from planes out of focus.
     haze: Share = 0.0
@@ -94,7 +94,7 @@ class StageConfig(_Settings):
 
 
 class TrainingConfig(_Settings):
-    """What both networks' training has in common."""
+    """Settings that both networks' training share."""
 
     output: Path
     #: Model whose network of the same shape training begins with, instead of a random one.
@@ -113,7 +113,7 @@ class TrainingConfig(_Settings):
 
 
 class DescriptionsConfig(_Settings):
-    """Images that are described once and learned from many times, by the network's head."""
+    """Images whose features are computed once, for the head to learn from many times."""
 
     n_blurs: Count
     images_per_blur: Count = 2

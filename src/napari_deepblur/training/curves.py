@@ -29,7 +29,7 @@ class TrainingLog:
     Parameters
     ----------
     folder
-        Where both lie.
+        Folder of `log.csv` and `curves.png`.
     start
         Step at which training goes on: later lines of an interrupted run are dropped, for
         their steps are done again.
@@ -54,12 +54,12 @@ class TrainingLog:
         return time.perf_counter() - self._began
 
     def count(self, loss: float, n_crops: int) -> None:
-        """Note one step."""
+        """Count one step."""
         self._losses.append(loss)
         self._n_crops += n_crops
 
     def means(self) -> dict[str, float]:
-        """Speed and mean loss since the last line; asked before validation, which takes time."""
+        """Mean loss and speed since the last line; call it before validation, which takes time."""
         seconds = max(time.perf_counter() - self._since, 1e-9)
         return {
             "crops_per_second": round(self._n_crops / seconds, 1),
@@ -105,7 +105,7 @@ def plot_log(csv_path: Path, picture_path: Path) -> None:
     csv_path
         Log of a training run.
     picture_path
-        PNG to write.
+        PNG file to write.
 
     Raises
     ------

@@ -53,7 +53,7 @@ class DeblurringTask:
         self._folders = held_out_folders(config, device)
 
     def start_from(self, model: Model) -> None:
-        """Take what a model has learned, of whatever family: the network serves them all."""
+        """Take a model's weights, whatever its family: the network serves them all."""
         self.network.load_state_dict(model.deblurring.state_dict())
 
     def loss(self, sources: Source, stage: StageConfig, generator: Generator) -> Tensor:
@@ -78,7 +78,7 @@ class DeblurringTask:
     def validate(
         self, network: nn.Module, noise_level: float = _VALIDATION_LEVEL
     ) -> dict[str, float]:
-        """PSNR in dB and SSIM of observed and deblurred held-out images at one noise level σ."""
+        """Measure PSNR in dB and SSIM of observed and deblurred held-out images at one σ."""
         operator = self._blurs.validation(_N_VALIDATION, _VALIDATION_SIZE)
         size = operator.domain_shape[0]
         figures: dict[str, float] = {}

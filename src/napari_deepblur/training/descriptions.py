@@ -1,4 +1,4 @@
-"""Descriptions of many training images, from which the identification network's head learns.
+"""Features of many training images, from which the identification network's head learns.
 
 To describe an image takes a hundred times as long as to learn from its description. So the
 images are made and described once, kept in files, and learned from many times.
@@ -34,7 +34,7 @@ _FOREIGN = (1.6, 4.0)
 
 @dataclass(frozen=True, slots=True)
 class Descriptions:
-    """Described images.
+    """Images as features, with their true blurs.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Descriptions:
         return len(self.coefficients)
 
     def split(self) -> tuple[Descriptions, Descriptions]:
-        """Most of the blurs to learn from, and one in 16 to learn the errors from."""
+        """Split into most of the blurs to learn from, and one in 16 to learn the errors from."""
         n_kept = len(self) - max(1, len(self) // 16)
         parts = zip(
             *(
@@ -83,7 +83,7 @@ class Descriptions:
 
     @classmethod
     def read(cls, folder: Path, device: torch.device) -> Descriptions:
-        """All files of a folder."""
+        """Read all files of a folder."""
         parts = [load_file(path) for path in sorted(folder.glob("*.safetensors"))]
         joined = {name: torch.cat([part[name] for part in parts]).to(device) for name in parts[0]}
         return cls(**joined)
@@ -104,15 +104,15 @@ def describe_job(
     Parameters
     ----------
     network
-        That describes.
+        Network that computes the features.
     microscope
-        That makes images.
+        Source of the images.
     sources
         Of the sharp scenes.
     config
         How many images, and of what.
     folder
-        For the files.
+        Folder of the files with features.
     seed
         One seed gives the same files, whichever process makes them.
     processes

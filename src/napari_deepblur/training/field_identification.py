@@ -115,7 +115,7 @@ class FieldIdentificationTask:
             self.network.head.load_state_dict(network.head.state_dict())
 
     def head_task(self, descriptions: Descriptions) -> FieldHeadTask:
-        """The head's part of the training."""
+        """Task that trains the head."""
         return FieldHeadTask(self, descriptions)
 
     def learn_errors_job(self, descriptions: Descriptions) -> Job[float]:
@@ -184,7 +184,7 @@ class FieldHeadTask:
     task
         Whose network's head is to be trained; the ResNet stays as it is.
     descriptions
-        To learn from.
+        Features to learn from.
     """
 
     def __init__(self, task: FieldIdentificationTask, descriptions: Descriptions) -> None:
@@ -207,7 +207,7 @@ class FieldHeadTask:
             ]
 
     def loss(self, sources: Source, stage: StageConfig, generator: Generator) -> Tensor:  # noqa: ARG002 - descriptions come from no source
-        """Mean of log(relative error of the PSF + floor) over the field, and of the likelihoods."""
+        """Mean of log(relative error of the PSF + floor) over the field, plus the likelihoods."""
         picks, described = self._descriptions.draw(stage.batch, generator)
         places = self._some_places(generator)
         factors, precision, told = self.network.regress(described[:, places], self._places[places])
@@ -224,7 +224,7 @@ class FieldHeadTask:
 
     @torch.no_grad()
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """PSF-SNR over the field in dB on each folder's held-out images."""
+        """Measure PSF-SNR over the field in dB on each folder's held-out images."""
         figures: dict[str, float] = {}
         places = _places_of(self._descriptions).to(self._places.device)
         hull = self._family.admissible_set
@@ -244,7 +244,7 @@ class FieldHeadTask:
         return (error / energy + self._floor).log().mean(1)
 
     def _some_places(self, generator: Generator) -> Tensor:
-        """Which tiles to read: all of them, or a half or a quarter, as of a smaller field."""
+        """Draw indices of tiles to read: all, or a half or a quarter, as of a smaller field."""
         n_tiles = len(self._places)
         draw = int(torch.randint(3, (), generator=generator, device=generator.device))
         order = torch.randperm(n_tiles, generator=generator, device=generator.device)

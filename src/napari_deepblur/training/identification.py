@@ -83,21 +83,21 @@ class IdentificationTask:
         self._folders = held_out_folders(config, device)
 
     def start_from(self, model: Model) -> None:
-        """Take what a model has learned, and the space in which it answers."""
+        """Take a model's weights, and the space in which it answers."""
         self.network.load_state_dict(model.identification.state_dict())
         self.space = model.space.to(self.space.mean.device)
 
     def head_task(self, descriptions: Descriptions) -> HeadTask:
-        """The head's part of the training."""
+        """Task that trains the head."""
         return HeadTask(self, descriptions)
 
     def learn_errors_job(self, descriptions: Descriptions) -> Job[float]:
-        """`trust.learn_errors_job` of the trained head."""
+        """Teach the trained head its errors: see `trust.learn_errors_job`."""
         n_examples = self.config.n_error_examples
         return learn_errors_job(self.network.head, self.space, descriptions, n_examples=n_examples)
 
     def loss(self, sources: Source, stage: StageConfig, generator: Generator) -> Tensor:
-        """Mean of log(relative error + floor): dB, the figure that counts."""
+        """Compute the mean of log(relative error + floor): dB, the figure that counts."""
         family = self.space.family
         gamma = family.admissible_set.sample(stage.batch, generator=generator)
         levels = self.microscope.draw_levels(stage.batch, generator)
@@ -108,12 +108,12 @@ class IdentificationTask:
         return blur_loss(answer, blur_loss.prepare(gamma)).mean()
 
     def blur_loss(self) -> BlurLoss:
-        """The loss that the settings name."""
+        """Loss that the settings name."""
         return LOSSES[self.config.loss](self.space, self.config.error_floor)
 
     @torch.no_grad()
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """PSF-SNR in dB on each folder's held-out images, noiseless and noisy."""
+        """Measure PSF-SNR in dB on each folder's held-out images, noiseless and noisy."""
         assert isinstance(network, IdentificationNetwork)  # a `Task` may be given any
         figures: dict[str, float] = {}
         for name, image, psf in self.held_out_images():
@@ -144,7 +144,7 @@ class HeadTask:
     task
         Whose network's head is to be trained; the ResNet stays as it is.
     descriptions
-        To learn from.
+        Features to learn from.
     """
 
     def __init__(self, task: IdentificationTask, descriptions: Descriptions) -> None:
@@ -162,7 +162,7 @@ class HeadTask:
             ]
 
     def loss(self, sources: Source, stage: StageConfig, generator: Generator) -> Tensor:  # noqa: ARG002 - descriptions come from no source
-        """As the ResNet's, of family members; and cross entropy of telling them from others."""
+        """Loss of the ResNet for the family's blurs, plus the cross entropy of telling others."""
         picks, description = self._descriptions.draw(stage.batch, generator)
         reading = self.network(description.mean(1))
         foreign = self._descriptions.foreign[picks].float()
@@ -174,7 +174,7 @@ class HeadTask:
 
     @torch.no_grad()
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """PSF-SNR in dB on each folder's held-out images, noiseless and noisy."""
+        """Measure PSF-SNR in dB on each folder's held-out images, noiseless and noisy."""
         return {
             name: float(psf_snr(self._space.decode(network(described).coordinates), psf).mean())
             for name, described, psf in self._held_out

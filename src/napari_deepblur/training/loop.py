@@ -36,22 +36,22 @@ _WARM_UP_STEPS = 100
 
 
 class Task(Protocol):
-    """What is being learned."""
+    """Network, loss and validation of one training."""
 
     @property
     def network(self) -> nn.Module:
-        """To be trained."""
+        """Network to be trained."""
 
     def loss(self, sources: Source, stage: StageConfig, generator: Generator) -> Tensor:
-        """Loss of one fresh batch, a number with gradient."""
+        """Compute the loss of one fresh batch, a number with gradient."""
 
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """Figures on held-out images, by name."""
+        """Measure figures on held-out images, by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Validated(Progress):
-    """A step after which the network was validated.
+    """Progress after a step in which the network was validated.
 
     Attributes
     ----------
@@ -240,7 +240,7 @@ def _copy(values: list[Tensor], targets: list[Tensor]) -> None:
 
 
 def _seed(*numbers: int) -> int:
-    """One well mixed number of several."""
+    """One well mixed seed made of several numbers."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
 
 
@@ -266,7 +266,7 @@ def _check_shares(stages: list[StageConfig], n_parts: int, n_processes: int) -> 
 
 
 def _place(stages: list[StageConfig], step: int, position: int) -> dict[str, float]:
-    """Where a run is after so many steps, in the log's columns."""
+    """Position in the curriculum after so many steps, in the log's columns."""
     before = sum(_n_steps(stage) * stage.batch for stage in stages[:position])
     steps_before = sum(_n_steps(stage) for stage in stages[:position])
     in_stage = (step - steps_before) * stages[position].batch
@@ -312,7 +312,7 @@ def _restore(path: Path, state: dict[str, Any], device: torch.device) -> int:
 
 
 def held_out_folders(config: TrainingConfig, device: torch.device) -> dict[str, ImageFolder]:
-    """The validation images of every folder among the sources."""
+    """Open the validation images of every folder among the sources."""
     return {
         name: ImageFolder(source.folder, held_out=True, device=device)
         for name, source in config.sources.items()
@@ -323,6 +323,6 @@ def held_out_folders(config: TrainingConfig, device: torch.device) -> dict[str, 
 def held_out_crops(
     folders: dict[str, ImageFolder], n: int, size: int
 ) -> Iterator[tuple[str, Tensor]]:
-    """Fixed crops (n, size, size) of each folder's held-out images."""
+    """Cut fixed crops (n, size, size) of each folder's held-out images."""
     for name, folder in folders.items():
         yield name, torch.stack([folder.centre_crop(i % len(folder), size) for i in range(n)])

@@ -1,4 +1,4 @@
-"""What a wrong blur costs: by the error of its PSF, or by that of its coefficients.
+"""Losses of an estimated blur: by the error of its PSF, or by that of its coefficients.
 
 The network answers in PSF space, where γ and its twin are one point; so both losses are modulo
 the twin. Train with the PSF's: a squared error in γ learns to answer small γ, that is, too
@@ -42,7 +42,7 @@ class BlurLoss(ABC):
         return (self.error(answer, truth) + self._floor).log()
 
     def prepare(self, gamma: Tensor) -> tuple[Tensor, ...]:
-        """What must be known of true coefficients (N, P): tensors with N rows."""
+        """Precompute what the loss needs of true coefficients (N, P): tensors with N rows."""
         parts = [self._prepare(part) for part in gamma.split(_AT_A_TIME)]
         return tuple(torch.cat(rows) for rows in zip(*parts, strict=True))
 

@@ -36,22 +36,22 @@ class Processes:
 
     @classmethod
     def of_environment(cls) -> Processes:
-        """As torchrun tells it; one alone where nothing is told."""
+        """Read the environment that torchrun sets; without it there is one process."""
         if "RANK" not in os.environ or "WORLD_SIZE" not in os.environ:
             return cls()
         return cls(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]))
 
     @property
     def is_first(self) -> bool:
-        """Whether this one validates, logs, writes files and shows progress for all."""
+        """True for the process that validates, logs, writes files and shows progress for all."""
         return self.rank == 0
 
     def share(self, n_parts: int) -> range:
-        """The parts of a batch that fall to this process."""
+        """Numbers of the parts of a batch that this process learns from."""
         return range(self.rank, n_parts, self.n)
 
     def wait(self) -> None:
-        """Until all have come so far."""
+        """Wait until all processes have come so far."""
         if self.n > 1:
             distributed.barrier()
 
@@ -68,7 +68,7 @@ class Processes:
 
 
 def own_device(device: torch.device) -> torch.device:
-    """The device of this process: on a machine with several GPUs each has its own.
+    """Device of this process: on a machine with several GPUs each process has its own.
 
     Raises
     ------

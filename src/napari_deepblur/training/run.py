@@ -51,7 +51,7 @@ def train_model_job(kind: Kind, config: TrainingConfig) -> Job[Path]:
     Parameters
     ----------
     kind
-        ``identification`` or ``deblurring``.
+        Network to train: ``identification`` or ``deblurring``.
     config
         Settings of that kind.
 
@@ -131,7 +131,7 @@ def _start_from(
 
 
 def _lender(task: object, config: TrainingConfig) -> str | None:
-    """Bundled model whose ResNet was taken over as it is, and need not be stored again."""
+    """Bundled model whose ResNet is used unchanged and need not be stored again."""
     card = available_models().get(config.start_from or "")
     if card is None or card.identification is None or not isinstance(task, FieldIdentificationTask):
         return None

@@ -1,4 +1,4 @@
-"""How far to trust an estimate: the network learns the errors that its own answers make."""
+"""Standard errors: the network learns the errors of its own estimates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How near deblurred images come to the sharp ones, with the estimated PSF and with the true."""
+"""Quality of deblurred images with the estimated PSF and with the true one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What deblurring gains over what users would run instead, each at its best."""
+"""Comparison with classical deblurring, each method at its best strength."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = ["best_of", "classical_job", "unaberrated_psf"]
 
 @dataclass(frozen=True, slots=True)
 class _Comparison:
-    """One image: what the network made of it, and the best of the others."""
+    """Quality of one image after the network and after the best classical method."""
 
     network: Restoration
     unaberrated: Quality
@@ -46,7 +46,7 @@ def classical_job(bench: Bench, restorations: Sequence[Restoration]) -> Job[Tabl
     bench
         With which the network was measured.
     restorations
-        Its results.
+        Results of `restorations_job` on the same bench.
     """
     comparisons = []
     unaberrated = unaberrated_psf(bench)
@@ -74,7 +74,7 @@ def best_of(candidates: Mapping[str, Tensor], sharp: Tensor) -> Quality:
 
 
 def unaberrated_psf(bench: Bench) -> Tensor:
-    """The theoretical PSF (h, w), which is what users have."""
+    """Theoretical PSF without aberrations (h, w): the one that users have."""
     return bench.psf_of(torch.zeros_like(bench.coefficients[:1]))[0]
 
 

@@ -1,4 +1,4 @@
-"""Whether deblurring is as good at the borders of an image as inside."""
+"""Comparison of deblurring at the borders of an image and inside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deblurring as users do it without a network, each method with several strengths.
+"""Classical deblurring without a network, each method with several strengths.
 
 Sources: Richardson, J. Opt. Soc. Am. 62 (1972); Lucy, Astron. J. 79 (1974); Orieux,
 Giovannelli & Rodet, J. Opt. Soc. Am. A 27 (2010), whose Wiener filter scikit-image has;
@@ -67,7 +67,7 @@ def richardson_lucy(
 
 
 def classical_candidates(image: Tensor, psf: Tensor) -> dict[str, Tensor]:
-    """One image (Y, X) deblurred with a PSF (h, w) by each method and strength, by its name.
+    """Deblur an image (Y, X) with a PSF (h, w) by each method and strength: results by name.
 
     Richardson-Lucy and Wiener, each as it is and with total-variation denoising after it, on
     a border continued by reflection.
@@ -142,7 +142,7 @@ def total_variation_fista(
     weights
         Of total variation in each step, by the image's range.
     n_iterations
-        Of FISTA.
+        Number of FISTA iterations.
 
     Returns
     -------

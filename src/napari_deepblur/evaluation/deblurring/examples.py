@@ -40,7 +40,7 @@ _COLUMN_INCHES = 1.6
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One scene, each version of it (Y, X) with its quality by the name of the version."""
+    """A scene with all its versions (Y, X) and their quality, by the version's name."""
 
     name: str
     versions: dict[str, tuple[Tensor, Quality | None]]
@@ -97,7 +97,7 @@ def draw_examples(examples: tuple[Example, ...], picture: Path) -> None:
     Parameters
     ----------
     examples
-        As measured.
+        Examples that `examples_job` returned.
     picture
         PNG to write, 800 pixels wide.
 
@@ -133,7 +133,7 @@ def _draw_row(axes: list[Axes], example: Example) -> None:
 
 
 def _liveliest(image: Tensor) -> tuple[slice, slice]:
-    """Window with the most edges."""
+    """Window that holds the most edges."""
     change = image.diff(dim=0)[:, 1:].abs() + image.diff(dim=1)[1:].abs()
     windows = [
         (slice(top, top + _CROP), slice(left, left + _CROP))

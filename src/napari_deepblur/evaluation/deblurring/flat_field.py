@@ -1,4 +1,4 @@
-"""Whether deblurring makes structure out of noise."""
+"""Check that deblurring makes no structure out of noise."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _flat(side: int) -> Tensor:
 
 
 def _sloping(side: int) -> Tensor:
-    """From 0.7 to 1.3 across the diagonal."""
+    """Light that rises from 0.7 to 1.3 along the diagonal."""
     ramp = torch.linspace(-0.15, 0.15, side)
     return 1 + ramp + ramp[:, None]
 

@@ -1,4 +1,4 @@
-"""Whether deblurring keeps the camera's units: gain, offset, flux."""
+"""Check that deblurring keeps gain, offset and flux."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _VARIANTS: Mapping[str, tuple[float, float]] = {
 
 
 def deblurring_photometry_job(bench: Bench) -> Job[Table]:
-    """Largest |deblur(a y + b) − (a deblur(y) + b)| by the range of a y, and change of flux."""
+    """Measure |deblur(a y + b) − (a deblur(y) + b)| by the range of a y, and the flux's change."""
     largest: dict[str, dict[str, float]] = {variant: {} for variant in _VARIANTS}
     flux: dict[str, float] = {}
     for name in bench.images:

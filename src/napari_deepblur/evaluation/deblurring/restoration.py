@@ -1,4 +1,4 @@
-"""What all questions to deblurring share: blurred noisy images, their restoration, its quality."""
+"""Blurred noisy images, their restoration and its quality, for all measurements."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _MARGIN = 16
 
 
 class Quality(NamedTuple):
-    """How near an image comes to the sharp one, 16 pixels at the borders left out."""
+    """PSNR and SSIM of an image beside the sharp one, 16 pixels at the borders left out."""
 
     psnr: float  # dB
     ssim: float
@@ -62,7 +62,7 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Restoration:
-    """What deblurring made of one observation; None where the model cannot identify."""
+    """Deblurred versions of one observation; None where the model cannot identify."""
 
     images: str
     noise_level: float
@@ -82,7 +82,7 @@ def observations(
     Parameters
     ----------
     bench
-        With the images.
+        Model, images and blurs.
     name
         Of the image set.
     level
@@ -103,13 +103,13 @@ def observations(
 
 
 def known_blur(bench: Bench, gamma: Tensor) -> BlurEstimate:
-    """The blur of true coefficients (P,), as if they had been estimated."""
+    """Make a blur of true coefficients (P,), as if they had been estimated."""
     row = gamma[None].numpy()
     return BlurEstimate(row, np.zeros_like(row), optics_at(), bench.model.reference)
 
 
 def estimated_blur(bench: Bench, image: Tensor) -> BlurEstimate | None:
-    """The blur read off an image (Y, X); None where the model cannot."""
+    """Estimate the blur of an image (Y, X); None where the model cannot."""
     if bench.model.card.identification is None:
         return None
     return estimate_blur(image.numpy(), optics=optics_at(), model=bench.model, device=bench.device)

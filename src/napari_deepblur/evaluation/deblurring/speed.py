@@ -1,4 +1,4 @@
-"""How long a user waits for a deblurred plane, and how much memory it takes."""
+"""Time and memory of deblurring one plane."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How near estimates come to the truth at each noise level, beside answers that anyone has."""
+"""Accuracy of estimates at each noise level, beside answers that need no estimate."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Accuracy:
     noise_level
         σ by the maximum of the noiseless blurred image.
     n
-        Blurs × images.
+        Number of images measured.
     n_different
         Images among them; the others come again with another blur.
     psf_snr, psf_snr_median, psf_snr_5_percent, psf_snr_95_percent
@@ -121,7 +121,7 @@ _HEAD = (
 
 
 def accuracy_table(results: tuple[Accuracy, ...]) -> Table:
-    """The figures with their floors."""
+    """Tabulate the figures with their floors."""
     rows = [
         [
             r.images,

@@ -1,4 +1,4 @@
-"""What larger fields and more planes bring."""
+"""Gain in accuracy by larger fields and more planes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def more_data_job(bench: Bench) -> Job[Table]:
 def _fields_job(
     bench: Bench, name: str, *, mosaic: bool
 ) -> Job[list[tuple[str, str, float, float]]]:
-    """Large fields: of many images side by side, or of one that is continued by mirroring."""
+    """Measure large fields: many images side by side, or one continued by mirroring."""
     n, side = bench.n_few, bench.size
     psf = bench.psf[:n]
 

@@ -1,4 +1,4 @@
-"""How much the answer depends on gain, offset and data type, which say nothing of the blur."""
+"""Change of the estimate with gain, offset and data type, which say nothing of the blur."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _VARIANTS: dict[str, Callable[[Counts], NDArray[np.generic]]] = {
 
 
 def photometry_job(bench: Bench) -> Job[Table]:
-    """Largest change of γ over images when the same counts are stored otherwise."""
+    """Measure the largest change of γ when the same counts are stored otherwise."""
     largest: dict[str, dict[str, float]] = {}
     for name in bench.images:
         counts = [_counts(image) for image in noisy(_clean(bench, name), _NOISE_LEVEL)]

@@ -1,4 +1,4 @@
-"""What faults of sample and camera, and other samplings, cost beside the same images without."""
+"""Accuracy lost to faults of sample and camera, and to other samplings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long a user waits for the blur of one plane."""
+"""Time of estimating the blur of one plane."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Blurs that the family does not hold: what is read of them, and the best that it could hold."""
+"""Accuracy for blurs outside the family, beside the best that the family could hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How well a blur that varies over the field is read off images, beside what needs no network."""
+"""Accuracy of blurs that vary over the field, beside answers that need no network."""
 
 from __future__ import annotations
 

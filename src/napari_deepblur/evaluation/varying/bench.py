@@ -1,4 +1,4 @@
-"""What all questions to a model of varying blurs share: images, true blurs, PSFs over the field."""
+"""Images, true blurs and PSFs over the field that measurements of varying blurs use."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def varying(
 
 
 def known_field(bench: Bench, gamma: Tensor) -> BlurEstimate:
-    """The blur of true coefficients (P,), as if they had been estimated."""
+    """Make a blur of true coefficients (P,), as if they had been estimated."""
     row = gamma[None].numpy()
     return BlurEstimate(
         row,
@@ -81,7 +81,7 @@ def field_snr_db(family: ProductConvolutionFamily, estimated: Tensor, gamma: Ten
     estimated
         Coefficients (P,), or one PSF (h, w) for the whole field.
     gamma
-        True coefficients (P,).
+        True coefficients γ, shape (P,).
     """
     places = even_places(_N_PLACES)
     true = family.psf_at(gamma, places)
@@ -91,6 +91,6 @@ def field_snr_db(family: ProductConvolutionFamily, estimated: Tensor, gamma: Ten
 
 
 def _fit(psf: Tensor, side: int) -> Tensor:
-    """PSF on a window of another side, zeros around it or its border cut off."""
+    """PSF in a window of another size, padded with zeros or cropped."""
     margin = (side - psf.shape[-1]) // 2
     return functional.pad(psf, (margin,) * 4)

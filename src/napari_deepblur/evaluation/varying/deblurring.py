@@ -1,4 +1,4 @@
-"""What deblurring gains from knowing that the blur varies over the field."""
+"""Gain in deblurring by knowing that the blur varies over the field."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def varying_deblurring_job(bench: Bench) -> Job[Table]:
 
 
 def varying_strong_blur_job(bench: Bench) -> Job[Table]:
-    """The same of the images whose observation has SSIM 0.42 ± 0.03."""
+    """Measure the same on images whose observation has SSIM 0.42 ± 0.03."""
     results: dict[tuple[str, str], list[dict[str, Quality]]] = {}
     for name in bench.images:
         rows = results.setdefault((name, "0.01 … 0.05"), [])

@@ -1,4 +1,4 @@
-"""What a blur that varies over the field costs, by what one convolution does."""
+"""Time of a blur that varies over the field, by that of one convolution."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _N_RUNS = 7
 
 @torch.no_grad()
 def operator_cost_job(bench: Bench) -> Job[Table]:
-    """Time of A x on 2048² pixels by that of one FFT convolution of the same size.
+    """Measure the time of A x on 2048² pixels by that of one FFT convolution of the same size.
 
     The convolution is a Fourier transform, a product and an inverse one, on the operator's
     grid. Medians of runs that alternate, so that whatever else the machine does meets both.

@@ -1,4 +1,4 @@
-"""The blurs that one deblurring network must serve: of pupils, varying over the field, smears."""
+"""Blurs for the training of the deblurring network: pupils, varying ones, Gaussian mixtures."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Blurs:
     config
         Families, the range of their cutoffs, and how often each kind is drawn.
     device
-        Where operators live.
+        Device of the operators.
     """
 
     def __init__(self, config: DeblurringConfig, device: torch.device) -> None:
@@ -66,7 +66,7 @@ class Blurs:
         self.family: OperatorFamily = pupil if self._pupils else read[0].to(device)
 
     def validation(self, n: int, side: int) -> FourierBlur:
-        """Fixed blurs of the model's family, in the middle of the range of cutoffs."""
+        """Draw fixed blurs of the model's family, in the middle of the range of cutoffs."""
         family = (self._pupils or self._varying[0])[_N_CUTOFFS // 2]
         gamma = family.admissible_set.sample(n, seed=1)
         return family.operator(gamma.to(self._device), (side, side))
@@ -74,12 +74,12 @@ class Blurs:
     def sample(
         self, n: int, side: int, error: float, generator: Generator
     ) -> tuple[FourierBlur, FourierBlur]:
-        """Blurs of n crops of side × side pixels, and what an estimate takes them for.
+        """Draw the blurs of n crops of side × side pixels, and those that an estimate would give.
 
         Parameters
         ----------
         n
-            Number of blurs.
+            Number of blurs to draw.
         side
             Of the observed crops.
         error
@@ -160,7 +160,7 @@ def gaussian_mixtures(n: int, generator: Generator) -> Tensor:
 
 
 def _mistaken(gamma: Tensor, error: float, generator: Generator) -> Tensor:
-    """Coefficients as an estimate would give them, half of the rows wrong."""
+    """Coefficients as an estimate would give them: half of the rows are wrong."""
     draw = torch.rand(len(gamma), 1, generator=generator, device=gamma.device)
     noise = torch.randn(gamma.shape, generator=generator, device=gamma.device)
     return gamma + error * (2 * draw - 1).clamp_min(0) * noise

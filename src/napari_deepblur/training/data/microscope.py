@@ -1,4 +1,4 @@
-"""Training images as a microscope of some family and its camera give them."""
+"""Training images of a family of blurs, with the faults of sample and camera."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _N_CUTOFFS = 5
 
 
 class Microscope:
-    """Training images of one family of blurs, as a microscope and its camera give them.
+    """Source of training images of one family of blurs, as a microscope and its camera give them.
 
     Images are made at the sampling of a random cutoff and, as in the engine, relieved of hot
     pixels there and resampled to the canonical cutoff.
@@ -179,7 +179,7 @@ class Microscope:
 
     @staticmethod
     def _chosen(share: float, n: int, generator: Generator) -> Tensor:
-        """Indices of the images to which something happens."""
+        """Draw the indices of the images that have a fault."""
         uniform = torch.rand(n, generator=generator, device=generator.device)
         return (uniform < share).nonzero()[:, 0]
 

@@ -51,7 +51,7 @@ def filaments(n: int, size: int, generator: Generator) -> Tensor:
 
 
 def membranes(n: int, size: int, generator: Generator) -> Tensor:
-    """Closed wavy outlines of cells, one pixel thin."""
+    """Draw closed wavy outlines of cells, one pixel thin."""
     n_cells = 8
     angle = torch.linspace(0, 2 * math.pi, 6 * size, device=generator.device)
     radius = _wavy_radius(generator, n, n_cells, size, angle)
@@ -63,7 +63,7 @@ def membranes(n: int, size: int, generator: Generator) -> Tensor:
 
 
 def nuclei(n: int, size: int, generator: Generator) -> Tensor:
-    """Filled textured blobs with sharp edges."""
+    """Draw filled textured blobs with sharp edges."""
     n_cells = 6
     axis = torch.arange(size, device=generator.device)
     grid = torch.stack(torch.meshgrid(axis, axis, indexing="ij"), -1)
@@ -161,7 +161,7 @@ SCENES: dict[str, Scene] = {
 
 
 class _Cells:
-    """Square cells that tile an image, in each of them one object: many at one object's price.
+    """Square cells that tile an image, with one object in each: many for the price of one.
 
     Parameters
     ----------

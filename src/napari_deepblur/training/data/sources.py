@@ -1,4 +1,4 @@
-"""Where sharp images come from: folders of files and procedural scenes, mixed by weight."""
+"""Sources of sharp images: folders of files and procedural scenes, mixed by weight."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Source(Protocol):
 
 
 def is_held_out(path: Path) -> bool:
-    """Whether a file belongs to validation: one in 16, by a hash of its name.
+    """Tell whether a file belongs to validation: one in 16 does, by a hash of its name.
 
     The rule depends on nothing but the name, so that a file never changes sides.
     """
@@ -99,7 +99,7 @@ class ImageFolder:
         return crop.flip(0) if _integer(generator, 2) else crop
 
     def centre_crop(self, index: int, size: int) -> Tensor:
-        """Fixed crop (size, size) in [0, 1] of one image, mirrored where it is too small."""
+        """Cut a fixed crop (size, size) in [0, 1] of one image, mirrored where it is too small."""
         image = self._full[index]
         if min(image.shape) < size:
             image = _mirrored(image, size)
@@ -137,7 +137,7 @@ class Mixture:
     Parameters
     ----------
     sources
-        By name.
+        Sources by name.
     weights
         Relative frequency by name; a source without a weight is not used.
 

@@ -1,4 +1,4 @@
-"""What samples and cameras add to an image: haze, uneven light, noise, faults.
+"""Haze, uneven light, noise and other faults that samples and cameras add to an image.
 
 All of it in batches of images (n, Y, X), drawn with a torch generator.
 """
@@ -228,7 +228,7 @@ class Haze(nn.Module):
 
 
 def _smooth_field(image: Tensor, generator: Generator) -> Tensor:
-    """Sums of a few cosines of random phase, between 0 and 1, one of each image's shape."""
+    """Draw sums of a few cosines of random phase, between 0 and 1, one of each image's shape."""
     n, n_waves = len(image), 3
     uniform = torch.rand(4, n, n_waves, 1, 1, generator=generator, device=image.device)
     # Less than one period over the field: a tilt, a hill or a valley somewhere.
@@ -246,6 +246,6 @@ def _peak(image: Tensor) -> Tensor:
 
 
 def _per_image(value: Tensor | float, image: Tensor) -> Tensor:
-    """A number, or one for each image, as shape (n, 1, 1)."""
+    """Expand a number, or one for each image, to shape (n, 1, 1)."""
     values = torch.as_tensor(value, dtype=image.dtype, device=image.device)
     return values.expand(len(image))[:, None, None]
