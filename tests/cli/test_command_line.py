@@ -216,7 +216,7 @@ class TestInfo:
         assert content["shape"] == [2, 64, 72]
         assert content["pixel_size_um"] == pytest.approx(0.09)
         assert content["cutoff"] == pytest.approx(1.4 * 0.09 / 0.52)
-        assert "finely enough" in content["verdict"]
+        assert "well sampled" in content["verdict"]
 
     @pytest.mark.parametrize(("size", "says"), [(0.15, "undersampled"), (1, "no blur left")])
     def test_verdict_on_coarse_pixels(self, plane, size, says):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from napari_deepblur.engine.events import Progress, finish
+from napari_deepblur.engine.events import Progress, Warned, finish
 
 
 def job(n):
@@ -25,6 +25,19 @@ def test_errors_pass_through():
         finish(failing())
 
 
-def test_events_are_frozen():
-    with pytest.raises(AttributeError):
-        Progress(1, 2, "x").done = 5
+def warning_job():
+    yield Warned("coarse pixels")
+    yield Progress(1, 1, "counting")
+    return 7
+
+
+def test_warnings_of_a_job_become_pythons_at_the_end_only():
+    with pytest.warns(UserWarning, match="coarse pixels") as caught:
+        assert finish(warning_job()) == 7
+    assert len(caught) == 1
+
+
+def test_whoever_runs_a_job_decides_about_its_warnings():
+    told = []
+    assert finish(warning_job(), warn=told.append) == 7  # a Python warning would be an error here
+    assert told == ["coarse pixels"]

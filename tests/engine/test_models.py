@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 import torch
@@ -82,6 +84,32 @@ def test_networks_answer(tiny_model):
     assert not model.varies
     assert model.eigen_psfs.shape == (8, 31, 31)
     assert model.usual_std == pytest.approx(0.15 / 3**0.5)
+
+
+@pytest.mark.parametrize("kind", ["identification", "deblurring"])
+def test_a_network_has_a_copy_for_each_device(tiny_model, kind):
+    model = load_model(tiny_model)
+    here, elsewhere = torch.device("cpu"), torch.device("meta")
+    on_cpu = model.network(kind, here)
+    assert on_cpu is getattr(model, kind)
+    moved = model.network(kind, elsewhere)
+    assert model.network(kind, elsewhere) is moved
+    assert {value.device for value in moved.parameters()} == {elsewhere}
+    # Whoever uses the first copy meanwhile, in another thread, keeps it where it is.
+    assert {value.device for value in on_cpu.parameters()} == {here}
+    assert model.network(kind, here) is on_cpu
+
+
+def test_threads_share_the_copy_of_a_network(folder):
+    model, began = load_model(folder), Barrier(2)
+
+    def get(_):
+        began.wait(10)
+        return model.network("identification", torch.device("meta"))
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(get, range(2))
+    assert first is second
 
 
 def test_the_space_is_the_one_the_network_was_trained_in(folder):

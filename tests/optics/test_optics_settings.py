@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from napari_deepblur import Optics
 from napari_deepblur.errors import SamplingError
+from napari_deepblur.optics.settings import Sampling
 
 OIL = {"numerical_aperture": 1.4, "wavelength_um": 0.52, "pixel_size_um": 0.065}
 
@@ -63,11 +64,11 @@ def test_a_sampling_without_blur_is_refused_a_coarse_one_warned_of(cutoff):
     elif optics.cutoff > 0.5:
         with pytest.raises(SamplingError, match="larger than the optical blur"):
             optics.require_resolved_blur()
-    elif optics.cutoff > 0.3:
-        with pytest.warns(UserWarning, match="undersampled"):
-            optics.require_resolved_blur()
     else:
-        optics.require_resolved_blur()  # a warning would be an error here
+        optics.require_resolved_blur()
+        coarse = optics.cutoff > 0.3
+        assert optics.sampling is (Sampling.UNDERSAMPLED if coarse else Sampling.WELL_SAMPLED)
+        assert optics.sampling_text.startswith(optics.sampling)
 
 
 def test_the_refusal_names_the_limit():

@@ -31,7 +31,6 @@ from napari_deepblur.cli.report import (
     plain,
     print_json,
     psf_stack,
-    sampling_verdict,
     table,
     warn_of_concerns,
 )
@@ -206,7 +205,7 @@ def info(
     optics = GivenOptics(na, wavelength, pixel_size, refractive_index)
     if not optics.missing(file):
         known = optics.complete(file).optics
-        content |= {"cutoff": known.cutoff, "verdict": sampling_verdict(known)}
+        content |= {"cutoff": known.cutoff, "verdict": known.sampling_text}
     if as_json:
         print_json(content)
         return

@@ -1,10 +1,13 @@
-"""A job of the engine with a bar on stderr."""
+"""A progress bar on stderr for a job of the engine."""
 
 from __future__ import annotations
 
 import sys
+import warnings
 from contextlib import closing
 from typing import TYPE_CHECKING, TypeVar
+
+from napari_deepblur.engine.events import Warned
 
 if TYPE_CHECKING:
     from napari_deepblur.engine.events import Job
@@ -15,7 +18,10 @@ Result = TypeVar("Result")
 
 
 def drive(job: Job[Result]) -> Result:
-    """Run a job to its end; the bar shows on a terminal only, so that logs stay clean."""
+    """Run a job to its end, with a bar and with its warnings as Python warnings.
+
+    The bar shows on a terminal only, so that logs stay clean.
+    """
     from tqdm import tqdm
 
     with closing(job), tqdm(file=sys.stderr, disable=None, leave=False) as bar:
@@ -25,6 +31,10 @@ def drive(job: Job[Result]) -> Result:
             except StopIteration as stop:
                 result: Result = stop.value
                 return result
+            if isinstance(event, Warned):
+                bar.clear()
+                warnings.warn(event.text, UserWarning, stacklevel=2)
+                continue
             if event.total != bar.total or event.done < bar.n:
                 bar.reset(event.total)
             bar.set_description(event.stage, refresh=False)

@@ -15,7 +15,6 @@ import typer
 
 from napari_deepblur.cli.varying import psf_mosaic, varying_lines, varying_object
 from napari_deepblur.engine.blur import BlurEstimate
-from napari_deepblur.errors import SamplingError
 from napari_deepblur.optics.settings import Optics
 
 if TYPE_CHECKING:
@@ -35,7 +34,6 @@ __all__ = [
     "plain",
     "print_json",
     "psf_stack",
-    "sampling_verdict",
     "strehl_ratios",
     "table",
     "twin_note",
@@ -102,17 +100,6 @@ def optics_line(optics: Optics, origins: Mapping[str, str]) -> str:
         "refractive_index": f"n {optics.refractive_index:g}",
     }
     return ", ".join(f"{text} ({origins[field]})" for field, text in shown.items())
-
-
-def sampling_verdict(optics: Optics) -> str:
-    """What the image's sampling means for its blur, in a line."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            optics.require_resolved_blur()
-        except SamplingError as error:
-            return str(error)
-    return str(caught[0].message) if caught else "sampled finely enough to estimate the blur"
 
 
 def strehl_ratios(blur: BlurEstimate) -> NDArray[np.float32]:

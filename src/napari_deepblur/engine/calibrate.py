@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_deepblur.calibration.result import CalibrationResult
 from napari_deepblur.calibration.settings import CalibrationSettings, PlaneChoice
 from napari_deepblur.engine.bead_images import BeadImages
+from napari_deepblur.engine.concerns import check_sampling_job
 from napari_deepblur.engine.devices import memory_guard
 from napari_deepblur.engine.events import Job, Progress, finish
 from napari_deepblur.optics.settings import Optics
@@ -99,7 +100,7 @@ def calibrate_job(
             f"got {len(positions)}"
         )
     if settings.optics is not None:
-        settings.optics.require_resolved_blur()
+        yield from check_sampling_job(settings.optics)
     with memory_guard():
         window = settings.window or (yield from _window_job(taken))
         survey = yield from _survey_job(taken, settings, window, positions)

@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_deepblur.engine.events import Job, Warned
 from napari_deepblur.engine.tiles import TILE, tile_slices
-from napari_deepblur.optics.settings import UNDERSAMPLED_ABOVE, Optics
+from napari_deepblur.optics.settings import Optics, Sampling
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_deepblur.networks.head import Reading
 
-__all__ = ["concerns_of_plane", "concerns_of_reading", "one_of_each_kind"]
+__all__ = ["check_sampling_job", "concerns_of_plane", "concerns_of_reading", "one_of_each_kind"]
 
 _SATURATED_ABOVE = 0.01
 
@@ -55,6 +56,19 @@ _GUESS = (
 )
 
 
+def check_sampling_job(optics: Optics) -> Job[None]:
+    """Refuse pixels that hold no blur, and warn of coarse ones, as a job.
+
+    Raises
+    ------
+    SamplingError
+        See `Optics.require_resolved_blur`.
+    """
+    optics.require_resolved_blur()
+    if optics.sampling is Sampling.UNDERSAMPLED:
+        yield Warned(optics.sampling_text)
+
+
 def concerns_of_plane(plane: NDArray[np.float32], optics: Optics) -> tuple[str, ...]:
     """What the pixels themselves tell.
 
@@ -66,11 +80,8 @@ def concerns_of_plane(plane: NDArray[np.float32], optics: Optics) -> tuple[str, 
         Of the image.
     """
     concerns = []
-    if optics.cutoff > UNDERSAMPLED_ABOVE:
-        concerns.append(
-            f"undersampled: the pixels are coarse for these optics (cutoff {optics.cutoff:.2f} > "
-            f"{UNDERSAMPLED_ABOVE:g} cycles/pixel), fine detail is aliased"
-        )
+    if optics.sampling is Sampling.UNDERSAMPLED:
+        concerns.append(optics.sampling_text)
     saturated = float((plane == plane.max()).mean())
     if saturated > _SATURATED_ABOVE:
         concerns.append(f"saturated: {saturated:.1%} of the pixels have the highest value")

@@ -1,8 +1,7 @@
-"""From an image and its blur to a sharper image."""
+"""Deblur an image whose blur is known."""
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +10,9 @@ from numpy.typing import NDArray
 
 from napari_deepblur.engine.axes import Planes
 from napari_deepblur.engine.blur import BlurEstimate
+from napari_deepblur.engine.concerns import check_sampling_job
 from napari_deepblur.engine.devices import Device, memory_guard, resolve_device
-from napari_deepblur.engine.events import Job, Progress, finish
+from napari_deepblur.engine.events import Job, Progress, Warned, finish
 from napari_deepblur.engine.hot_pixels import without_hot_pixels
 from napari_deepblur.engine.models import Model, load_model
 from napari_deepblur.engine.noise import noise_deviation
@@ -76,12 +76,12 @@ def deblur_job(
     import torch
 
     planes = Planes.of(image, axes)
-    blur.optics.require_resolved_blur()
+    yield from check_sampling_job(blur.optics)
     blur.require_fit(planes)
     opened = load_model(blur.model if model is None else model)
-    _warn_of_cutoff(opened, blur)
+    yield from _check_cutoff_job(opened, blur)
     with memory_guard():
-        network = opened.deblurring.to(resolve_device(device))
+        network = opened.network("deblurring", resolve_device(device))
         total = len(planes) * network.n_iterations
         yield Progress(0, total, "deblurring")
         sharp = np.empty(planes.shape, np.float32)
@@ -154,15 +154,14 @@ class PlaneRestoration:
         return counts
 
 
-def _warn_of_cutoff(model: Model, blur: BlurEstimate) -> None:
+def _check_cutoff_job(model: Model, blur: BlurEstimate) -> Job[None]:
+    """Warn of pixels that the deblurring network was not trained for."""
     card = model.card.deblurring
     if card is None:
         return
     low, high = card.cutoff_range
     if not low <= blur.optics.cutoff <= high:
-        warnings.warn(
+        yield Warned(
             f"cutoff {blur.optics.cutoff:.2f} cycles/pixel lies outside the range "
-            f"{low:g} … {high:g} that the deblurring network was trained for",
-            UserWarning,
-            stacklevel=3,
+            f"{low:g} … {high:g} that the deblurring network was trained for"
         )

@@ -1,4 +1,4 @@
-"""From an image to its blur."""
+"""Estimate the blur of an image."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_deepblur.engine.axes import Planes
 from napari_deepblur.engine.blur import BlurEstimate, Per
 from napari_deepblur.engine.concerns import (
+    check_sampling_job,
     concerns_of_plane,
     concerns_of_reading,
     one_of_each_kind,
@@ -115,11 +116,11 @@ def estimate_blur_job(
     opened = load_model(model)
     if z_step_um is not None:
         _require_focus_series(planes, per, z_step_um, opened)
-    optics.require_resolved_blur()
+    yield from check_sampling_job(optics)
     with memory_guard():
         total = len(planes) + (len(planes) if per == "plane" else 1)
         yield Progress(0, total, "loading the model")
-        network = opened.identification.to(resolve_device(device))
+        network = opened.network("identification", resolve_device(device))
         ratio = opened.family.pixel_ratio(optics)
         density = _FIELD_DENSITY if opened.varies else 1
         descriptions, concerns = [], []

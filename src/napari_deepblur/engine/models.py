@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from pydantic import ValidationError
 
@@ -29,6 +30,7 @@ from napari_deepblur.errors import ModelError, describe
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import torch
     from torch import Tensor, nn
 
     from napari_deepblur.networks.field_identification import FieldIdentificationNetwork
@@ -143,6 +145,37 @@ class Model:
         if self.varies:
             return self.family.admissible_set.project(coordinates)
         return self.space.fit(coordinates)
+
+    @overload
+    def network(
+        self, kind: Literal["identification"], device: torch.device
+    ) -> IdentificationNetwork | FieldIdentificationNetwork: ...
+
+    @overload
+    def network(self, kind: Literal["deblurring"], device: torch.device) -> DeblurringNetwork: ...
+
+    def network(self, kind: Kind, device: torch.device) -> nn.Module:
+        """A network on a device, in eval mode: one copy for each device, which never moves.
+
+        Threads may share it.
+
+        Raises
+        ------
+        ModelError
+            If the model has no such network, or its file is damaged.
+        """
+        if (kind, device) not in self._networks:
+            # Of two threads that arrive here together the first one's copy is kept.
+            on_cpu: nn.Module = getattr(self, kind)
+            is_cpu = device.type == "cpu"
+            self._networks.setdefault(
+                (kind, device), on_cpu if is_cpu else deepcopy(on_cpu).to(device)
+            )
+        return self._networks[kind, device]
+
+    @cached_property
+    def _networks(self) -> dict[tuple[Kind, torch.device], nn.Module]:
+        return {}
 
     @cached_property
     def identification(self) -> IdentificationNetwork | FieldIdentificationNetwork:

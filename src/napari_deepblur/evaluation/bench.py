@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,8 +12,8 @@ from torch import Generator, Tensor
 
 from napari_deepblur.engine.blur import BlurEstimate, Per
 from napari_deepblur.engine.devices import Device
-from napari_deepblur.engine.estimate import estimate_blur
-from napari_deepblur.engine.events import Job, Progress
+from napari_deepblur.engine.estimate import estimate_blur_job
+from napari_deepblur.engine.events import Job, Progress, finish
 from napari_deepblur.engine.metrics import psf_snr
 from napari_deepblur.engine.models import Model
 from napari_deepblur.operators import ZernikeFamily
@@ -174,18 +173,15 @@ def read_job(
     """
     blurs = []
     for image in images:
-        with warnings.catch_warnings():
-            # Coarse pixels are among what is measured.
-            warnings.filterwarnings("ignore", message="undersampled", category=UserWarning)
-            blurs.append(
-                estimate_blur(
-                    image.numpy(),
-                    optics=optics or optics_at(),
-                    model=bench.model,
-                    axes="ZYX"[-image.ndim :],
-                    per=per,
-                    device=bench.device,
-                )
-            )
+        job = estimate_blur_job(
+            image.numpy(),
+            optics=optics or optics_at(),
+            model=bench.model,
+            axes="ZYX"[-image.ndim :],
+            per=per,
+            device=bench.device,
+        )
+        # Coarse pixels are among what is measured: no word of them.
+        blurs.append(finish(job, warn=lambda _: None))
         yield Progress(len(blurs), n, stage)
     return Readings.of(blurs)

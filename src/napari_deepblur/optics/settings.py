@@ -1,14 +1,14 @@
-"""What is known of the microscope before any image is looked at."""
+"""Optics of a microscope, and how its pixels sample the optical blur."""
 
 from __future__ import annotations
 
-import warnings
+from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from napari_deepblur.errors import SamplingError
 
-__all__ = ["CANONICAL_CUTOFF", "UNDERSAMPLED_ABOVE", "Optics"]
+__all__ = ["CANONICAL_CUTOFF", "UNDERSAMPLED_ABOVE", "Optics", "Sampling"]
 
 #: Cutoff NA · pixel / λ at which networks see images (cycles per pixel): Nyquist sampling.
 CANONICAL_CUTOFF = 0.25
@@ -16,6 +16,20 @@ CANONICAL_CUTOFF = 0.25
 _OVERSAMPLED_BELOW = 0.02
 UNDERSAMPLED_ABOVE = 0.3
 _NOTHING_LEFT_ABOVE = 0.5
+
+
+class Sampling(StrEnum):
+    """Size of the pixels beside that of the optical blur."""
+
+    TOO_FINE = "pixels too fine"
+    WELL_SAMPLED = "well sampled"
+    UNDERSAMPLED = "undersampled"
+    TOO_COARSE = "pixels too coarse"
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether no blur can be estimated from such pixels."""
+        return self in (Sampling.TOO_FINE, Sampling.TOO_COARSE)
 
 
 class Optics(BaseModel):
@@ -94,32 +108,53 @@ class Optics(BaseModel):
         """Pupil radius NA · pixel / λ in cycles per pixel; the OTF ends at twice this."""
         return self.numerical_aperture * self.pixel_size_um / self.wavelength_um
 
+    @property
+    def sampling(self) -> Sampling:
+        """Size of the pixels beside that of the optical blur, by `cutoff`."""
+        if self.cutoff < _OVERSAMPLED_BELOW:
+            return Sampling.TOO_FINE
+        if self.cutoff > _NOTHING_LEFT_ABOVE:
+            return Sampling.TOO_COARSE
+        if self.cutoff > UNDERSAMPLED_ABOVE:
+            return Sampling.UNDERSAMPLED
+        return Sampling.WELL_SAMPLED
+
+    @property
+    def sampling_text(self) -> str:
+        """`sampling` in words for the user, without a full stop."""
+        pixel, cutoff = f"the pixels ({self.pixel_size_um:g} µm)", self.cutoff
+        width_um = self.wavelength_um / self.numerical_aperture
+        match self.sampling:
+            case Sampling.TOO_FINE:
+                return (
+                    f"{pixel} are over ten times finer than the optical blur needs (cutoff "
+                    f"{cutoff:.3g} < {_OVERSAMPLED_BELOW} cycles/pixel): check the unit of the "
+                    "pixel size, or bin the image"
+                )
+            case Sampling.TOO_COARSE:
+                return (
+                    f"{pixel} are larger than the optical blur (λ / 2NA = {width_um / 2:.3g} µm; "
+                    f"cutoff {cutoff:.2f} > {_NOTHING_LEFT_ABOVE} cycles/pixel): there is no blur "
+                    "left to estimate. Check the units of pixel size and wavelength, or use an "
+                    "image with smaller pixels"
+                )
+            case Sampling.UNDERSAMPLED:
+                return (
+                    f"undersampled: {pixel} are coarse for these optics, up to "
+                    f"{UNDERSAMPLED_ABOVE * width_um:.2g} µm would be fine (cutoff {cutoff:.2f} > "
+                    f"{UNDERSAMPLED_ABOVE} cycles/pixel). Fine detail is aliased; the estimate is "
+                    "less reliable"
+                )
+            case _:
+                return f"well sampled: cutoff NA · pixel / λ = {cutoff:.3f} cycles/pixel"
+
     def require_resolved_blur(self) -> None:
-        """Refuse a sampling that holds no optical blur, warn of a coarse one.
+        """Refuse pixels from which no blur can be estimated.
 
         Raises
         ------
         SamplingError
             If `cutoff` > 0.5 cycles per pixel, or < 0.02.
         """
-        if self.cutoff < _OVERSAMPLED_BELOW:
-            raise SamplingError(
-                f"the pixels ({self.pixel_size_um:g} µm) are over ten times finer than the "
-                f"optical blur needs (cutoff {self.cutoff:.3g} < {_OVERSAMPLED_BELOW} "
-                "cycles/pixel): check the unit of the pixel size, or bin the image"
-            )
-        if self.cutoff > _NOTHING_LEFT_ABOVE:
-            limit_um = self.wavelength_um / (2 * self.numerical_aperture)
-            raise SamplingError(
-                f"the pixels ({self.pixel_size_um:g} µm) are larger than the optical blur "
-                f"(λ / 2NA = {limit_um:.3g} µm; cutoff {self.cutoff:.2f} > 0.5 cycles/pixel): "
-                "there is no blur left to estimate. Check the units of pixel size and "
-                "wavelength, or use an image with smaller pixels"
-            )
-        if self.cutoff > UNDERSAMPLED_ABOVE:
-            warnings.warn(
-                f"undersampled image: cutoff {self.cutoff:.2f} > 0.3 cycles/pixel. "
-                "Fine detail is aliased; the estimate is less reliable",
-                UserWarning,
-                stacklevel=2,
-            )
+        if self.sampling.is_refused:
+            raise SamplingError(self.sampling_text)

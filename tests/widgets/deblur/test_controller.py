@@ -17,11 +17,11 @@ from helpers.layers import (
     spots,
 )
 from napari_deepblur import BlurEstimate, Optics
-from napari_deepblur.engine.events import Progress
+from napari_deepblur.engine.events import Progress, Warned
 from napari_deepblur.widgets.deblur.readiness import Verdict
 from napari_deepblur.widgets.deblur.tasks import Estimated
 from napari_deepblur.widgets.parts.tone import Tone
-from napari_deepblur.widgets.tasks.task import Done, Failed, Notice
+from napari_deepblur.widgets.tasks.task import Done, Failed
 
 
 @pytest.fixture
@@ -278,7 +278,7 @@ def test_errors_are_shown(bench: Bench) -> None:
 
 def test_warnings_are_shown(bench: Bench) -> None:
     bench.controller.estimate()
-    bench.runner.on_event(Notice("undersampled image"))
+    bench.runner.on_event(Warned("undersampled image"))
     bench.runner.on_end(Done(estimated()))
     tone, text = bench.message
     assert tone is Tone.WARNING

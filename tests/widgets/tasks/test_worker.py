@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -11,11 +12,12 @@ import pytest
 
 from helpers.layers import OPTICS, spots
 from napari_deepblur import Optics
-from napari_deepblur.engine.events import Progress, finish
+from napari_deepblur.engine.events import Progress, Warned, finish
+from napari_deepblur.engine.models import load_model
 from napari_deepblur.errors import DeviceError
 from napari_deepblur.widgets.deblur.readiness import Resolved, Verdict
 from napari_deepblur.widgets.deblur.tasks import deblur_task, estimate_task
-from napari_deepblur.widgets.tasks.task import Cancelled, Done, Failed, Notice
+from napari_deepblur.widgets.tasks.task import Cancelled, Done, Failed
 from napari_deepblur.widgets.tasks.worker import start_task
 
 
@@ -102,14 +104,50 @@ def test_a_focus_series_goes_through_the_engine(tiny_model) -> None:
         finish(estimate_task(spots(3, 64, 64), replace(wanted, axes="TYX")))
 
 
-def test_the_engines_warnings_become_notices(tiny_model) -> None:
-    optics = Optics(**OPTICS | {"pixel_size_um": 0.13})
-    wanted = Resolved(
-        Verdict.UNDERSAMPLED, "", optics=optics, axes="YX", model=str(tiny_model), device="cpu"
+def test_overlapping_tasks_leave_pythons_warnings_alone(tiny_model, monkeypatch) -> None:
+    finish(estimate_task(spots(64, 64), undersampled(tiny_model)), warn=print)  # imports
+    # As with two docks: the second task is in its first step while the first ends its own.
+    second_is_in, first_is_out = threading.Event(), threading.Event()
+
+    def opened(model):
+        if threading.current_thread().name == "first":
+            second_is_in.wait(10)
+        else:
+            second_is_in.set()
+            first_is_out.wait(10)
+        return load_model(model)
+
+    monkeypatch.setattr("napari_deepblur.engine.estimate.load_model", opened)
+    before = (warnings.filters.copy(), warnings.showwarning, warnings._showwarnmsg_impl)
+
+    def run():
+        finish(estimate_task(spots(64, 64), undersampled(tiny_model)), warn=told.append)
+        first_is_out.set()
+
+    told = []
+    threads = [threading.Thread(target=run, name=name) for name in ("first", "second")]
+    threads[0].start()
+    threads[1].start()
+    for thread in threads:
+        thread.join()
+    assert len(told) == 2
+    assert (warnings.filters, warnings.showwarning, warnings._showwarnmsg_impl) == before
+
+
+def undersampled(model) -> Resolved:
+    return Resolved(
+        Verdict.UNDERSAMPLED,
+        "",
+        optics=Optics(**OPTICS | {"pixel_size_um": 0.13}),
+        axes="YX",
+        model=str(model),
+        device="cpu",
     )
-    task = estimate_task(spots(64, 64), wanted)
-    events = list(task)
-    notices = [event.text for event in events if isinstance(event, Notice)]
+
+
+def test_the_engines_warnings_are_events(tiny_model) -> None:
+    events = list(estimate_task(spots(64, 64), undersampled(tiny_model)))
+    notices = [event.text for event in events if isinstance(event, Warned)]
     assert len(notices) == 1
     assert "undersampled" in notices[0]
 
@@ -153,13 +191,13 @@ def test_what_fails_after_deblurring_does_not_cost_the_result(
     assert result.sharp.shape == (2, 96, 96)
     assert (result.check is None) == (failing == "check_deblurring_job")
     assert (result.residual is None) == (failing == "residual_image_job")
-    (notice,) = [event.text for event in events if isinstance(event, Notice)]
+    (notice,) = [event.text for event in events if isinstance(event, Warned)]
     assert "out of memory" in notice
 
 
 def test_a_task_can_be_closed_while_the_result_is_checked(wanted: Resolved) -> None:
     task = deblur_task(spots(2, 96, 96), wanted, None)
-    while "check" not in next(task).stage:
+    while "check" not in next(task).stage:  # nothing is warned of before
         pass
     task.close()
     with pytest.raises(StopIteration):

@@ -15,9 +15,8 @@ from napari_deepblur.calibration.settings import CalibrationSettings
 from napari_deepblur.engine.bead_images import BeadImages
 from napari_deepblur.engine.calibrate import calibrate_job
 from napari_deepblur.engine.devices import memory_guard
-from napari_deepblur.engine.events import Progress
+from napari_deepblur.engine.events import Job, Progress
 from napari_deepblur.engine.psf_field import MosaicGrid, mosaic_grid
-from napari_deepblur.widgets.tasks.task import Task
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -135,7 +134,7 @@ class Calibrated:
     figures: tuple[FieldFigures, ...]
 
 
-def find_task(stack: BeadStack) -> Task[Found]:
+def find_task(stack: BeadStack) -> Job[Found]:
     """Find the beads and say which can be used."""
     yield Progress(0, 0, "loading")
     from napari_deepblur.calibration.beads import choose_window, find_beads
@@ -159,7 +158,7 @@ def find_task(stack: BeadStack) -> Task[Found]:
     return Found(tuple(found), window)
 
 
-def calibrate_task(stack: BeadStack, positions: Positions) -> Task[Calibrated]:
+def calibrate_task(stack: BeadStack, positions: Positions) -> Job[Calibrated]:
     """Calibrate, with the beads that are known, and draw what is to be shown."""
     yield Progress(0, 0, "loading torch")
     taken = stack.images()
@@ -171,14 +170,14 @@ def calibrate_task(stack: BeadStack, positions: Positions) -> Task[Calibrated]:
     return (yield from _pictured(result, planes))
 
 
-def save_task(result: CalibrationResult, folder: Path, *, overwrite: bool) -> Task[Path]:
+def save_task(result: CalibrationResult, folder: Path, *, overwrite: bool) -> Job[Path]:
     """Write a calibration's folder; returns the folder."""
     yield Progress(0, 0, "saving")
     result.save(folder, overwrite=overwrite)
     return folder
 
 
-def _pictured(result: CalibrationResult, planes: tuple[int, ...]) -> Task[Calibrated]:
+def _pictured(result: CalibrationResult, planes: tuple[int, ...]) -> Job[Calibrated]:
     from napari_deepblur.calibration.field_figures import field_figures
 
     grid = mosaic_grid(result.field_shape, result.eigen_psfs.shape[1:])

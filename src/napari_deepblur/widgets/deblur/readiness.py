@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -11,8 +10,8 @@ from pydantic import ValidationError
 
 from napari_deepblur.engine.blur import Per
 from napari_deepblur.engine.devices import Device
-from napari_deepblur.errors import SamplingError, describe
-from napari_deepblur.optics.settings import Optics
+from napari_deepblur.errors import describe
+from napari_deepblur.optics.settings import Optics, Sampling
 from napari_deepblur.widgets.deblur.settings import DeblurSettings
 from napari_deepblur.widgets.layers.facts import Known, LayerFacts
 from napari_deepblur.widgets.layers.optics_fields import OPTICS_FIELDS
@@ -32,6 +31,14 @@ class Verdict(Enum):
     REFUSED = "refused"
     UNDERSAMPLED = "undersampled"
     WELL_SAMPLED = "well sampled"
+
+
+_VERDICTS = {
+    Sampling.TOO_FINE: Verdict.REFUSED,
+    Sampling.TOO_COARSE: Verdict.REFUSED,
+    Sampling.UNDERSAMPLED: Verdict.UNDERSAMPLED,
+    Sampling.WELL_SAMPLED: Verdict.WELL_SAMPLED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +145,7 @@ def _judge(
         optics = Optics(**{name: fields[name].value for name in OPTICS_FIELDS})
     except ValidationError as error:
         return Verdict.INVALID, describe(error), None
-    return *_sampling(optics), optics
+    return _VERDICTS[optics.sampling], optics.sampling_text, optics
 
 
 def _ask_for(missing: list[str], facts: LayerFacts) -> str:
@@ -147,18 +154,3 @@ def _ask_for(missing: list[str], facts: LayerFacts) -> str:
     if "pixel_size_um" in missing and facts.hint:
         message += f" {facts.hint[0].upper()}{facts.hint[1:]}."
     return message
-
-
-def _sampling(optics: Optics) -> tuple[Verdict, str]:
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            optics.require_resolved_blur()
-        except SamplingError as error:
-            return Verdict.REFUSED, str(error)
-    if caught:
-        return Verdict.UNDERSAMPLED, str(caught[0].message)
-    return (
-        Verdict.WELL_SAMPLED,
-        f"well sampled: cutoff NA · pixel / λ = {optics.cutoff:.3f} cycles/pixel",
-    )

@@ -17,10 +17,10 @@ from napari_deepblur.engine.diagnostics import (
     residual_image_job,
 )
 from napari_deepblur.engine.estimate import estimate_blur_job
-from napari_deepblur.engine.events import Progress
+from napari_deepblur.engine.events import Job, Progress
 from napari_deepblur.engine.psf_field import MosaicGrid, PsfWidth, mosaic_grid, psf_field
 from napari_deepblur.widgets.deblur.readiness import Resolved
-from napari_deepblur.widgets.tasks.task import Task, noting, or_notice
+from napari_deepblur.widgets.tasks.task import or_warned
 
 __all__ = [
     "Deblurred",
@@ -110,58 +110,54 @@ class Deblurred:
     residual: NDArray[np.float32] | None = None
 
 
-def estimate_task(image: Any, wanted: Resolved) -> Task[Estimated]:
+def estimate_task(image: Any, wanted: Resolved) -> Job[Estimated]:
     """Estimate an image's blur."""
     yield Progress(0, 0, "loading torch")
     assert wanted.optics is not None
-    blur = yield from noting(
-        estimate_blur_job(
-            image,
-            optics=wanted.optics,
-            model=wanted.model,
-            axes=wanted.axes,
-            per=wanted.per,
-            z_step_um=wanted.z_step_um,
-            device=wanted.device,
-        )
+    blur = yield from estimate_blur_job(
+        image,
+        optics=wanted.optics,
+        model=wanted.model,
+        axes=wanted.axes,
+        per=wanted.per,
+        z_step_um=wanted.z_step_um,
+        device=wanted.device,
     )
     return (yield from _pictured(blur))
 
 
-def deblur_task(image: Any, wanted: Resolved, estimated: Estimated | None) -> Task[Deblurred]:
+def deblur_task(image: Any, wanted: Resolved, estimated: Estimated | None) -> Job[Deblurred]:
     """Deblur an image and check the result; without an estimate, estimate its blur first."""
     if estimated is None:
         estimated = yield from estimate_task(image, wanted)
     yield Progress(0, 0, "loading the model")
-    sharp = yield from noting(
-        deblur_job(image, estimated.blur, axes=wanted.axes, device=wanted.device)
-    )
-    check = yield from or_notice(
+    sharp = yield from deblur_job(image, estimated.blur, axes=wanted.axes, device=wanted.device)
+    check = yield from or_warned(
         check_deblurring_job(image, sharp, estimated.blur, axes=wanted.axes),
         "the deblurred image was not checked",
     )
     residual = None
     if wanted.residual_layer:
-        residual = yield from or_notice(
+        residual = yield from or_warned(
             residual_image_job(image, sharp, estimated.blur, axes=wanted.axes),
             "there is no residual layer",
         )
     return Deblurred(estimated, sharp, (float(sharp.min()), float(sharp.max())), check, residual)
 
 
-def load_task(path: str | Path) -> Task[Estimated]:
+def load_task(path: str | Path) -> Job[Estimated]:
     """Read a blur from its file."""
     yield Progress(0, 0, "reading the blur")
     return (yield from _pictured(load_blur(path)))
 
 
-def _pictured(blur: BlurEstimate) -> Task[Estimated]:
+def _pictured(blur: BlurEstimate) -> Job[Estimated]:
     psfs = np.stack([blur.psf(row) for row in range(len(blur.coefficients))])
     field = (yield from _field_pictures(blur, psfs)) if blur.varies else None
     return Estimated(blur, blur.coefficient_names, blur.family.unit, psfs, field)
 
 
-def _field_pictures(blur: BlurEstimate, psfs: NDArray[np.float32]) -> Task[FieldPictures]:
+def _field_pictures(blur: BlurEstimate, psfs: NDArray[np.float32]) -> Job[FieldPictures]:
     from napari_deepblur.operators import ProductConvolutionFamily
 
     assert isinstance(blur.family, ProductConvolutionFamily)

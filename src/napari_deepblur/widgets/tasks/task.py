@@ -1,32 +1,19 @@
-"""Tasks: jobs that also pass on the engine's warnings, and how they can end."""
+"""How a job that runs in a worker thread can end."""
 
 from __future__ import annotations
 
 import logging
-import warnings
-from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from napari_deepblur.engine.events import Job, Progress
+from napari_deepblur.engine.events import Job, Warned
 from napari_deepblur.errors import describe
 
-__all__ = ["Cancelled", "Done", "Failed", "Notice", "Outcome", "Task", "noting", "or_notice"]
+__all__ = ["Cancelled", "Done", "Failed", "Outcome", "or_warned"]
 
 _LOG = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """A warning of the engine, for the user."""
-
-    text: str
-
-
-#: A job that also passes on the engine's warnings.
-Task = Generator[Progress | Notice, None, Result]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,25 +39,11 @@ class Cancelled:
 Outcome = Done | Failed | Cancelled
 
 
-def noting(job: Job[Result]) -> Task[Result]:
-    """Run a job, with its warnings as notices."""
-    # Catching warnings touches the whole process, so only the first step is watched: there
-    # the engine checks what it was given.
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("always", UserWarning)
-        first = next(job)
-    for warning in caught:
-        yield Notice(str(warning.message))
-    yield first
-    return (yield from job)
-
-
-def or_notice(job: Job[Result], missing: str) -> Task[Result | None]:
-    """Run a job whose failure costs only its own result: what came before took the time."""
+def or_warned(job: Job[Result], missing: str) -> Job[Result | None]:
+    """Run a job whose failure is a warning and costs its own result only, not earlier ones."""
     try:
         return (yield from job)
     except Exception as error:  # noqa: BLE001 - logged, and shown to the user
         _LOG.exception(missing)
-        yield Notice(f"{missing}: {describe(error)}")
+        yield Warned(f"{missing}: {describe(error)}")
         return None

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
-from napari_deepblur.engine.events import Progress
+from napari_deepblur.engine.events import Event, Job, Progress, Warned
 from napari_deepblur.widgets.parts.tone import Tone
-from napari_deepblur.widgets.tasks.task import Cancelled, Done, Failed, Notice, Outcome, Task
+from napari_deepblur.widgets.tasks.task import Cancelled, Done, Failed, Outcome
 
 __all__ = ["StartTask", "TaskSlot", "TaskView"]
 
@@ -18,9 +18,9 @@ class StartTask(Protocol):
 
     def __call__(
         self,
-        task: Task[Any],
+        task: Job[Any],
         *,
-        on_event: Callable[[Progress | Notice], None],
+        on_event: Callable[[Event], None],
         on_end: Callable[[Outcome], None],
     ) -> Callable[[], None]:
         """Start."""
@@ -63,7 +63,7 @@ class TaskSlot:
         """Whether a task runs."""
         return self._cancel is not None
 
-    def run(self, task: Task[Any], take: Callable[[Any], None]) -> None:
+    def run(self, task: Job[Any], take: Callable[[Any], None]) -> None:
         """Start a task; `take` gets its result, if it comes to one."""
         self._generation += 1
         number = self._generation
@@ -96,10 +96,10 @@ class TaskSlot:
         notices = [f"Warning: {notice}." for notice in all_notices]
         self._view.show_message(tone, " ".join([text, *notices]))
 
-    def _on_event(self, number: int, event: Progress | Notice) -> None:
+    def _on_event(self, number: int, event: Event) -> None:
         if number != self._generation:
             return
-        if isinstance(event, Notice):
+        if isinstance(event, Warned):
             self._notices.append(event.text)
         else:
             self._view.show_progress(event)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
-from threading import Event
 from typing import Any
 
 from napari.qt.threading import create_worker
 
-from napari_deepblur.engine.events import Progress
+from napari_deepblur.engine.events import Event, Job
 from napari_deepblur.errors import DeviceError, describe
-from napari_deepblur.widgets.tasks.task import Cancelled, Done, Failed, Notice, Outcome, Task
+from napari_deepblur.widgets.tasks.task import Cancelled, Done, Failed, Outcome
 
 __all__ = ["start_task"]
 
@@ -19,9 +19,9 @@ _LOG = logging.getLogger(__name__)
 
 
 def start_task(
-    task: Task[Any],
+    task: Job[Any],
     *,
-    on_event: Callable[[Progress | Notice], None],
+    on_event: Callable[[Event], None],
     on_end: Callable[[Outcome], None],
 ) -> Callable[[], None]:
     """Run a task in another thread; the callbacks are called in this one.
@@ -30,7 +30,7 @@ def start_task(
     -------
         Function that cancels: the task is closed, in its thread, after its present step.
     """
-    cancelled = Event()
+    cancelled = threading.Event()
     worker = create_worker(
         _guarded, task, cancelled, _start_thread=False, _progress={"desc": "Deep-Blur"}
     )
@@ -40,7 +40,7 @@ def start_task(
     return cancelled.set
 
 
-def _guarded(task: Task[Any], cancelled: Event) -> Task[Outcome]:
+def _guarded(task: Job[Any], cancelled: threading.Event) -> Job[Outcome]:
     # A generator worker swallows RuntimeErrors without a signal (out of memory is one), and
     # a generator that its worker quits is closed only by garbage collection. So errors and
     # cancellation are outcomes here.
