@@ -81,7 +81,7 @@ def deblur_job(
     opened = load_model(blur.model if model is None else model)
     yield from _check_cutoff_job(opened, blur)
     with memory_guard():
-        network = opened.network("deblurring", resolve_device(device))
+        network: DeblurringNetwork = opened.network("deblurring", resolve_device(device))
         total = len(planes) * network.n_iterations
         yield Progress(0, total, "deblurring")
         sharp = np.empty(planes.shape, np.float32)

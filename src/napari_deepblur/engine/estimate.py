@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_deepblur.networks.description import Describer
+    from napari_deepblur.networks.field_identification import FieldIdentificationNetwork
+    from napari_deepblur.networks.identification import IdentificationNetwork
 
 __all__ = ["estimate_blur", "estimate_blur_job"]
 
@@ -120,7 +122,9 @@ def estimate_blur_job(
     with memory_guard():
         total = len(planes) + (len(planes) if per == "plane" else 1)
         yield Progress(0, total, "loading the model")
-        network = opened.network("identification", resolve_device(device))
+        network: IdentificationNetwork | FieldIdentificationNetwork = opened.network(
+            "identification", resolve_device(device)
+        )
         ratio = opened.family.pixel_ratio(optics)
         density = _FIELD_DENSITY if opened.varies else 1
         descriptions, concerns = [], []

@@ -14,7 +14,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import ValidationError
 
@@ -146,15 +146,7 @@ class Model:
             return self.family.admissible_set.project(coordinates)
         return self.space.fit(coordinates)
 
-    @overload
-    def network(
-        self, kind: Literal["identification"], device: torch.device
-    ) -> IdentificationNetwork | FieldIdentificationNetwork: ...
-
-    @overload
-    def network(self, kind: Literal["deblurring"], device: torch.device) -> DeblurringNetwork: ...
-
-    def network(self, kind: Kind, device: torch.device) -> nn.Module:
+    def network(self, kind: Kind, device: torch.device) -> Any:
         """A network on a device, in eval mode: one copy for each device, which never moves.
 
         Threads may share it.
