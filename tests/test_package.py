@@ -19,6 +19,28 @@ def test_import_loads_nothing_heavy():
     assert done.stdout.strip() == "[]"
 
 
+ESTIMATE = """
+import sys
+import numpy as np
+import napari_deepblur
+
+optics = napari_deepblur.Optics(numerical_aperture=1.4, wavelength_um=0.52, pixel_size_um=0.09)
+image = np.random.default_rng(0).poisson(100, (128, 128))
+napari_deepblur.estimate_blur(image, optics=optics)
+"""
+
+SLOW_TO_IMPORT = (
+    "torch._dynamo", "torch._inductor", "sympy", "monai", "matplotlib", "pandas", "torchvision",
+    "skimage",
+)  # fmt: skip
+
+
+def test_the_first_estimate_loads_nothing_that_it_does_not_need():
+    code = f"{ESTIMATE}\nprint([name for name in {SLOW_TO_IMPORT!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 @pytest.mark.parametrize(
     "module",
     ["calibration.result", "engine.axes", "engine.blur", "engine.calibrate", "engine.deblur",

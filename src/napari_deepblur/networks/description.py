@@ -12,42 +12,17 @@ identification by Debarnot & Weiss, Biological Imaging 4:e13 (2024).
 from __future__ import annotations
 
 import torch
-from monai.networks.nets.resnet import ResNet
 from torch import Tensor, fft, nn
 
+from napari_deepblur.networks.resnet import N_FEATURES, ResNet18
 from napari_deepblur.networks.spectrum import PowerSpectrum
 
-__all__ = ["N_FEATURES", "Describer", "Whitening", "resnet18"]
-
-#: Numbers by which the ResNet describes a tile.
-N_FEATURES = 512
+__all__ = ["Describer", "Whitening"]
 
 #: Cycles per pixel of detail that tells about the blur, even through noise.
 _FINE = (0.08, 0.25)
 
 _TINY = torch.finfo(torch.float32).tiny
-
-
-def resnet18(n_outputs: int) -> ResNet:
-    """ResNet-18 for images of one channel: 7 × 7 / 2 stem, 4 stages × 2 basic blocks.
-
-    Parameters
-    ----------
-    n_outputs
-        Width of the final linear layer.
-    """
-    return ResNet(
-        block="basic",
-        layers=[2, 2, 2, 2],
-        block_inplanes=[64, 128, 256, 512],
-        spatial_dims=2,
-        n_input_channels=1,
-        conv1_t_size=7,
-        conv1_t_stride=2,
-        shortcut_type="B",
-        num_classes=n_outputs,
-        bias_downsample=False,
-    )
 
 
 class Whitening(nn.Module):
@@ -114,8 +89,7 @@ class Describer(nn.Module):
         super().__init__()
         self.whitening = Whitening(exponent=whitening_exponent)
         self.spectrum = PowerSpectrum()
-        self.resnet = resnet18(1)
-        self.resnet.fc = nn.Identity()
+        self.resnet = ResNet18()
 
     @property
     def n_description(self) -> int:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from napari_deepblur.networks.description import N_FEATURES
+from napari_deepblur.networks.resnet import N_FEATURES
 from napari_deepblur.networks.spectrum import log_signal
 
 __all__ = ["DescriptionReader", "Head", "Reading"]

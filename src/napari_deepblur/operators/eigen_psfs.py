@@ -101,14 +101,32 @@ class EigenPsfSpace(nn.Module):
 
     def encode(self, psf: Tensor) -> Tensor:
         """Coordinates of PSFs: shape (..., h, w) to (..., K)."""
-        centred = (psf - self.mean).flatten(-2)
-        coordinates: Tensor = centred @ self.eigen_psfs.flatten(1).T / self.scale
-        return coordinates
+        return self._project(psf - self.mean) / self.scale
+
+    def weights_and_slopes(self, coefficients: Tensor) -> tuple[Tensor, Tensor]:
+        """Weights of the eigen-PSFs in the PSF of γ, and their derivatives by γ.
+
+        Parameters
+        ----------
+        coefficients
+            γ, shape (N, P).
+
+        Returns
+        -------
+            Coordinates times `scale`, shape (N, K), and shape (N, K, P).
+        """
+        psf, slopes = self.family.pupil.psf_and_slopes(coefficients)
+        return self._project(psf - self.mean), self._project(slopes).mT
 
     def decode(self, coordinates: Tensor) -> Tensor:
         """PSFs at coordinates, not necessarily of the family: (..., K) to (..., h, w)."""
         change: Tensor = torch.tensordot(coordinates * self.scale, self.eigen_psfs, dims=1)
         return self.mean + change
+
+    def _project(self, images: Tensor) -> Tensor:
+        """Scalar products with the eigen-PSFs: shape (..., h, w) to (..., K)."""
+        products: Tensor = images.flatten(-2) @ self.eigen_psfs.flatten(1).T
+        return products
 
     @torch.no_grad()
     def fit(self, coordinates: Tensor, *, n_starts: int = 3, n_iterations: int = 12) -> Tensor:
@@ -129,17 +147,13 @@ class EigenPsfSpace(nn.Module):
     def _levenberg_marquardt(
         self, gamma: Tensor, target: Tensor, n_iterations: int
     ) -> tuple[Tensor, Tensor]:
-        def model(point: Tensor) -> Tensor:
-            return self.encode(self.family.psf(point)) * self.scale
-
         admissible = self.family.admissible_set
-        jacobian = torch.func.vmap(torch.func.jacfwd(model))
         damping = torch.full((len(gamma), 1, 1), 1e-2, device=gamma.device)
         identity = torch.eye(gamma.shape[-1], device=gamma.device)
-        residual = model(gamma) - target
+        weights, slope = self.weights_and_slopes(gamma)
+        residual = weights - target
         misfit = residual.square().sum(-1)
         for _ in range(n_iterations):
-            slope = jacobian(gamma)
             normal = slope.mT @ slope
             size = normal.diagonal(dim1=-2, dim2=-1).mean(-1)[:, None, None]
             step = torch.linalg.solve(
@@ -147,10 +161,12 @@ class EigenPsfSpace(nn.Module):
             )
             # Folded first: beyond the cut between twins the same PSF goes on, no wall stands.
             trial = admissible.project(admissible.fold(gamma - step[..., 0]))
-            trial_residual = model(trial) - target
+            weights, trial_slope = self.weights_and_slopes(trial)
+            trial_residual = weights - target
             trial_misfit = trial_residual.square().sum(-1)
             better = trial_misfit < misfit
             gamma = torch.where(better[:, None], trial, gamma)
+            slope = torch.where(better[:, None, None], trial_slope, slope)
             residual = torch.where(better[:, None], trial_residual, residual)
             misfit = torch.where(better, trial_misfit, misfit)
             damping = torch.where(better[:, None, None], damping * 0.3, damping * 5)

@@ -127,6 +127,40 @@ class Pupil(nn.Module):
         ValueError
             If P is not the number of modes, or a depth is given without `optics`.
         """
+        amplitude = self._amplitude(self._field(coefficients, defocus_um))
+        intensity = _intensity(amplitude)
+        return intensity / intensity.sum((-2, -1), keepdim=True)
+
+    def psf_and_slopes(self, coefficients: Tensor) -> tuple[Tensor, Tensor]:
+        """PSF of each coefficient vector, and its derivative by each coefficient.
+
+        Parameters
+        ----------
+        coefficients
+            γ in waves RMS, shape (..., P).
+
+        Returns
+        -------
+            Shapes (..., window, window) and (..., P, window, window).
+
+        Raises
+        ------
+        ValueError
+            If P is not the number of modes.
+        """
+        field = self._field(coefficients)
+        amplitude = self._amplitude(field)
+        # By the chain rule: a coefficient turns the phase of the field at each node.
+        turned = self._amplitude(2j * math.pi * self.modes * field[..., None, :])
+        slopes = 2 * (amplitude.conj()[..., None, :, :] * turned).real
+        intensity = _intensity(amplitude)
+        total = intensity.sum((-2, -1), keepdim=True)
+        psf = intensity / total
+        lost = slopes.sum((-2, -1), keepdim=True) * psf[..., None, :, :]
+        return psf, (slopes - lost) / total[..., None, :, :]
+
+    def _field(self, coefficients: Tensor, defocus_um: Tensor | float | None = None) -> Tensor:
+        """Complex field at the nodes, weighted for the quadrature, (..., P) to (..., nodes)."""
         if coefficients.shape[-1] != len(self.noll_indices):
             raise ValueError(
                 f"expected {len(self.noll_indices)} coefficients (Noll {self.noll_indices}), "
@@ -139,10 +173,7 @@ class Pupil(nn.Module):
             depth = torch.as_tensor(defocus_um, dtype=waves.dtype, device=waves.device)
             waves = waves + depth[..., None] * self.axial
         angle = 2 * math.pi * waves
-        field = torch.complex(self.weights * angle.cos(), self.weights * angle.sin())
-        amplitude = self._amplitude(field)
-        intensity = amplitude.real.square() + amplitude.imag.square()
-        return intensity / intensity.sum((-2, -1), keepdim=True)
+        return torch.complex(self.weights * angle.cos(), self.weights * angle.sin())
 
     def _amplitude(self, field: Tensor) -> Tensor:
         """Fourier integral of a field at the nodes, (..., nodes) to (..., window, window)."""
@@ -156,6 +187,10 @@ class Pupil(nn.Module):
             for part in field.reshape(-1, field.shape[-1]).split(size)
         ]
         return torch.cat(parts).reshape(shape)
+
+
+def _intensity(amplitude: Tensor) -> Tensor:
+    return amplitude.real.square() + amplitude.imag.square()
 
 
 def _disc_quadrature(

@@ -74,23 +74,18 @@ class CoefficientLoss(BlurLoss):
 
     @torch.no_grad()
     def _prepare(self, gamma: Tensor) -> tuple[Tensor, ...]:
-        space = self._space
-
-        def coordinates(point: Tensor) -> Tensor:
-            return space.encode(space.family.psf(point)) * space.scale
-
-        slope = torch.func.vmap(torch.func.jacfwd(coordinates))(gamma)
+        weights, slope = self._space.weights_and_slopes(gamma)
         normal = slope.mT @ slope
         size = normal.diagonal(dim1=-2, dim2=-1).mean(-1)[:, None, None]
         damped = normal + _DAMPING * size * torch.eye(gamma.shape[-1], device=gamma.device)
         fit = torch.linalg.solve(damped, slope.mT)
-        limits = space.family.admissible_set.high
-        return coordinates(gamma), fit / limits[:, None]
+        limits = self._space.family.admissible_set.high
+        return weights, fit / limits[:, None]
 
     def error(self, answer: Tensor, truth: tuple[Tensor, ...]) -> Tensor:
         """Mean squared error of each answer's coefficients, shape (N,)."""
-        coordinates, fit = truth
-        difference = answer * self._space.scale - coordinates
+        weights, fit = truth
+        difference = answer * self._space.scale - weights
         return (fit @ difference[..., None])[..., 0].square().mean(-1)
 
 
