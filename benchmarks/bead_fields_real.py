@@ -16,6 +16,7 @@ from napari_deepblur.calibration.beads.agreement import disc
 from napari_deepblur.calibration.beads.patches import cut_patches
 from napari_deepblur.calibration.field_figures import field_figures
 from napari_deepblur.evaluation import Table, markdown
+from napari_deepblur.optics.field import field_grid
 
 PYTFM, PYTFM_WINDOW = "pytfm_beads_2032x1990.jpg", 25
 #: Beads of the real field that are calibrated with; the others are predicted.
@@ -105,8 +106,7 @@ def residuals_db(patches: Floats, predicted: Floats, noise: Floats) -> list[str]
 
 def draw_field(result: ndb.CalibrationResult, path: Path) -> None:
     """PSFs over the field, the width of the PSF and its roundness."""
-    axis = (2 * np.arange(7) + 1) / 7 - 1
-    places = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
+    places = field_grid(7, 7)
     psfs = result.psf_field(places)
     rows = [np.hstack(psfs[7 * row : 7 * row + 7]) for row in range(7)]
     figures = field_figures(result)

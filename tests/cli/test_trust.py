@@ -18,18 +18,20 @@ from napari_deepblur.cli.report import (
     concern_lines,
     print_json,
 )
+from napari_deepblur.engine.concerns import Concern, ConcernKind
 from napari_deepblur.engine.events import Progress
 from napari_deepblur.io import read_image
 
-SATURATED = "saturated: 3.0% of the pixels have the highest value"
-FOREIGN = "unlike the model's blurs: stronger than it was trained for"
-COARSE = "undersampled: the pixels are coarse"
-UNEXPLAINED = "not explained: by far"
+SATURATED = Concern.of(ConcernKind.SATURATED, share=0.03)
+FOREIGN = Concern.of(ConcernKind.UNLIKE)
+COARSE = Concern.read("undersampled: the pixels are coarse")
+UNEXPLAINED = Concern.read("not explained: by far")
 
 
 def blur_of(*concerns, **changes):
     n = len(concerns)
     coefficients = np.linspace(-0.1, 0.1, 7 * n, dtype=np.float32).reshape(n, 7)
+    concerns = tuple(tuple(map(Concern.read, row)) for row in concerns)
     fields = {"n_planes": n, "concerns": concerns, "model": "widefield-zernike"} | changes
     optics = Optics(numerical_aperture=1.4, wavelength_um=0.52, pixel_size_um=0.09)
     return BlurEstimate(coefficients, np.full((n, 7), 0.006, np.float32), optics, **fields)

@@ -1,81 +1,45 @@
-"""Concerns: each is raised by what it is about, and by nothing else."""
+"""Concerns: readable text that knows its kind, also after a way through a file."""
 
-import numpy as np
+import copy
+import json
+import pickle
+
 import pytest
-import torch
 
-from helpers.images import CANONICAL_OPTICS, observed_scene, random_gamma
-from napari_deepblur.engine.concerns import (
-    concerns_of_plane,
-    concerns_of_reading,
-    one_of_each_kind,
+from napari_deepblur.engine.concerns import Concern, ConcernKind, one_of_each_kind
+
+SATURATED = Concern.of(ConcernKind.SATURATED, share=0.031)
+
+
+def test_a_concern_is_its_text():
+    assert SATURATED == "saturated: 3.1% of the pixels have the highest value"
+    assert SATURATED.kind is ConcernKind.SATURATED
+    assert json.loads(json.dumps([SATURATED])) == [SATURATED]
+
+
+@pytest.mark.parametrize(
+    "way", [copy.deepcopy, lambda concern: pickle.loads(pickle.dumps(concern))]
 )
-from napari_deepblur.networks.head import Reading
-from napari_deepblur.operators import ZernikeFamily
-from napari_deepblur.training.data.scenes import SCENES
-from napari_deepblur.training.data.synthesis import add_noise, observe
+def test_copies_know_their_kind(way):
+    assert way(SATURATED) == SATURATED
+    assert way(SATURATED).kind is ConcernKind.SATURATED
 
 
-def noisy(scene, level, *, seed=0):
-    image, _ = observed_scene(scene, random_gamma(1, seed=seed), size=256, seed=seed)
-    generator = torch.Generator().manual_seed(seed)
-    levels = torch.tensor([level])
-    return add_noise(torch.from_numpy(image)[None], levels, generator)[0].numpy()
-
-
-@pytest.mark.parametrize("scene", ["membranes", "filaments", "nuclei", "dead_leaves", "spheroids"])
-@pytest.mark.parametrize("level", [0.0, 0.01, 0.1])
-def test_images_as_in_training_raise_none(scene, level):
-    assert concerns_of_plane(noisy(scene, level), CANONICAL_OPTICS) == ()
-
-
-def test_saturation():
-    image = noisy("nuclei", 0.01)
-    clipped = image.clip(max=np.quantile(image, 0.97)).astype(np.float32)
-    (concern,) = concerns_of_plane(clipped, CANONICAL_OPTICS)
-    assert concern.startswith("saturated: 3.0%")
-
-
-@pytest.mark.parametrize("level", [0.0, 0.01])
-def test_a_bead_alone(level):
-    psf = ZernikeFamily().psf(random_gamma(1, seed=4))
-    field = torch.zeros(1, 286, 286)
-    field[0, 130, 150] = 1
-    generator = torch.Generator().manual_seed(0)
-    image = add_noise(observe(field, psf), torch.tensor([level]), generator)[0].numpy()
-    concerns = concerns_of_plane(1000 * image + 100, CANONICAL_OPTICS)
-    assert [concern.split(":")[0] for concern in concerns] == ["nearly empty"]
-
-
-def test_undersampling():
-    optics = CANONICAL_OPTICS.model_copy(update={"pixel_size_um": 0.15})
-    assert concerns_of_plane(noisy("nuclei", 0.01), optics)[0].startswith("undersampled")
-
-
-@pytest.mark.parametrize("level", [0.0, 0.01])
-def test_a_larger_aperture_than_was_said_shows_beyond_the_otf(level):
-    psf = ZernikeFamily(cutoff=0.25).psf(torch.zeros(1, 7))
-    generator = torch.Generator().manual_seed(3)
-    sharp = SCENES["filaments"](1, 256 + psf.shape[-1] - 1, generator)
-    image = add_noise(observe(sharp, psf), torch.tensor([level]), generator)[0].numpy()
-    claimed = CANONICAL_OPTICS.model_copy(update={"numerical_aperture": 0.65})
-    assert claimed.cutoff == pytest.approx(0.125)
-    concerns = concerns_of_plane(image, claimed)
-    assert [concern.split(":")[0] for concern in concerns] == ["detail beyond the OTF"]
-
-
-def test_the_networks_own_doubt():
-    detail = torch.tensor([20.0, 0.2, 0.01, 5.0, -0.03])
-    foreign = torch.tensor([-3.0, 0.5, -3.0, -3.0, 4.0])
-    std = torch.tensor([0.02, 0.02, 0.02, 0.09, 0.1])[:, None].expand(5, 7)
-    reading = Reading(torch.zeros(5, 8), foreign, std.log())
-    concerns = concerns_of_reading(reading, detail, usual_std=0.15 / 3**0.5)
-    kinds = [[concern.split(":")[0] for concern in row] for row in concerns]
-    unlike, no_detail = "unlike the model's blurs", "hardly any detail above the noise"
-    guess = "little better than a guess"
-    assert kinds == [[], [unlike], [no_detail], [guess], [unlike, no_detail, guess]]
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (str(SATURATED), ConcernKind.SATURATED),
+        ("undersampled: the pixels are coarse", ConcernKind.UNDERSAMPLED),
+        ("something that a later version says: so", ConcernKind.OTHER),
+        ("saturatedly", ConcernKind.OTHER),
+    ],
+)
+def test_the_kind_is_read_off_a_files_text(text, kind):
+    assert Concern.read(text) == text
+    assert Concern.read(text).kind is kind
 
 
 def test_planes_read_together_have_one_concern_of_each_kind():
-    planes = [("saturated: 3 %", "b: c"), (), ("saturated: 5 %", "d"), ("b: e",)]
-    assert one_of_each_kind(planes) == ("saturated: 3 %", "b: c", "d")
+    planes = [("saturated: 3 %", "new: c"), (), ("saturated: 5 %", "d"), ("new: e",)]
+    concerns = [tuple(map(Concern.read, plane)) for plane in planes]
+    assert one_of_each_kind(concerns) == ("saturated: 3 %", "new: c", "d", "new: e")

@@ -6,6 +6,7 @@ import numpy as np
 from napari.layers import Image
 
 from napari_deepblur import BlurEstimate, DeblurringCheck, Optics
+from napari_deepblur.engine.concerns import Concern
 from napari_deepblur.widgets.deblur.layers import geometry_of
 from napari_deepblur.widgets.deblur.tasks import Deblurred, Estimated
 
@@ -50,6 +51,7 @@ def known_layer(*shape: int, **arguments) -> Image:
 def estimated(n_rows: int = 1, **changes) -> Estimated:
     coefficients = np.arange(n_rows * 7, dtype=np.float32).reshape(n_rows, 7) / 100
     fields = {"model": "widefield-zernike", "per": "plane", "n_planes": n_rows} | changes
+    fields["concerns"] = _concerns(fields.get("concerns", ()))
     blur = BlurEstimate(coefficients, coefficients / 10, Optics(**OPTICS), **fields)
     psfs = np.full((n_rows, 5, 5), 0.04, np.float32)
     psfs[:, 2, 2] = 0.04 + np.arange(1, n_rows + 1)
@@ -59,10 +61,14 @@ def estimated(n_rows: int = 1, **changes) -> Estimated:
 def checked(n_planes: int = 1, *, concerns: tuple[tuple[str, ...], ...] = ()) -> DeblurringCheck:
     """A check whose numbers tell the planes apart: 1.0, 1.1, … for the residual."""
     planes = np.arange(n_planes, dtype=np.float32)
-    concerns = concerns or ((),) * n_planes
+    concerns = _concerns(concerns or ((),) * n_planes)
     return DeblurringCheck(
         1 + planes / 10, 0.5 + planes, 0.1 + planes / 100, np.full_like(planes, 3), concerns
     )
+
+
+def _concerns(texts: tuple[tuple[str, ...], ...]) -> tuple[tuple[Concern, ...], ...]:
+    return tuple(tuple(map(Concern.read, row)) for row in texts)
 
 
 def deblurred(found: Estimated, *shape: int, residual: bool = False, **changes) -> Deblurred:

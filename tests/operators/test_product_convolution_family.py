@@ -15,9 +15,9 @@ from napari_deepblur.operators import (
     ZernikeFamily,
 )
 from napari_deepblur.operators.product_convolution_family import (
-    field_coordinates,
     interpolate_maps,
 )
+from napari_deepblur.optics.field import to_field
 
 WHOLE = torch.tensor([[-1.0, -1.0], [1.0, 1.0]])
 
@@ -51,28 +51,6 @@ def test_psfs_have_sum_one_everywhere(family, gamma):
     assert family.psf(gamma[0]).shape == (31, 31)
 
 
-def test_field_coordinates_are_plus_minus_one_at_the_outer_borders():
-    corners = torch.tensor([[-0.5, -0.5], [99.5, 49.5], [49.5, 24.5], [0, 0]])
-    expected = torch.tensor([[-1.0, -1], [1, 1], [0, 0], [-0.99, -0.98]])
-    torch.testing.assert_close(field_coordinates(corners, (100, 50)), expected)
-
-
-@given(
-    shape=st.tuples(st.integers(1, 4000), st.integers(1, 4000)),
-    zoom=st.integers(2, 9),
-    place=st.tuples(st.floats(0, 1), st.floats(0, 1)),
-)
-@settings(deadline=None)
-def test_places_stay_where_they_are_in_finer_pixels(shape, zoom, place):
-    """Pixel p of a coarse image is the middle of pixels zoom · p … of a fine one."""
-    coarse = torch.tensor(place, dtype=torch.float64) * torch.tensor(shape)
-    fine = zoom * coarse + (zoom - 1) / 2
-    fine_shape = (zoom * shape[0], zoom * shape[1])
-    torch.testing.assert_close(
-        field_coordinates(fine, fine_shape), field_coordinates(coarse, shape)
-    )
-
-
 def test_the_basis_at_the_nodes_is_the_maps(family):
     basis = family.basis(even_places(5)).reshape(5, 5, 6, 3)
     torch.testing.assert_close(basis.permute(2, 3, 0, 1), family.maps, rtol=0, atol=1e-6)
@@ -96,7 +74,7 @@ def test_the_operators_psf_is_that_of_the_place(family, gamma, position):
     operator = family.operator(gamma, (20, 40))
     assert isinstance(operator, ProductConvolution)
     assert operator.range_shape == (20, 40)
-    place = field_coordinates(torch.tensor([position], dtype=torch.float32), (20, 40))
+    place = torch.from_numpy(to_field([position], (20, 40))).float()
     torch.testing.assert_close(
         operator.psf(position), family.psf_at(gamma, place)[:, 0], rtol=0, atol=1e-6
     )

@@ -13,6 +13,7 @@ from napari_deepblur.calibration.beads.patches import cut_patches
 from napari_deepblur.calibration.fit.samples import PsfSamples
 from napari_deepblur.calibration.fit.smooth_psfs import with_misfit
 from napari_deepblur.errors import ImageError
+from napari_deepblur.optics.field import to_field
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -101,7 +102,7 @@ class BeadSurvey:
         if not len(used):
             raise ImageError(_why_none(beads, name))
         patches, noise = cut_patches(image, used, window=self.window)
-        places = (2 * used[["y", "x"]].to_numpy(float) + 1) / np.array(image.shape) - 1
+        places = to_field(used[["y", "x"]], image.shape)
         measured = PsfSamples(places, patches, noise.astype(np.float64))
         self.names.append(name)
         self.planes.append(what)

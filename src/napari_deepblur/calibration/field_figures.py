@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_deepblur.calibration.beads.centre import FWHM_PER_DEVIATION, centres, shapes
 from napari_deepblur.calibration.fit.maps import nodes
+from napari_deepblur.optics.field import to_field
 
 if TYPE_CHECKING:
     from napari_deepblur.calibration.result import CalibrationResult
@@ -62,10 +63,9 @@ def field_figures(result: CalibrationResult, acquisition: int = 0) -> FieldFigur
     fwhm, ellipticity = shapes(psfs, centres(psfs, deviation), deviation)
     mean = psfs.mean(0)
     variation = np.square(psfs - mean).sum() / np.square(psfs).sum()
-    own = beads[beads["acquisition"] == acquisition][["y", "x"]].to_numpy(float)
+    own = to_field(beads[beads["acquisition"] == acquisition][["y", "x"]], result.field_shape)
     half_um = np.array(result.field_shape) / 2 * result.pixel_size_um
-    at_um = (2 * own + 1) / np.array(result.field_shape) * half_um
-    distance = KDTree(at_um).query((places + 1) * half_um)[0]
+    distance = KDTree((own + 1) * half_um).query((places + 1) * half_um)[0]
     farthest = int(np.argmax(distance))
     return FieldFigures(
         fwhm.reshape(_N_PLACES, _N_PLACES) * result.pixel_size_um,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deepblur.calibration.fit.spline import FEWEST_PLACES
+from napari_deepblur.optics.field import to_field
 from napari_deepblur.optics.settings import Optics
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class CalibrationResult:
         if position_yx is None:
             place = np.zeros((1, 2))
         else:
-            place = (2 * np.array([position_yx]) + 1) / np.array(self.field_shape) - 1
+            place = to_field([position_yx], self.field_shape)
         return np.asarray(self.psf_field(place, acquisition)[0])
 
     def psf_field(

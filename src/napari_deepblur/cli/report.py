@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ import typer
 
 from napari_deepblur.cli.varying import psf_mosaic, varying_lines, varying_object
 from napari_deepblur.engine.blur import BlurEstimate
+from napari_deepblur.engine.concerns import Concern, ConcernKind
 from napari_deepblur.optics.settings import Optics
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ _CHECK_NOTE = (
 _MOST_COLUMNS = 4
 
 #: The engine itself warns of this one, before the work.
-_ALREADY_TOLD = "undersampled"
+_ALREADY_TOLD = ConcernKind.UNDERSAMPLED
 
 
 def print_json(content: Mapping[str, Any]) -> None:
@@ -158,18 +159,18 @@ def estimated_text(coefficient: float, std: float) -> str:
 def concern_lines(judged: BlurEstimate | DeblurringCheck) -> list[str]:
     """A line for each kind of concern, with the planes that it is about.
 
-    A kind is what stands before the colon. What follows, such as a percentage, may differ from
-    plane to plane: the line has that of the first.
+    Numbers in the text, such as a percentage, may differ from plane to plane: the line has those
+    of the first.
     """
-    found: dict[str, dict[int, str]] = {}
+    found: dict[Hashable, dict[int, Concern]] = {}
     for plane, reasons in enumerate(judged.concerns):
         for reason in reasons:
-            found.setdefault(reason.partition(":")[0], {}).setdefault(plane, reason)
+            found.setdefault(reason.group, {}).setdefault(plane, reason)
     one = len(judged.concerns) == 1
     return [_concern_line(reasons, one_row=one) for reasons in found.values()]
 
 
-def _concern_line(reasons: Mapping[int, str], *, one_row: bool) -> str:
+def _concern_line(reasons: Mapping[int, Concern], *, one_row: bool) -> str:
     first, text = next(iter(reasons.items()))
     if one_row:
         return text
@@ -183,9 +184,11 @@ def warn_of_concerns(judged: BlurEstimate | DeblurringCheck) -> None:
         warnings.warn(line, UserWarning, stacklevel=2)
 
 
-def _without(judged: BlurEstimate | DeblurringCheck, kind: str) -> BlurEstimate | DeblurringCheck:
+def _without(
+    judged: BlurEstimate | DeblurringCheck, kind: ConcernKind
+) -> BlurEstimate | DeblurringCheck:
     concerns = tuple(
-        tuple(reason for reason in reasons if not reason.startswith(kind))
+        tuple(reason for reason in reasons if reason.kind is not kind)
         for reasons in judged.concerns
     )
     return replace(judged, concerns=concerns)

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from napari_deepblur.engine.axes import Planes
+from napari_deepblur.engine.concerns import Concern
 from napari_deepblur.engine.models import Model, load_model
 from napari_deepblur.errors import ImageError, describe
+from napari_deepblur.optics.field import to_field
 from napari_deepblur.optics.settings import Optics
 
 if TYPE_CHECKING:
@@ -80,7 +82,7 @@ class BlurEstimate:
     model: str
     per: Per = "plane"
     n_planes: int = 1
-    concerns: tuple[tuple[str, ...], ...] = ()
+    concerns: tuple[tuple[Concern, ...], ...] = ()
     twin_resolved: bool = False
     field_shape: tuple[int, int] | None = None
 
@@ -130,7 +132,7 @@ class BlurEstimate:
         if position_yx is not None and self.varies:
             if self.field_shape is None:
                 raise ValueError("the blur does not say the shape of its field: estimate it anew")
-            place = (2 * np.array([position_yx]) + 1) / np.array(self.field_shape) - 1
+            place = to_field([position_yx], self.field_shape)
         psf: NDArray[np.float32] = self.psf_field(plane, place)[0]
         return psf
 
@@ -250,7 +252,7 @@ def load_blur(path: str | Path) -> BlurEstimate:
         model=content.model,
         per=content.per,
         n_planes=content.n_planes,
-        concerns=tuple(content.concerns),
+        concerns=tuple(tuple(map(Concern.read, reasons)) for reasons in content.concerns),
         twin_resolved=content.twin_resolved,
         field_shape=content.field_shape,
     )

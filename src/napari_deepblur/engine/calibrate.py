@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from napari_deepblur.calibration.result import CalibrationResult
 from napari_deepblur.calibration.settings import CalibrationSettings, PlaneChoice
 from napari_deepblur.engine.bead_images import BeadImages
-from napari_deepblur.engine.concerns import check_sampling_job
 from napari_deepblur.engine.devices import memory_guard
 from napari_deepblur.engine.events import Job, Progress, finish
+from napari_deepblur.engine.plausibility import check_sampling_job
 from napari_deepblur.optics.settings import Optics
 
 if TYPE_CHECKING:

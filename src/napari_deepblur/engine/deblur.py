@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from napari_deepblur.engine.axes import Planes
 from napari_deepblur.engine.blur import BlurEstimate
-from napari_deepblur.engine.concerns import check_sampling_job
 from napari_deepblur.engine.devices import Device, memory_guard, resolve_device
 from napari_deepblur.engine.events import Job, Progress, Warned, finish
 from napari_deepblur.engine.hot_pixels import without_hot_pixels
 from napari_deepblur.engine.models import Model, load_model
 from napari_deepblur.engine.noise import noise_deviation
+from napari_deepblur.engine.plausibility import check_sampling_job
 
 if TYPE_CHECKING:
     from napari_deepblur.networks.unrolled import DeblurringNetwork

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_deepblur.engine.axes import Planes
 from napari_deepblur.engine.blur import BlurEstimate
+from napari_deepblur.engine.concerns import Concern, ConcernKind
 from napari_deepblur.engine.devices import memory_guard
 from napari_deepblur.engine.events import Job, Progress, finish
 from napari_deepblur.engine.hot_pixels import without_hot_pixels
@@ -83,7 +84,7 @@ class DeblurringCheck:
     border_ringing: NDArray[np.float32]
     flux_moved: NDArray[np.float32]
     noise_deviation: NDArray[np.float32]
-    concerns: tuple[tuple[str, ...], ...]
+    concerns: tuple[tuple[Concern, ...], ...]
 
 
 def check_deblurring(
@@ -262,20 +263,13 @@ class _Pair:
         mean = light.mean(dtype=float)
         return float(moved / mean) if mean > least else 0.0
 
-    def concerns(self, residual: float, ringing: float) -> tuple[str, ...]:
+    def concerns(self, residual: float, ringing: float) -> tuple[Concern, ...]:
         """What is out of the usual range, in words."""
         concerns = []
         if residual > _UNEXPLAINED_ABOVE and self.misfit() > _MISFIT_ABOVE:
-            concerns.append(
-                f"not explained: blurred again, the deblurred image misses the observed one by "
-                f"{residual:.1f} times the noise; the blur may be too strong or of another kind, "
-                "or pixels are saturated"
-            )
+            concerns.append(Concern.of(ConcernKind.NOT_EXPLAINED, residual=residual))
         if ringing > _RINGING_ABOVE:
-            concerns.append(
-                f"ringing at the border: fine detail grew {ringing:.1f} times as much there as "
-                "inside; do not interpret structures near the border"
-            )
+            concerns.append(Concern.of(ConcernKind.BORDER_RINGING, ringing=ringing))
         return tuple(concerns)
 
     def _unexplained(self) -> float:

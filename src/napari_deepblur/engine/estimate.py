@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 
 from napari_deepblur.engine.axes import Planes
 from napari_deepblur.engine.blur import BlurEstimate, Per
-from napari_deepblur.engine.concerns import (
-    check_sampling_job,
-    concerns_of_plane,
-    concerns_of_reading,
-    one_of_each_kind,
-)
+from napari_deepblur.engine.concerns import one_of_each_kind
 from napari_deepblur.engine.devices import Device, memory_guard, resolve_device
 from napari_deepblur.engine.events import Job, Progress, finish
 from napari_deepblur.engine.hot_pixels import without_hot_pixels
 from napari_deepblur.engine.models import DEFAULT_MODEL, Model, load_model
+from napari_deepblur.engine.plausibility import (
+    check_sampling_job,
+    concerns_of_plane,
+    concerns_of_reading,
+)
 from napari_deepblur.engine.resample import resample, sampled_band
 from napari_deepblur.engine.tiles import SMALLEST_TILE, tile_places, tile_slices
 from napari_deepblur.errors import ImageError

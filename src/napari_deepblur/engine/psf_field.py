@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deepblur.engine.blur import BlurEstimate
+from napari_deepblur.optics.field import to_field
 
 __all__ = ["MosaicGrid", "PsfField", "PsfWidth", "mosaic_grid", "psf_field", "psf_width"]
 
@@ -62,7 +63,7 @@ class MosaicGrid:
 
     def field_yx(self, positions_yx: NDArray[np.floating]) -> NDArray[np.float64]:
         """Normalised field coordinates of pixels of the image, shape (M, 2)."""
-        return np.asarray((2 * positions_yx + 1) / np.array(self.field_shape) - 1)
+        return to_field(positions_yx, self.field_shape)
 
     def draw(self, psfs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Mosaic of PSFs (M, h, w): shape (Y, X), 0 between them."""

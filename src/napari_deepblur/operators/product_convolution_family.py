@@ -13,13 +13,7 @@ from napari_deepblur.operators.families import OperatorFamily
 from napari_deepblur.operators.product_convolution import ProductConvolution
 from napari_deepblur.optics.settings import Optics
 
-__all__ = ["ProductConvolutionFamily", "field_coordinates", "interpolate_maps"]
-
-
-def field_coordinates(position_yx: Tensor, shape: tuple[int, int]) -> Tensor:
-    """Normalised field coordinates of pixels, (..., 2): ±1 are the field's outer borders."""
-    sides = torch.as_tensor(shape, dtype=position_yx.dtype, device=position_yx.device)
-    return (2 * position_yx + 1) / sides - 1
+__all__ = ["ProductConvolutionFamily", "interpolate_maps"]
 
 
 class ProductConvolutionFamily(OperatorFamily):

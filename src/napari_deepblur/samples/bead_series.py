@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deepblur.calibration.beads.centre import centres
+from napari_deepblur.optics.field import field_grid, to_field
 from napari_deepblur.samples.sample import CAMERA_OFFSET
 
 __all__ = ["BeadSeries", "draw_bead_series"]
@@ -53,7 +54,7 @@ class BeadSeries:
 
     def psf(self, position_yx: tuple[float, float], acquisition: int) -> Floats:
         """True PSF at a pixel, centred as beads are, sum 1, shape (25, 25)."""
-        field_yx = (2 * np.array([position_yx]) + 1) / np.array(self.images.shape[1:]) - 1
+        field_yx = to_field([position_yx], self.images.shape[1:])
         psf = _psfs(field_yx, float(self.defocus[acquisition]))[0]
         return np.asarray(psf / psf.sum())
 
@@ -86,8 +87,7 @@ def draw_bead_series(
     """
     rng = np.random.default_rng(seed)
     side = round(n_beads**0.5)
-    axis = (2 * np.arange(side) + 1) / side - 1
-    grid = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
+    grid = field_grid(side, side)
     field_yx = grid + rng.uniform(-_DISORDER, _DISORDER, grid.shape) * 2 / side
     positions = ((field_yx + 1) * np.array(shape) - 1) / 2
     defocus = _DEFOCUS + _DRIFT * (1 - np.exp(-np.arange(n_times) / _TIME))

@@ -20,6 +20,7 @@ from napari_deepblur.networks.field_identification import FieldIdentificationNet
 from napari_deepblur.operators.family_file import read_family
 from napari_deepblur.operators.field_space import FieldSpace
 from napari_deepblur.operators.product_convolution_family import ProductConvolutionFamily
+from napari_deepblur.optics.field import field_grid
 from napari_deepblur.optics.settings import CANONICAL_CUTOFF
 from napari_deepblur.training.config import (
     FamilyFolderConfig,
@@ -55,8 +56,7 @@ _FLAT = 1e-3
 
 def even_places(n: int) -> Tensor:
     """Normalised coordinates of n × n places, each the centre of its part of the field."""
-    axis = (2 * torch.arange(n) + 1) / n - 1
-    return torch.cartesian_prod(axis, axis)
+    return torch.from_numpy(field_grid(n, n)).float()
 
 
 def field_snr(

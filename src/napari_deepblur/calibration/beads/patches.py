@@ -11,7 +11,7 @@ from napari_deepblur.calibration.beads.agreement import agreement, core_radius
 from napari_deepblur.calibration.beads.background import background_and_noise
 from napari_deepblur.calibration.beads.centre import FWHM_PER_DEVIATION
 from napari_deepblur.calibration.beads.cut import cut_centred
-from napari_deepblur.calibration.beads.screening import field_coordinates, noise_at
+from napari_deepblur.calibration.beads.screening import noise_at, to_unit_square
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -49,7 +49,7 @@ def cut_patches(
     patches = cut_centred(image - background, positions, window)
     found = agreement(
         patches,
-        field_coordinates(positions, image.shape),
+        to_unit_square(positions, image.shape),
         deviation=fwhm / FWHM_PER_DEVIATION,
         core=core_radius(window, fwhm),
         noise=noise_at(positions, noise),

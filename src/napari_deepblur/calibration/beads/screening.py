@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from napari_deepblur.calibration.beads.survey import Survey
 
-__all__ = ["are_like_the_others", "field_coordinates", "flaws", "noise_at"]
+__all__ = ["are_like_the_others", "flaws", "noise_at", "to_unit_square"]
 
 #: Least peak by the noise, and by the median spot's.
 _FAINTEST_SNR, _FAINTEST_OF_TYPICAL = 5.0, 0.05
@@ -66,15 +66,15 @@ def are_like_the_others(positions: Floats, seen: Survey, window: int) -> Mask:
     """Whether each bead looks as those around it do: debris and clumps do not, shape (n,)."""
     return agreement(
         cut_centred(seen.excess, positions, window),
-        field_coordinates(positions, seen.image.shape),
+        to_unit_square(positions, seen.image.shape),
         deviation=seen.deviation,
         core=core_radius(window, seen.fwhm),
         noise=noise_at(positions, seen.noise),
     ).is_like
 
 
-def field_coordinates(positions: Floats, shape: tuple[int, ...]) -> Floats:
-    """Positions (n, 2) in pixels as coordinates in [-1, 1]."""
+def to_unit_square(positions: Floats, shape: tuple[int, ...]) -> Floats:
+    """Positions (n, 2) in pixels as coordinates in [-1, 1]: ±1 at the outermost pixel centres."""
     return np.asarray(2 * positions / (np.array(shape) - 1).clip(1) - 1)
 
 

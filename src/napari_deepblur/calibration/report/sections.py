@@ -25,6 +25,7 @@ from napari_deepblur.calibration.report.pictures import (
     mosaic,
     picture,
 )
+from napari_deepblur.optics.field import field_grid
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -104,9 +105,7 @@ def field_section(result: CalibrationResult, figures: FieldFigures) -> str:
             f"<h2>The PSF</h2><figure>{psf}<figcaption>PSF of {name}, the same all over the field; "
             "grey is the square root of the light.</figcaption></figure>"
         )
-    axis = (2 * np.arange(_N_MOSAIC) + 1) / _N_MOSAIC - 1
-    places = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
-    psfs = _cropped(result.psf_field(places))
+    psfs = _cropped(result.psf_field(field_grid(_N_MOSAIC, _N_MOSAIC)))
     tiles = picture(grey(mosaic(psfs, _N_MOSAIC)), "PSFs at 5 × 5 places of the field", width=440)
     width = _map(figures.fwhm_um, "width (FWHM)", " µm")
     roundness = _map(figures.ellipticity, "ellipticity (1 − short / long axis)", "")

@@ -17,6 +17,7 @@ from napari_deepblur.engine.calibrate import calibrate_job
 from napari_deepblur.engine.devices import memory_guard
 from napari_deepblur.engine.events import Job, Progress
 from napari_deepblur.engine.psf_field import MosaicGrid, mosaic_grid
+from napari_deepblur.optics.field import field_grid
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -181,7 +182,7 @@ def _pictured(result: CalibrationResult, planes: tuple[int, ...]) -> Job[Calibra
     from napari_deepblur.calibration.field_figures import field_figures
 
     grid = mosaic_grid(result.field_shape, result.eigen_psfs.shape[1:])
-    places = (2 * grid.positions_yx + 1) / np.array(result.field_shape) - 1
+    places = grid.field_yx(grid.positions_yx)
     mosaics, maps, figures = [], [], []
     for index in range(result.n_acquisitions):
         yield Progress(index, result.n_acquisitions, "drawing the PSFs")
@@ -202,8 +203,7 @@ def _weight_maps(result: CalibrationResult, acquisition: int) -> NDArray[np.floa
 
     high, (rows, columns) = result.eigen_psfs.shape[1], result.field_shape
     wide = round(high * float(np.clip(columns / rows, 1 / _LONGEST_MAP, _LONGEST_MAP)))
-    y, x = ((2 * np.arange(side) + 1) / side - 1 for side in (high, wide))
-    places = np.stack(np.meshgrid(y, x, indexing="ij"), -1).reshape(-1, 2)
+    places = field_grid(high, wide)
     gamma = torch.from_numpy(result.coefficients[acquisition])
     weights = result.family.weights(gamma, torch.from_numpy(places.astype(np.float32)))
     return np.asarray(weights.T.reshape(-1, high, wide).numpy(), np.float32)

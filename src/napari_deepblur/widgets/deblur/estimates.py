@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_deepblur.engine.blur import BlurEstimate
+from napari_deepblur.engine.concerns import one_of_each_kind
 from napari_deepblur.engine.diagnostics import DeblurringCheck
 from napari_deepblur.engine.psf_field import psf_width
 from napari_deepblur.widgets.deblur.readiness import Resolved
@@ -146,7 +147,7 @@ def blur_table(
         unit=estimated.unit,
         psf=psf_picture(estimated, plane, position_yx),
         over_field=_over_field(estimated, row),
-        concerns=_one_of_each_kind(blur.concerns[row]) if blur.concerns else None,
+        concerns=one_of_each_kind([blur.concerns[row]]) if blur.concerns else None,
         flagged=flagged_planes(blur),
         n_planes=len(blur.coefficients),
         twin_resolved=blur.twin_resolved,
@@ -180,8 +181,3 @@ def _over_field(estimated: Estimated, row: int) -> OverField | None:
 
 def _sides(shape: tuple[int, int]) -> str:
     return f"{shape[0]} × {shape[1]}"
-
-
-def _one_of_each_kind(reasons: tuple[str, ...]) -> tuple[str, ...]:
-    """The first of those that agree up to the colon, as the planes of a stack may do."""
-    return tuple({reason.partition(":")[0]: reason for reason in reversed(reasons)}.values())[::-1]

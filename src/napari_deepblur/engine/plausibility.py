@@ -1,0 +1,141 @@
+"""Check an image, and what the network says of it, against the conditions of its training.
+
+The network gives an answer for any image, so these checks are needed.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_deepblur.engine.concerns import Concern, ConcernKind
+from napari_deepblur.engine.events import Job, Warned
+from napari_deepblur.engine.tiles import TILE, tile_slices
+from napari_deepblur.optics.settings import Optics, Sampling
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from napari_deepblur.networks.head import Reading
+
+__all__ = ["check_sampling_job", "concerns_of_plane", "concerns_of_reading"]
+
+_SATURATED_ABOVE = 0.01
+
+#: Share of the light's variance in the brightest of pixels. Held-out micrographs stay below 0.31;
+#: a bead alone reaches 0.6 to 0.99.
+_EMPTY_ABOVE = 0.55
+_BRIGHTEST = 0.002
+
+#: Power just beyond the OTF by that of the noise: of white noise it is 1.
+_COLOURED_ABOVE = 2.0
+
+#: Power beyond the OTF by the mean below which it is leakage between frequencies.
+_FAINT = 1e-4
+
+_TILES_LOOKED_AT = 64
+
+#: Power of fine detail by that of the noise: 0 ± 0.05 of white noise of 128² pixels; of held-out
+#: micrographs of 256² pixels with σ = 0.1 one in twenty is below.
+_NO_DETAIL_BELOW = 0.05
+
+#: Logit at which one in twenty images of 256² pixels with a blur of the family is flagged, one or
+#: two in a hundred of larger ones; the network saw few foreign blurs and is slow to call one so.
+_UNLIKE_ABOVE = -1.0
+
+
+def check_sampling_job(optics: Optics) -> Job[None]:
+    """Refuse pixels that hold no blur, and warn of coarse ones, as a job.
+
+    Raises
+    ------
+    SamplingError
+        See `Optics.require_resolved_blur`.
+    """
+    optics.require_resolved_blur()
+    if optics.sampling is Sampling.UNDERSAMPLED:
+        yield Warned(optics.sampling_text)
+
+
+def concerns_of_plane(plane: NDArray[np.float32], optics: Optics) -> tuple[Concern, ...]:
+    """Concerns about an image, from its pixels and optics.
+
+    Parameters
+    ----------
+    plane
+        Shape (Y, X), not constant, without hot pixels.
+    optics
+        Optics of the image.
+    """
+    concerns = []
+    if optics.sampling is Sampling.UNDERSAMPLED:
+        concerns.append(Concern(ConcernKind.UNDERSAMPLED, optics.sampling_text))
+    saturated = float((plane == plane.max()).mean())
+    if saturated > _SATURATED_ABOVE:
+        concerns.append(Concern.of(ConcernKind.SATURATED, share=saturated))
+    if _in_the_brightest(plane) > _EMPTY_ABOVE:
+        concerns.append(Concern.of(ConcernKind.NEARLY_EMPTY))
+    if _beyond_otf(plane, optics.cutoff) > _COLOURED_ABOVE:
+        concerns.append(Concern.of(ConcernKind.BEYOND_OTF))
+    return tuple(concerns)
+
+
+def concerns_of_reading(
+    reading: Reading, detail: Tensor, usual_std: float
+) -> list[tuple[Concern, ...]]:
+    """Concerns about an estimate, from what the network says besides the blur: one row per blur.
+
+    Parameters
+    ----------
+    reading
+        The network's answer for N blurs.
+    detail
+        `IdentificationNetwork.detail` of what was read, shape (N,).
+    usual_std
+        Standard deviation of a coefficient of which one knows the family only.
+    """
+    flags = {
+        ConcernKind.UNLIKE: reading.foreign > _UNLIKE_ABOVE,
+        ConcernKind.NO_DETAIL: detail.cpu() < _NO_DETAIL_BELOW,
+        ConcernKind.GUESS: reading.log_std.exp().mean(-1) > usual_std,
+    }
+    return [
+        tuple(Concern.of(kind) for kind, rows in flags.items() if rows[row])
+        for row in range(len(reading.foreign))
+    ]
+
+
+def _in_the_brightest(plane: NDArray[np.float32]) -> float:
+    """Share of the squared deviation from the median that few pixels hold."""
+    deviation = np.square(plane - np.median(plane), dtype=float).ravel()
+    n_few = max(1, int(_BRIGHTEST * deviation.size))
+    few = np.partition(deviation, deviation.size - n_few)[-n_few:]
+    return float(few.sum() / deviation.sum())
+
+
+def _beyond_otf(plane: NDArray[np.float32], cutoff: float) -> float:
+    """Power just beyond the OTF's end by the power in the corners of the spectrum."""
+    import torch
+
+    from napari_deepblur.networks.spectrum import PowerSpectrum
+
+    end = 2 * cutoff
+    # The ring must be a bin or two wide and stay clear of the corners it is compared with.
+    if not 0.06 < end < 0.6:
+        return 1.0
+    rows, columns = (tile_slices(side) for side in plane.shape)
+    places = [(row, column) for row in rows for column in columns]
+    step = math.ceil(len(places) / _TILES_LOOKED_AT)
+    tiles = torch.from_numpy(np.stack([plane[place] for place in places[::step]]))
+    spectrum = PowerSpectrum(window=min(TILE // 2, tiles.shape[-1], tiles.shape[-2]))
+    tiles = tiles - tiles.mean((-2, -1), keepdim=True)
+    power = spectrum.power(tiles / tiles.abs().max()).mean(0)
+    radius = spectrum.frequency.norm(dim=-1)
+    ring = power[(radius > 1.06 * end) & (radius <= 1.06 * end + 0.05)].mean()
+    corners = power[radius > max(0.6, 1.06 * end + 0.05)].mean()
+    if ring < _FAINT * power.mean():
+        return 1.0
+    return float(ring / corners)

@@ -1,0 +1,72 @@
+"""Concerns: each is raised by what it is about, and by nothing else."""
+
+import numpy as np
+import pytest
+import torch
+
+from helpers.images import CANONICAL_OPTICS, observed_scene, random_gamma
+from napari_deepblur.engine.concerns import ConcernKind
+from napari_deepblur.engine.plausibility import concerns_of_plane, concerns_of_reading
+from napari_deepblur.networks.head import Reading
+from napari_deepblur.operators import ZernikeFamily
+from napari_deepblur.training.data.scenes import SCENES
+from napari_deepblur.training.data.synthesis import add_noise, observe
+
+
+def noisy(scene, level, *, seed=0):
+    image, _ = observed_scene(scene, random_gamma(1, seed=seed), size=256, seed=seed)
+    generator = torch.Generator().manual_seed(seed)
+    levels = torch.tensor([level])
+    return add_noise(torch.from_numpy(image)[None], levels, generator)[0].numpy()
+
+
+@pytest.mark.parametrize("scene", ["membranes", "filaments", "nuclei", "dead_leaves", "spheroids"])
+@pytest.mark.parametrize("level", [0.0, 0.01, 0.1])
+def test_images_as_in_training_raise_none(scene, level):
+    assert concerns_of_plane(noisy(scene, level), CANONICAL_OPTICS) == ()
+
+
+def test_saturation():
+    image = noisy("nuclei", 0.01)
+    clipped = image.clip(max=np.quantile(image, 0.97)).astype(np.float32)
+    (concern,) = concerns_of_plane(clipped, CANONICAL_OPTICS)
+    assert concern.startswith("saturated: 3.0%")
+
+
+@pytest.mark.parametrize("level", [0.0, 0.01])
+def test_a_bead_alone(level):
+    psf = ZernikeFamily().psf(random_gamma(1, seed=4))
+    field = torch.zeros(1, 286, 286)
+    field[0, 130, 150] = 1
+    generator = torch.Generator().manual_seed(0)
+    image = add_noise(observe(field, psf), torch.tensor([level]), generator)[0].numpy()
+    concerns = concerns_of_plane(1000 * image + 100, CANONICAL_OPTICS)
+    assert [concern.kind for concern in concerns] == [ConcernKind.NEARLY_EMPTY]
+
+
+def test_undersampling():
+    optics = CANONICAL_OPTICS.model_copy(update={"pixel_size_um": 0.15})
+    assert concerns_of_plane(noisy("nuclei", 0.01), optics)[0].startswith("undersampled")
+
+
+@pytest.mark.parametrize("level", [0.0, 0.01])
+def test_a_larger_aperture_than_was_said_shows_beyond_the_otf(level):
+    psf = ZernikeFamily(cutoff=0.25).psf(torch.zeros(1, 7))
+    generator = torch.Generator().manual_seed(3)
+    sharp = SCENES["filaments"](1, 256 + psf.shape[-1] - 1, generator)
+    image = add_noise(observe(sharp, psf), torch.tensor([level]), generator)[0].numpy()
+    claimed = CANONICAL_OPTICS.model_copy(update={"numerical_aperture": 0.65})
+    assert claimed.cutoff == pytest.approx(0.125)
+    concerns = concerns_of_plane(image, claimed)
+    assert [concern.kind for concern in concerns] == [ConcernKind.BEYOND_OTF]
+
+
+def test_the_networks_own_doubt():
+    detail = torch.tensor([20.0, 0.2, 0.01, 5.0, -0.03])
+    foreign = torch.tensor([-3.0, 0.5, -3.0, -3.0, 4.0])
+    std = torch.tensor([0.02, 0.02, 0.02, 0.09, 0.1])[:, None].expand(5, 7)
+    reading = Reading(torch.zeros(5, 8), foreign, std.log())
+    concerns = concerns_of_reading(reading, detail, usual_std=0.15 / 3**0.5)
+    kinds = [[concern.kind for concern in row] for row in concerns]
+    unlike, no_detail, guess = ConcernKind.UNLIKE, ConcernKind.NO_DETAIL, ConcernKind.GUESS
+    assert kinds == [[], [unlike], [no_detail], [guess], [unlike, no_detail, guess]]
