@@ -93,7 +93,7 @@ class TestEstimate:
         assert napari_deepblur.load_blur(blur).n_planes == 2
         image = read_image(psf)
         assert image.axes == "ZYX"
-        assert image.pixel_size_um == pytest.approx(0.09)
+        assert image.metadata.pixel_size_um == pytest.approx(0.09)
         np.testing.assert_allclose(image.data.sum((-2, -1)), 1, rtol=1e-4)
 
     def test_metadata_of_the_file_is_used(self, tmp_path):
@@ -131,8 +131,8 @@ class TestDeblur:
         assert after.shape == before.shape
         assert np.asarray(after.data).dtype == np.float32
         assert np.isfinite(after.data).all()
-        assert after.pixel_size_um == pytest.approx(before.pixel_size_um)
-        assert after.z_step_um == pytest.approx(before.z_step_um)
+        assert after.metadata.pixel_size_um == pytest.approx(before.metadata.pixel_size_um)
+        assert after.metadata.z_step_um == pytest.approx(before.metadata.z_step_um)
 
     def test_the_result_is_checked(self, stack, tmp_path):
         out = tmp_path / "sharp.tif"
@@ -155,8 +155,8 @@ class TestDeblur:
         sharp, residual = read_image(out), read_image(path)
         assert (residual.axes, residual.shape) == (sharp.axes, sharp.shape)
         assert np.asarray(residual.data).dtype == np.float32
-        assert residual.pixel_size_um == pytest.approx(sharp.pixel_size_um)
-        assert residual.z_step_um == pytest.approx(sharp.z_step_um)
+        assert residual.metadata.pixel_size_um == pytest.approx(sharp.metadata.pixel_size_um)
+        assert residual.metadata.z_step_um == pytest.approx(sharp.metadata.z_step_um)
         inside = np.asarray(residual.data)[:, 15:-15, 15:-15]
         rms = np.sqrt(np.square(inside).mean((-2, -1)))
         np.testing.assert_allclose(rms, content["check"]["residual"], rtol=0.05)
@@ -287,7 +287,7 @@ def test_demo(tmp_path):
     for name in ("observed", "sharp", "deblurred"):
         image = read_image(out / f"{name}.ome.tif")
         assert image.shape == (512, 512)
-        assert image.pixel_size_um == pytest.approx(0.09)
+        assert image.metadata.pixel_size_um == pytest.approx(0.09)
     content = json.loads(succeed("demo", "--out", out, "--overwrite", "--json").stdout)
     assert content["psf_snr"] > content["psf_snr_mean_psf"] > content["psf_snr_unaberrated"]
     assert content["psnr_deblurred"] > content["psnr_observed"]

@@ -48,7 +48,8 @@ class TestBadImages:
 
     def test_colour(self, tmp_path):
         path = tmp_path / "colour.tif"
-        tifffile.imwrite(path, np.zeros((64, 64, 3), np.uint8), photometric="rgb")
+        colours = np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8)
+        tifffile.imwrite(path, colours, photometric="rgb")
         assert "RGB" in fail("estimate", path, *OPTICS)
 
     @pytest.mark.parametrize("axes", ["XYQ", "YX", "ZZYX", "TZYX"])

@@ -214,7 +214,7 @@ class TestFocusSeries:
 
     def test_unknown_z_step(self, tmp_path, answer):
         path = write(tmp_path / "stack.tif", observed((2, 64, 64)), "ZYX")
-        assert read_image(path).z_step_um is None
+        assert read_image(path).metadata.z_step_um is None
         answer(blur_of((), ()))
         assert "--z-step" in fail("estimate", path, *OPTICS, "--focus-series")
 

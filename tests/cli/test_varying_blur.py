@@ -36,7 +36,7 @@ def test_the_mosaic_of_psfs_lies_on_the_images_grid(estimated):
     folder, _ = estimated
     mosaic = read_image(folder / "psf.tif")
     assert mosaic.shape == (2, 144, 160)
-    assert mosaic.pixel_size_um == pytest.approx(0.09)
+    assert mosaic.metadata.pixel_size_um == pytest.approx(0.09)
     assert np.asarray(mosaic.data).max() > 0
 
 

@@ -119,7 +119,7 @@ def calibrate(
 def _pixel_size(files: list[ImageFile], paths: list[Path], size: float | None) -> float:
     if size is not None:
         return size
-    sizes = [file.pixel_size_um for file in files]
+    sizes = [file.metadata.pixel_size_um for file in files]
     for path, one in zip(paths, sizes, strict=True):
         if one is None:
             raise ValueError(f"{path} does not say the pixel size: give --pixel-size")

@@ -5,6 +5,7 @@
 import sys
 import warnings
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -37,6 +38,7 @@ from napari_deepblur.cli.report import (
 from napari_deepblur.engine.events import finish
 from napari_deepblur.io import (
     ImageFile,
+    ImageMetadata,
     check_image_output,
     check_output,
     read_image,
@@ -159,24 +161,23 @@ def deblur(
     write = partial(
         write_image,
         axes=file.axes,
-        pixel_size_um=known.optics.pixel_size_um,
-        z_step_um=file.z_step_um,
+        metadata=_on_grid_of(file, known, typed=pixel_size is not None),
         overwrite=overwrite,
     )
-    metadata = _provenance(known)
+    provenance = _provenance(known)
     try:
         check = drive(check_deblurring_job(file.data, sharp, known, axes=file.axes))
     except Exception:
         # The result is what took the time.
-        write(out, sharp, metadata=metadata)
+        write(out, sharp, provenance=provenance)
         raise
     warn_of_concerns(check)
-    metadata |= {"check": plain(check_object(check))}
-    write(out, sharp, metadata=metadata)
+    provenance |= {"check": plain(check_object(check))}
+    write(out, sharp, provenance=provenance)
     written = {"out": out}
     if residual is not None:
         remainder = drive(residual_image_job(file.data, sharp, known, axes=file.axes))
-        write(residual, remainder, metadata=metadata)
+        write(residual, remainder, provenance=provenance)
         written["residual"] = residual
     _report_deblurred(image, file, sharp, written=written, blur=known, check=check, as_json=as_json)
 
@@ -201,7 +202,7 @@ def info(
         "dtype": np.dtype(file.data.dtype).name,
         "n_channels": file.n_channels,
     }
-    content |= {field: getattr(file, field) for field in _METADATA}
+    content |= {field: getattr(file.metadata, field) for field in _METADATA}
     optics = GivenOptics(na, wavelength, pixel_size, refractive_index)
     if not optics.missing(file):
         known = optics.complete(file).optics
@@ -347,15 +348,24 @@ def _estimate(
 
 def _write_psf(path: Path, blur: "BlurEstimate", file: ImageFile, *, overwrite: bool) -> None:
     psfs = psf_stack(blur, file.shape[:-2])
+    size = blur.optics.pixel_size_um
     write_image(
         path,
         psfs,
         file.axes[-psfs.ndim :],
-        pixel_size_um=blur.optics.pixel_size_um,
-        z_step_um=file.z_step_um,
+        metadata=ImageMetadata(pixel_sides_um=(size, size), z_step_um=file.metadata.z_step_um),
+        provenance=_provenance(blur),
         overwrite=overwrite,
-        metadata=_provenance(blur),
     )
+
+
+def _on_grid_of(file: ImageFile, blur: "BlurEstimate", *, typed: bool) -> ImageMetadata:
+    """What the input states, with a pixel size that was typed where it does not fit."""
+    size = blur.optics.pixel_size_um
+    told = file.metadata
+    if told.pixel_sides_um is None or (typed and told.pixel_size_um is not None):
+        return replace(told, pixel_sides_um=(size, size))
+    return told
 
 
 def _provenance(blur: "BlurEstimate") -> dict[str, Any]:

@@ -53,7 +53,7 @@ class GivenOptics:
         return [
             field
             for field in _OPTIONS
-            if getattr(self, field) is None and getattr(image, field) is None
+            if getattr(self, field) is None and getattr(image.metadata, field) is None
         ]
 
     def complete(self, image: ImageFile) -> KnownOptics:
@@ -72,7 +72,7 @@ class GivenOptics:
         values: dict[str, float] = {}
         origins: dict[str, str] = {}
         for field in (*_OPTIONS, "refractive_index"):
-            given, told = getattr(self, field), getattr(image, field)
+            given, told = getattr(self, field), getattr(image.metadata, field)
             if given is None and told is None:
                 origins[field] = "default"
                 continue
@@ -117,7 +117,7 @@ def focus_step_um(image: ImageFile, *, focus_series: bool, z_step_um: float | No
             "a focus series has the axes ZYX and two planes or more, the image is "
             f"{image.axes} {image.shape}: name its axes with --axes if they are others"
         )
-    step = image.z_step_um if z_step_um is None else z_step_um
+    step = image.metadata.z_step_um if z_step_um is None else z_step_um
     if step is None:
         raise ValueError(
             "the file does not say the distance between its planes: give it in µm with --z-step"
@@ -129,7 +129,7 @@ def focus_step_um(image: ImageFile, *, focus_series: bool, z_step_um: float | No
 
 def warn_of_pixel_size(image: ImageFile, optics: Optics) -> None:
     """Warn if a blur belongs to other pixels than the image has."""
-    size = image.pixel_size_um
+    size = image.metadata.pixel_size_um
     if size is not None and not math.isclose(size, optics.pixel_size_um, rel_tol=0.01):
         warnings.warn(
             f"the blur was estimated for pixels of {optics.pixel_size_um:g} µm, "

@@ -1,22 +1,23 @@
-"""What is read from an image file, with its axes put in order."""
+"""Images as they lie in files, and the image that is read from one."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from napari_deepblur.errors import ImageError
+from napari_deepblur.io.axes import arrange, colour_error, is_apart
+from napari_deepblur.io.metadata import ImageMetadata
 
-__all__ = ["ImageFile", "arrange", "take_channel"]
-
-_ORDER = "TCZYX"
+__all__ = ["ImageFile", "StoredImage", "read_stored", "separate"]
 
 
 @dataclass(frozen=True, slots=True)
 class ImageFile:
-    """An image and what its file says of it; None where the file is silent.
+    """An image and what its file states of it.
 
     Attributes
     ----------
@@ -24,31 +25,13 @@ class ImageFile:
         Array, lazy (memory-mapped or zarr) where the file allows.
     axes
         One letter of T C Z Y X per dimension, in that order.
-    pixel_size_um
-        Side of a pixel in the sample, µm.
-    z_step_um
-        Distance between planes, µm.
-    numerical_aperture
-        Of the objective.
-    wavelengths_um
-        Emission wavelength of each channel in vacuum, µm; empty where unknown.
-    refractive_index
-        Of the immersion medium.
+    metadata
+        Pixel size, channels, objective and more, as far as the file states them.
     """
 
     data: Any
     axes: str
-    pixel_size_um: float | None = None
-    z_step_um: float | None = None
-    numerical_aperture: float | None = None
-    wavelengths_um: tuple[float | None, ...] = ()
-    refractive_index: float | None = None
-
-    @property
-    def wavelength_um(self) -> float | None:
-        """Emission wavelength if all channels that are left share it."""
-        different = set(self.wavelengths_um)
-        return different.pop() if len(different) == 1 else None
+    metadata: ImageMetadata = field(default_factory=ImageMetadata)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -61,46 +44,113 @@ class ImageFile:
         return self.shape[self.axes.index("C")] if "C" in self.axes else 1
 
 
-def arrange(data: Any, stored: str, axes: str | None = None) -> tuple[Any, str]:
-    """Bring an array's dimensions into the order T C Z Y X.
+@dataclass(frozen=True, slots=True)
+class StoredImage:
+    """One of the images in a file, before its pixels are read.
+
+    Attributes
+    ----------
+    load
+        Function that gives the array, lazy where the file allows.
+    axes
+        tifffile's letter of each dimension as stored.
+    shape
+        Shape as stored.
+    dtype
+        Data type of its pixels.
+    metadata
+        What the file states of it.
+    is_thumbnail
+        Whether it is a small copy, a label or an overview of another image of the file.
+    damage
+        Why pixels are missing, in words; empty if the image is whole.
+    """
+
+    load: Callable[[], Any]
+    axes: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    metadata: ImageMetadata = field(default_factory=ImageMetadata)
+    is_thumbnail: bool = False
+    damage: str = ""
+
+    @property
+    def plane(self) -> tuple[int, int]:
+        """Height and width in pixels; (0, 0) of what is no image."""
+        sides = dict(zip(self.axes, self.shape, strict=True))
+        return sides.get("Y", 0), sides.get("X", 0)
+
+    def describe(self) -> str:
+        """Axes, size, type and name in a few words."""
+        size = " × ".join(str(n) for n in self.shape)
+        name = f" {self.metadata.name!r}" if self.metadata.name else ""
+        return f"{self.axes} {size} {self.dtype.name}{name}"
+
+
+def separate(images: Sequence[StoredImage], axes: str | None) -> list[StoredImage]:
+    """Make positions, angles and the like, stored as a dimension, images of their own.
 
     Parameters
     ----------
-    data
-        Array as stored.
-    stored
-        tifffile's letter of each dimension: besides T C Z Y X these are S (samples of a
-        colour pixel) and Q, I or others (unknown).
+    images
+        Images of a file.
     axes
-        The user's own letters of T C Z Y X, which override the stored ones.
+        The user's own letters; a dimension that they name is left as it is.
+    """
+    apart: list[StoredImage] = []
+    for image in images:
+        place = next((i for i, letter in enumerate(image.axes) if is_apart(letter)), None)
+        if place is None or (axes is not None and len(axes) == len(image.shape)):
+            apart.append(image)
+            continue
+        one_by_one = [_along(image, place, index) for index in range(image.shape[place])]
+        apart += separate(one_by_one, axes)
+    return apart
 
-    Returns
-    -------
-    data
-        The array, transposed where needed.
-    axes
-        Its letters.
+
+def read_stored(image: StoredImage, channel: int | None, axes: str | None) -> ImageFile:
+    """Read a stored image, or one of its channels, with its axes in the order T C Z Y X.
 
     Raises
     ------
     ImageError
-        For a colour image, or axes that do not fit it.
+        If it is in colour, or axes or channel do not fit.
     """
-    if axes is None:
-        if "S" in stored:
-            raise ImageError(
-                f"this is a colour image (RGB), shape {data.shape}: give one grey channel"
-            )
-        letters = _name_unknown(stored)
-    else:
-        letters = _check(axes, data.shape)
-    order = sorted(range(len(letters)), key=lambda position: _ORDER.index(letters[position]))
-    if order != list(range(len(letters))):
-        data = np.asarray(data).transpose(order)
-    return data, "".join(letters[position] for position in order)
+    data, letters = image.load(), image.axes
+    if axes is None and "S" in letters:
+        data, letters = _without_colour(data, letters, channel)
+    data, letters = arrange(data, letters, axes)
+    file = ImageFile(data, letters, image.metadata)
+    file = replace(file, metadata=image.metadata.for_channels(file.n_channels))
+    return _take_channel(file, channel)
 
 
-def take_channel(image: ImageFile, channel: int | None) -> ImageFile:
+def _along(image: StoredImage, place: int, index: int) -> StoredImage:
+    letter, n = image.axes[place], image.shape[place]
+    name = f"{image.metadata.name} {letter}={index}".strip() if n > 1 else image.metadata.name
+    return replace(
+        image,
+        load=lambda: image.load()[(slice(None),) * place + (index,)],
+        axes=image.axes[:place] + image.axes[place + 1 :],
+        shape=image.shape[:place] + image.shape[place + 1 :],
+        metadata=replace(image.metadata, name=name),
+    )
+
+
+def _without_colour(data: Any, letters: str, channel: int | None) -> tuple[Any, str]:
+    """Grey image that is stored as colour, or the channel asked for."""
+    data, place = np.asarray(data), letters.index("S")
+    if channel is not None and "C" not in letters:
+        return data, letters.replace("S", "C")
+    samples = np.moveaxis(data, place, 0)
+    # Two and four samples are one and three with a transparency.
+    grey = samples[: len(samples) - (len(samples) + 1) % 2]
+    if any(not np.array_equal(grey[0], one) for one in grey[1:]):
+        raise colour_error(data.shape)
+    return grey[0], letters.replace("S", "")
+
+
+def _take_channel(image: ImageFile, channel: int | None) -> ImageFile:
     """One channel, without the channel axis; the image as it is for None.
 
     Raises
@@ -114,42 +164,9 @@ def take_channel(image: ImageFile, channel: int | None) -> ImageFile:
         raise ImageError(
             f"there is no channel {channel}: the image has {image.n_channels}, counted from 0"
         )
-    known = image.wavelengths_um
-    wavelengths = (known[channel],) if channel < len(known) else ()
+    metadata = image.metadata.of_channel(channel)
     if "C" not in image.axes:
-        return replace(image, wavelengths_um=wavelengths)
-    position = image.axes.index("C")
-    data = image.data[(slice(None),) * position + (channel,)]
-    return replace(image, data=data, axes=image.axes.replace("C", ""), wavelengths_um=wavelengths)
-
-
-def _name_unknown(stored: str) -> str:
-    """Letters for dimensions that the file leaves unnamed: Z for the last, then T, then C."""
-    free = [letter for letter in "ZTC" if letter not in stored]
-    letters = list(stored)
-    for position in reversed(range(len(letters))):
-        if letters[position] not in _ORDER:
-            if not free:
-                raise ImageError(
-                    f"the meaning of the image's dimensions ({stored}) is not clear: name them "
-                    "by letters of TCZYX (axes)"
-                )
-            letters[position] = free.pop(0)
-    if not {"Y", "X"} <= set(letters):
-        raise ImageError(f"this is not an image: its dimensions are {stored}")
-    return "".join(letters)
-
-
-def _check(axes: str, shape: tuple[int, ...]) -> str:
-    letters = axes.upper()
-    if len(letters) != len(shape):
-        raise ImageError(
-            f"axes {axes!r} name {len(letters)} dimensions, the image has {len(shape)}: {shape}"
-        )
-    known = set(letters) <= set(_ORDER) and len(set(letters)) == len(letters)
-    if not known or not {"Y", "X"} <= set(letters):
-        raise ImageError(
-            f"axes {axes!r} are not understood: use letters of TCZYX, each once, with Y and X, "
-            "such as 'ZYX' or 'TYX'"
-        )
-    return letters
+        return replace(image, metadata=metadata)
+    place = image.axes.index("C")
+    data = image.data[(slice(None),) * place + (channel,)]
+    return ImageFile(data, image.axes.replace("C", ""), metadata)

@@ -2,30 +2,50 @@
 
 from __future__ import annotations
 
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 
 from napari_deepblur.errors import ImageError, describe
-from napari_deepblur.io.image_file import ImageFile, arrange, take_channel
-from napari_deepblur.io.ome_zarr import is_zarr, read_ome_zarr
-from napari_deepblur.io.tiff import read_tiff
+from napari_deepblur.io.image_file import ImageFile, StoredImage, read_stored, separate
+from napari_deepblur.io.tiff import tiff_images
+from napari_deepblur.io.zarr_images import is_zarr, zarr_images
 
-__all__ = ["read_image"]
+__all__ = ["list_images", "read_image"]
 
 _FORMATS = "TIFF, OME-TIFF, OME-Zarr, PNG and JPEG"
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_PICTURE = (b"\x89PNG", b"\xff\xd8\xff")
+_ZIP = (b"PK\x03\x04",)
+#: Endings of formats that napari reads with a plugin, and Fiji with Bio-Formats.
+_OTHER_PROGRAMS = {
+    ".czi", ".dv", ".ims", ".lif", ".mrc", ".msr", ".nd", ".nd2", ".oib", ".oif", ".oir", ".r3d",
+    ".sld", ".vsi", ".zvi",
+}  # fmt: skip
 
 
 def read_image(
-    path: str | Path, *, channel: int | None = None, axes: str | None = None
+    path: str | Path,
+    *,
+    series: int | None = None,
+    channel: int | None = None,
+    axes: str | None = None,
 ) -> ImageFile:
-    """Read an image and what its file says of pixel size and objective.
+    """Read an image and what its file states of it.
 
     Parameters
     ----------
     path
-        TIFF, OME-TIFF, OME-Zarr, PNG or JPEG.
+        TIFF, OME-TIFF, OME-Zarr, PNG or JPEG; OME-Zarr may be a folder, a zip file or a web
+        address.
+    series
+        Number of the image, counted from 0, in a file of several, as `list_images` lists
+        them; by default the first that is no thumbnail.
     channel
         The only channel to read, counted from 0; by default all.
     axes
@@ -43,39 +63,129 @@ def read_image(
     PermissionError
         If it may not be read.
     ImageError
-        If it is not an image, is damaged or in colour, or axes or channel do not fit.
+        If it is not an image, is damaged or in colour, or axes, channel or series do not fit.
+
+    Warns
+    -----
+    UserWarning
+        If one of several images was chosen by default, or the image is incomplete.
     """
-    path = Path(path).expanduser()
-    if not path.exists():
-        raise FileNotFoundError(f"there is no file {path}")
+    with _opened(path) as (name, images):
+        apart = separate(images, axes)
+        image = apart[_choose(name, apart, series)]
+        if image.damage:
+            warnings.warn(f"{name} is incomplete: {image.damage}", UserWarning, stacklevel=2)
+        return read_stored(image, channel, axes)
+
+
+def list_images(path: str | Path) -> list[StoredImage]:
+    """List the images of a file without reading their pixels.
+
+    Parameters
+    ----------
+    path
+        File as `read_image` takes it.
+
+    Returns
+    -------
+        Images in the order in which `read_image` counts them. Their arrays can no longer be
+        loaded, for the file is closed.
+
+    Raises
+    ------
+    FileNotFoundError, PermissionError, ImageError
+        As `read_image`.
+    """
+    with _opened(path) as (_, images):
+        return separate(images, None)
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[tuple[str, Sequence[StoredImage]]]:
+    """Name of a file, and the images in it; whatever its reader raises is an `ImageError`."""
+    place = _web_address(path) or Path(path).expanduser()
+    if isinstance(place, Path) and not place.exists():
+        raise FileNotFoundError(f"there is no file {place}")
+    name = place.name if isinstance(place, Path) else place
     try:
-        image = _read(path, axes)
+        with _reader(place) as images:
+            yield name, images
     except (ImageError, PermissionError, MemoryError):
         raise
     # Readers of foreign formats raise anything at all when a file is damaged.
     except Exception as error:
-        raise ImageError(
-            f"{path} cannot be read as an image; is it whole? ({describe(error)})"
-        ) from error
-    return take_channel(image, channel)
+        raise ImageError(_failure(place, error)) from error
 
 
-def _read(path: Path, axes: str | None) -> ImageFile:
-    if path.is_dir():
-        if not is_zarr(path):
-            raise ImageError(f"{path} is a folder, but not OME-Zarr: give an image file")
-        return read_ome_zarr(path, axes)
-    suffix = path.suffix.lower()
-    if suffix in {".tif", ".tiff", ".btf", ".tf8"}:
-        return read_tiff(path, axes)
-    if suffix in {".png", ".jpg", ".jpeg"}:
-        return _read_picture(path, axes)
-    raise ImageError(f"{path} is of no known image format: use {_FORMATS}")
+def _web_address(path: str | Path) -> str | None:
+    """Web address, also one that was taken for a path, which loses a slash."""
+    found = re.fullmatch(r"(https?|s3|gs|ftp):/+(.+)", str(path).replace("\\", "/"))
+    return f"{found[1]}://{found[2]}" if found else None
 
 
-def _read_picture(path: Path, axes: str | None) -> ImageFile:
+def _failure(place: Path | str, error: Exception) -> str:
+    if isinstance(place, Path):
+        return f"{place} cannot be read as an image; is it whole? ({describe(error)})"
+    return (
+        f"{place} cannot be read: OME-Zarr is read from the web if pip install "
+        f"'napari-deepblur[web]' was done; download anything else first ({describe(error)})"
+    )
+
+
+def _reader(place: Path | str) -> AbstractContextManager[list[StoredImage]]:
+    """Reader of a file, chosen by its first bytes: endings lie."""
+    if isinstance(place, str):
+        return zarr_images(place)
+    if place.is_dir():
+        if not is_zarr(place):
+            raise ImageError(f"{place} is a folder, but not OME-Zarr: give an image file")
+        return zarr_images(place)
+    with place.open("rb") as file:
+        start = file.read(4)
+    for starts, reader in ((_TIFF, tiff_images), (_ZIP, zarr_images), (_PICTURE, _picture)):
+        if start in starts or start[:3] in starts:
+            return reader(place)
+    raise ImageError(_unknown(place, start))
+
+
+def _unknown(path: Path, start: bytes) -> str:
+    if not start:
+        return f"{path} is empty"
+    if path.suffix.lower() in _OTHER_PROGRAMS:
+        return (
+            f"{path.name} is in a microscope's own format: open it in napari with a plugin for "
+            "it, or save it as OME-TIFF in Fiji"
+        )
+    return f"{path} cannot be read as an image: it is none of {_FORMATS}, or damaged"
+
+
+@contextmanager
+def _picture(path: Path) -> Iterator[list[StoredImage]]:
     from skimage.io import imread
 
     # From memory: the reader leaves the file open when it is damaged.
     data = np.asarray(imread(BytesIO(path.read_bytes())))
-    return ImageFile(*arrange(data, "YX" if data.ndim == 2 else "YXS", axes))
+    axes = "YX" if data.ndim == 2 else "YXS"
+    yield [StoredImage(lambda: data, axes, data.shape, data.dtype)]
+
+
+def _choose(name: str, images: Sequence[StoredImage], series: int | None) -> int:
+    """Number of the image to read."""
+    if series is not None:
+        if not 0 <= series < len(images):
+            raise ImageError(
+                f"there is no image {series} in {name}: it holds {len(images)}, counted from 0"
+            )
+        return series
+    if not images:
+        raise ImageError(f"{name} holds no image")
+    whole = [number for number, image in enumerate(images) if not image.is_thumbnail] or [0]
+    if len(images) > 1 and (len(whole) > 1 or whole[0] > 0):
+        warnings.warn(
+            f"{name} holds {len(images)} images: number {whole[0]} is read "
+            f"({images[whole[0]].describe()}); choose another with --series, "
+            "`deepblur info` lists them",
+            UserWarning,
+            stacklevel=2,
+        )
+    return whole[0]

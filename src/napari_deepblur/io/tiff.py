@@ -1,39 +1,52 @@
-"""TIFF, ImageJ's TIFF and OME-TIFF."""
+"""Read TIFF files: OME-TIFF, ImageJ's TIFF and those of microscopes' programs."""
 
 from __future__ import annotations
 
-import json
 import logging
+import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_deepblur.io.image_file import ImageFile, arrange
+import numpy as np
+
+from napari_deepblur.errors import ImageError
+from napari_deepblur.io.image_file import StoredImage
+from napari_deepblur.io.metadata import ImageMetadata
 from napari_deepblur.io.ome_xml import read_ome_xml
-from napari_deepblur.io.units import length_um, positive
+from napari_deepblur.io.tiff_dialects import read_tags
 
 if TYPE_CHECKING:
-    from tifffile import TiffFile, TiffPage, TiffPageSeries
+    from tifffile import TiffFile, TiffPageSeries
 
-__all__ = ["read_tiff", "write_tiff"]
+__all__ = ["tiff_images"]
 
-#: A printer's resolution tells nothing of a microscope: 72 dpi would be 353 µm.
-_LARGEST_BELIEVABLE_UM = 20.0
+#: No codec of TIFF packs an image better; what claims more declares pixels that are not there.
+_PACKED_AT_MOST = 2000
+_SMALL_BYTES = 1 << 26
+#: Names that slide scanners give to pictures beside the image.
+_ASIDE = ("thumbnail", "label", "macro", "overview", "preview")
 
 
-def read_tiff(path: Path, axes: str | None) -> ImageFile:
-    """Read the first series of a TIFF file.
+@contextmanager
+def tiff_images(path: Path) -> Iterator[list[StoredImage]]:
+    """Open the images of a TIFF file.
 
     Warns (`UserWarning`) of a file that can be read, but not without complaint.
     """
     from tifffile import TiffFile
 
     with _complaints(path), TiffFile(path) as tiff:
-        series = tiff.series[0]
-        data, letters = arrange(_pixels(path, series), series.axes, axes)
-        return ImageFile(data, letters, **_metadata(tiff))
+        told = _metadata(tiff)
+        images = [
+            _stored(path, series, metadata)
+            for series, metadata in zip(tiff.series, told, strict=True)
+        ]
+        yield [replace(image, is_thumbnail=_is_thumbnail(image, images)) for image in images]
 
 
 class _Recorder(logging.Handler):
@@ -71,63 +84,101 @@ def _complaints(path: Path) -> Iterator[None]:
         )
 
 
+def _metadata(tiff: TiffFile) -> list[ImageMetadata]:
+    """Metadata of each series."""
+    n_series = len(tiff.series)
+    common = read_tags(tiff)
+    if not tiff.is_ome or tiff.ome_metadata is None:
+        return [replace(common, name=_name(series)) for series in tiff.series]
+    try:
+        told = read_ome_xml(tiff.ome_metadata)
+    except ImageError as error:
+        warnings.warn(f"{error}: its metadata are left out", UserWarning, stacklevel=2)
+        return [common] * n_series
+    if len(told) == n_series:
+        return told
+    by_name = {one.name: one for one in reversed(told)}
+    first = told[0] if told else common
+    return [by_name.get(_name(series), first) for series in tiff.series]
+
+
+def _name(series: TiffPageSeries) -> str:
+    return str(series.name or "").strip()
+
+
+def _stored(path: Path, series: TiffPageSeries, metadata: ImageMetadata) -> StoredImage:
+    page = series.keyframe
+    shape = tuple(int(n) for n in series.shape)
+    return StoredImage(
+        load=partial(_pixels, path, series),
+        axes=series.axes,
+        shape=shape,
+        dtype=np.dtype(series.dtype),
+        metadata=metadata,
+        is_thumbnail=bool(page.is_reduced) or _name(series).lower().startswith(_ASIDE),
+        damage=_damage(path, series, shape),
+    )
+
+
 def _pixels(path: Path, series: TiffPageSeries) -> Any:
     """Memory-mapped where the pixels lie in one piece."""
-    from tifffile import memmap
-
-    if series.dataoffset is not None and not series.keyframe.is_tiled:
-        return memmap(path, mode="r")
-    return series.asarray()
-
-
-def _metadata(tiff: TiffFile) -> dict[str, Any]:
-    if tiff.is_ome and tiff.ome_metadata is not None:
-        return read_ome_xml(tiff.ome_metadata)
-    page = tiff.series[0].keyframe.keyframe
-    if tiff.is_imagej:
-        known = tiff.imagej_metadata or {}
-        unit = known.get("unit")
-        return {
-            "pixel_size_um": _pixel_size(page, unit),
-            "z_step_um": length_um(known.get("spacing"), unit),
-        }
-    unit = {2: "inch", 3: "cm"}.get(page.tags.valueof("ResolutionUnit", 1))
-    size = _pixel_size(page, unit)
-    return {"pixel_size_um": size if size and size < _LARGEST_BELIEVABLE_UM else None}
+    page = series.keyframe
+    if series.dataoffset is None or not page.is_memmappable:
+        _believe(path, series)
+        return series.asarray()
+    dtype = np.dtype(page.parent.byteorder + np.dtype(series.dtype).char)
+    held = (path.stat().st_size - series.dataoffset) // dtype.itemsize
+    if held >= math.prod(series.shape):
+        return np.memmap(path, dtype, "r", series.dataoffset, series.shape)
+    _believe(path, series)
+    data = np.zeros(math.prod(series.shape), dtype)
+    data[:held] = np.fromfile(path, dtype, held, offset=series.dataoffset)
+    return data.reshape(series.shape)
 
 
-def _pixel_size(page: TiffPage, unit: object) -> float | None:
-    """Side of square pixels in µm, from the tags that count pixels per unit."""
-    sides = []
-    for tag in ("XResolution", "YResolution"):
-        ratio = page.tags.valueof(tag)
-        n_pixels, n_units = ratio if isinstance(ratio, tuple) else (None, None)
-        density = positive(n_pixels)
-        sides.append(length_um(n_units / density, unit) if density else None)
-    across, down = sides
-    if across is None or down is None or abs(across - down) > 0.01 * across:
-        return None
-    return across
+def _believe(path: Path, series: TiffPageSeries) -> None:
+    """Refuse a file that declares far more pixels than its bytes can hold."""
+    stored = path.stat().st_size
+    if series.nbytes > _PACKED_AT_MOST * stored + _SMALL_BYTES and not series.is_multifile:
+        raise ImageError(
+            f"{path.name} is incomplete or damaged: it declares {series.nbytes / 1e9:.3g} GB of "
+            f"pixels, and holds {stored / 1e9:.3g} GB"
+        )
 
 
-def write_tiff(
-    path: Path,
-    data: Any,
-    axes: str,
-    *,
-    pixel_size_um: float | None,
-    z_step_um: float | None,
-    metadata: Mapping[str, Any],
-) -> None:
-    """Write an OME-TIFF file, losslessly compressed."""
-    from tifffile import imwrite
+def _damage(path: Path, series: TiffPageSeries, shape: Sequence[int]) -> str:
+    """Say how many planes a series declares, and how many of them the file holds."""
+    n_planes = max(math.prod(shape) // max(series.keyframe.size, 1), 1)
+    n_held = n_planes - _n_missing(path, series, n_planes)
+    if n_held == n_planes:
+        return ""
+    return f"it declares {n_planes} planes and holds {n_held}; what is missing is read as zeros"
 
-    sizes = {"X": pixel_size_um, "Y": pixel_size_um, "Z": z_step_um if "Z" in axes else None}
-    fields: dict[str, Any] = {"axes": axes}
-    for letter, size in sizes.items():
-        if size is not None:
-            fields[f"PhysicalSize{letter}"] = size
-            fields[f"PhysicalSize{letter}Unit"] = "µm"
-    if metadata:
-        fields["Description"] = json.dumps(metadata)
-    imwrite(path, data, ome=True, metadata=fields, compression="zlib", photometric="minisblack")
+
+def _n_missing(path: Path, series: TiffPageSeries, n_planes: int) -> int:
+    size = path.stat().st_size
+    first = series.keyframe
+    if series.dataoffset is not None and len(series.pages) < n_planes:
+        held = (size - series.dataoffset) // max(first.nbytes, 1)
+        return max(n_planes - held, 0)
+    return sum(page is None or not _is_whole(page, path, size) for page in series.pages)
+
+
+def _is_whole(page: Any, path: Path, size: int) -> bool:
+    if page.parent.filehandle.name != path.name:
+        return True
+    ends = [a + b for a, b in zip(page.dataoffsets, page.databytecounts, strict=False)]
+    return bool(ends) and max(ends) <= size and page.dataoffsets[0] > 0
+
+
+def _is_thumbnail(image: StoredImage, images: Sequence[StoredImage]) -> bool:
+    """Whether an image is marked as one, or is a single small copy of another."""
+    return image.is_thumbnail or any(_is_copy(image, other) for other in images)
+
+
+def _is_copy(small: StoredImage, large: StoredImage) -> bool:
+    (h, w), (height, width) = small.plane, large.plane
+    if not (0 < 2 * h <= height + 1 and 0 < 2 * w <= width + 1):
+        return False
+    single = math.prod(small.shape) <= 4 * h * w
+    return single and abs(h * width - w * height) <= 2 * max(height, width)

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from napari_deepblur.io.ome_zarr import is_zarr, write_ome_zarr
-from napari_deepblur.io.tiff import write_tiff
+from napari_deepblur.atomic import check_writable, replacing
+from napari_deepblur.errors import describe
+from napari_deepblur.io.metadata import ImageMetadata
+from napari_deepblur.io.tiff_writer import write_tiff
+from napari_deepblur.io.zarr_images import is_zarr
+from napari_deepblur.io.zarr_writer import write_ome_zarr
 
-__all__ = ["check_image_output", "check_output", "write_image"]
+__all__ = ["check_image_output", "check_output", "check_space", "write_image"]
+
+#: Deblurred images are compressed, dark ones to a small part of their size.
+_COMPRESSED_TO = 0.25
 
 
 def check_output(
@@ -29,17 +38,23 @@ def check_output(
     source
         Input that must not be replaced in any case.
 
+    Returns
+    -------
+        The path.
+
     Raises
     ------
     FileExistsError
         If it exists and may not be replaced.
     FileNotFoundError
         If its folder does not exist.
+    OSError
+        If nothing can be written there.
     ValueError
-        If it is the input, or a folder that is no image.
+        If it is the input or holds it, or is a folder that is no image.
     """
     path = Path(path).expanduser()
-    if source is not None and path.resolve() == Path(source).expanduser().resolve():
+    if source is not None and _holds(path, Path(source).expanduser()):
         raise ValueError(f"{path} is the input: choose another output name")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {path.parent} to write {path.name} into")
@@ -47,6 +62,10 @@ def check_output(
         raise FileExistsError(f"{path} exists: choose another name or ask to overwrite it")
     if path.is_dir() and not is_zarr(path):
         raise ValueError(f"{path} is a folder, but not OME-Zarr: it will not be replaced")
+    try:
+        check_writable(path)
+    except OSError as error:
+        raise type(error)(f"{path} cannot be written ({error.strerror or error})") from error
     return path
 
 
@@ -58,15 +77,43 @@ def check_image_output(
     return check_output(path, overwrite=overwrite, source=source)
 
 
+def check_space(path: str | Path, n_bytes: int) -> None:
+    """Look at the free space of a disk before the work for an image begins.
+
+    Parameters
+    ----------
+    path
+        Image to be written.
+    n_bytes
+        Bytes of its pixels, not compressed.
+
+    Raises
+    ------
+    OSError
+        If it will not fit in any case.
+
+    Warns
+    -----
+    UserWarning
+        If the image fits only when it is compressed.
+    """
+    path = Path(path).expanduser()
+    free = shutil.disk_usage(path.parent).free
+    text = f"{n_bytes / 1e9:.3g} GB of pixels are to be written, {free / 1e9:.3g} GB are free"
+    if free < _COMPRESSED_TO * n_bytes:
+        raise OSError(f"the disk of {path} is too full: {text}")
+    if free < n_bytes:
+        warnings.warn(f"the disk of {path} may be too full: {text}", UserWarning, stacklevel=2)
+
+
 def write_image(
     path: str | Path,
     data: Any,
     axes: str,
     *,
-    pixel_size_um: float | None = None,
-    z_step_um: float | None = None,
+    metadata: ImageMetadata | None = None,
+    provenance: Mapping[str, Any] | None = None,
     overwrite: bool = False,
-    metadata: Mapping[str, Any] | None = None,
 ) -> None:
     """Write an image as OME-TIFF (.tif, .tiff) or OME-Zarr (.zarr).
 
@@ -75,17 +122,15 @@ def write_image(
     path
         Output; its ending chooses the format.
     data
-        Array.
+        Array, read plane by plane.
     axes
         One letter of T C Z Y X per dimension, in that order.
-    pixel_size_um
-        Side of a pixel in the sample, µm; None if unknown.
-    z_step_um
-        Distance between planes, µm; None if unknown.
+    metadata
+        Pixel size, place, channels and so on, as `read_image` found them in the input.
+    provenance
+        How the image was made, as plain JSON values.
     overwrite
         Whether to replace an existing file.
-    metadata
-        What else the file shall tell, as plain JSON values.
 
     Raises
     ------
@@ -93,29 +138,34 @@ def write_image(
         If the path exists and `overwrite` is false.
     FileNotFoundError
         If its folder does not exist.
+    OSError
+        If it cannot be written; the message says where the image was put instead.
     ValueError
         If the ending is of no known format, or axes do not fit the data.
     """
     path = check_image_output(path, overwrite=overwrite)
     write = _writer_of(path)
-    data = np.asarray(data)
+    data = data if hasattr(data, "dtype") else np.asarray(data)
     if len(axes) != data.ndim:
         raise ValueError(f"axes {axes!r} do not fit an array of shape {data.shape}")
-    # A sibling, so that the last step is a rename on one disk.
-    partial = path.with_name(f".partial-{path.name}")
-    _remove(partial)
+    n_channels = data.shape[axes.index("C")] if "C" in axes else 1
+    told = (metadata or ImageMetadata()).for_channels(n_channels)
+    content = (data, axes, told, provenance or {})
     try:
-        write(
-            partial,
-            data,
-            axes,
-            pixel_size_um=pixel_size_um,
-            z_step_um=z_step_um,
-            metadata=metadata or {},
-        )
-        _put(partial, path)
-    finally:
-        _remove(partial)
+        with replacing(path) as aside:
+            write(aside, *content)
+    # The work is done: whatever went wrong, the image is kept.
+    except Exception as error:
+        kept = _keep(write, path.name, content)
+        raise OSError(f"{path} could not be written ({describe(error)}): {kept}") from error
+
+
+def _holds(path: Path, source: Path) -> bool:
+    """Whether a path is the input, or a folder that the input lies in."""
+    path, source = path.resolve(), source.resolve()
+    if path in (source, *source.parents):
+        return True
+    return path.exists() and source.exists() and path.samefile(source)
 
 
 def _writer_of(path: Path) -> Any:
@@ -127,24 +177,19 @@ def _writer_of(path: Path) -> Any:
     raise ValueError(f"cannot write {path.name}: end its name in .ome.tif or .ome.zarr")
 
 
-def _put(new: Path, path: Path) -> None:
-    """Rename over whatever lies there; a folder cannot be renamed over, so it steps aside."""
-    if not path.is_dir():
-        new.replace(path)
-        return
-    old = path.with_name(f".old-{path.name}")
-    _remove(old)
-    path.rename(old)
+def _keep(write: Any, name: str, content: tuple[Any, ...]) -> str:
+    """Put an image that found no place into a folder for temporary files; say where it is."""
+    folder = Path(tempfile.mkdtemp(prefix="napari-deepblur-"))
     try:
-        new.rename(path)
-    except OSError:
-        old.rename(path)
-        raise
-    _remove(old)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+        write(folder / name, *content)
+    # Should the format be to blame, the bare array may still do.
+    except Exception:  # noqa: BLE001
+        shutil.rmtree(folder)
+        folder.mkdir()
+        name = f"{Path(name).stem}.npy"
+        try:
+            np.save(folder / name, content[0])
+        except Exception:  # noqa: BLE001
+            shutil.rmtree(folder)
+            return "and the folder for temporary files is full, too"
+    return f"the image is in {folder / name}, move it to where it is safe"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from xml.parsers.expat import ExpatError
 
+from napari_deepblur.errors import ImageError
+from napari_deepblur.io import ImageMetadata
 from napari_deepblur.io.ome_xml import read_ome_xml
+from napari_deepblur.widgets.layers.optics_fields import OPTICS_FIELDS
 
 __all__ = ["ome_optics"]
 
@@ -25,10 +27,9 @@ def ome_optics(metadata: Mapping[str, Any]) -> dict[str, float]:
 
 def _read(text: str) -> dict[str, float]:
     try:
-        said = read_ome_xml(text)
-    except (ValueError, SyntaxError, ExpatError):
+        images = read_ome_xml(text)
+    except ImageError:
         return {}
-    wavelengths = set(said.pop("wavelengths_um"))
-    said["wavelength_um"] = wavelengths.pop() if len(wavelengths) == 1 else None
-    names = ("numerical_aperture", "wavelength_um", "refractive_index", "pixel_size_um")
-    return {name: said[name] for name in names if said[name] is not None}
+    first = images[0] if images else ImageMetadata()
+    said = {name: getattr(first, name) for name in OPTICS_FIELDS}
+    return {name: value for name, value in said.items() if value is not None}
