@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtGui import QTextDocument
+from qtpy.QtWidgets import QApplication, QLabel, QVBoxLayout, QWidget
 
 from napari_deepblur.engine.events import Progress
 from napari_deepblur.engine.psf_field import PsfWidth
@@ -15,8 +16,10 @@ from napari_deepblur.widgets.deblur.run_bar import RunBar
 from napari_deepblur.widgets.deblur.view import BlurTable, CheckTable, OverField, PsfPicture
 from napari_deepblur.widgets.layers.facts import Known
 from napari_deepblur.widgets.parts.choice_box import ChoiceBox
-from napari_deepblur.widgets.parts.number_edit import NumberEdit
+from napari_deepblur.widgets.parts.number_edit import LengthEdit, NumberEdit
 from napari_deepblur.widgets.parts.optics_form import OpticsForm
+from napari_deepblur.widgets.parts.progress_row import ProgressRow
+from napari_deepblur.widgets.parts.text import literal, plain_label
 from napari_deepblur.widgets.parts.vertical_scroll_area import VerticalScrollArea
 
 PSF = PsfPicture(np.eye(5))
@@ -43,11 +46,79 @@ def test_number_edit_emits_what_was_typed(qtbot, text: str, value: float | None)
     assert signal.args == [value]
 
 
-def test_number_edit_takes_only_numbers(qtbot) -> None:
+@pytest.mark.parametrize(("text", "value"), [("1e", 0.09), (".", 0.09), ("nm", 0.09), ("", None)])
+def test_text_that_is_no_number_is_not_taken(qtbot, text: str, value: float | None) -> None:
+    edit = LengthEdit()
+    qtbot.addWidget(edit)
+    edit.setValue(0.09)
+    told = []
+    edit.valueChanged.connect(told.append)
+    edit.selectAll()
+    qtbot.keyClicks(edit, text) if text else edit.clear()
+    qtbot.keyClick(edit, Qt.Key.Key_Return)
+    assert edit.value() == value
+    assert edit.text() == ("" if value is None else "0.09")
+    assert told == ([None] if value is None else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("461 nm", 0.461),
+        ("461nm", 0.461),
+        ("0.52 µm", 0.52),
+        ("0,52 um", 0.52),
+        ("  0.09 ", 0.09),
+        ("0.09\n", 0.09),
+        ("1e-3 mm", 1.0),
+        ("-2", -2.0),
+    ],
+)
+def test_pasted_lengths_are_understood(qtbot, text: str, value: float) -> None:
+    edit = LengthEdit()
+    qtbot.addWidget(edit)
+    QApplication.clipboard().setText(text)
+    edit.paste()
+    with qtbot.waitSignal(edit.valueChanged) as signal:
+        qtbot.keyClick(edit, Qt.Key.Key_Return)
+    assert signal.args == [value]
+    assert edit.text() == f"{value:.7g}"
+
+
+def test_a_number_without_unit_takes_none(qtbot) -> None:
     edit = NumberEdit()
     qtbot.addWidget(edit)
-    qtbot.keyClicks(edit, "a1b.c5 µm")
-    assert edit.value() == 1.5
+    qtbot.keyClicks(edit, "1.4 nm")
+    with qtbot.assertNotEmitted(edit.valueChanged):
+        qtbot.keyClick(edit, Qt.Key.Key_Return)
+    assert edit.value() is None
+
+
+def test_a_task_whose_length_is_not_known_says_what_it_does(qtbot) -> None:
+    row = ProgressRow()
+    qtbot.addWidget(row)
+    row.show()
+    row.set_busy(busy=True)
+    row.setValue(Progress(0, 0, "loading the model"))
+    assert row.stage.isVisible()
+    assert row.stage.text() == "Loading the model…"
+    row.setValue(Progress(3, 15, "deblurring"))
+    assert row.stage.text() == "Deblurring…"
+    row.set_busy(busy=False)
+    assert row.stage.isHidden()
+
+
+@pytest.mark.parametrize("show", [literal, str])
+def test_names_that_look_like_html_are_shown_as_they_are(qtbot, show) -> None:
+    name = "<h1>big</h1> & <img src=x>"
+    label = QLabel(show(name)) if show is literal else plain_label(name)
+    qtbot.addWidget(label)
+    document = QTextDocument()
+    if label.textFormat() == Qt.TextFormat.PlainText:
+        document.setPlainText(label.text())
+    else:
+        document.setHtml(label.text())
+    assert document.toPlainText() == name
 
 
 def test_choice_box_round_trip(qtbot) -> None:
@@ -155,6 +226,16 @@ def test_every_plane_of_a_stack_shows_how_many_are_flagged(panel: BlurPanel, con
     assert panel.notice.planes.text().endswith("6, 7, ….")
     panel.setValue(table_of(concerns=(), flagged=(), n_planes=25))
     assert panel.notice.planes.isHidden()
+
+
+def test_a_blur_of_other_settings_is_greyed_and_names_them(panel: BlurPanel) -> None:
+    panel.setValue(table_of(outdated="numerical aperture 1.4"))
+    assert "numerical aperture 1.4" in panel.outdated.text()
+    assert not panel.outdated.isHidden()
+    assert not panel.table.isEnabled()
+    panel.setValue(table_of())
+    assert panel.outdated.isHidden()
+    assert panel.table.isEnabled()
 
 
 def test_long_reasons_are_wrapped_and_not_clipped(panel: BlurPanel) -> None:

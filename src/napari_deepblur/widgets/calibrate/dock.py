@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, QUrl
+from napari.utils.notifications import show_warning
+from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QGroupBox,
     QHBoxLayout,
-    QLabel,
     QMessageBox,
     QPushButton,
     QVBoxLayout,
@@ -31,9 +31,11 @@ from napari_deepblur.widgets.calibrate.settings import CalibrateSettings
 from napari_deepblur.widgets.calibrate.view import CalibrationSummary
 from napari_deepblur.widgets.parts.check_list import CheckList
 from napari_deepblur.widgets.parts.choice_box import ChoiceBox
+from napari_deepblur.widgets.parts.dock_widget import DockWidget
 from napari_deepblur.widgets.parts.number_edit import NumberEdit
 from napari_deepblur.widgets.parts.optics_form import OpticsForm
 from napari_deepblur.widgets.parts.progress_row import ProgressRow
+from napari_deepblur.widgets.parts.text import literal, plain_label
 from napari_deepblur.widgets.parts.tone import Tone
 from napari_deepblur.widgets.parts.vertical_scroll_area import VerticalScrollArea
 from napari_deepblur.widgets.tasks.worker import start_task
@@ -68,7 +70,7 @@ _ADVANCED = {
 }
 
 
-class CalibrateDock(QWidget):
+class CalibrateDock(DockWidget):
     """Learns a microscope's blurs from image layers of beads.
 
     Parameters
@@ -147,7 +149,9 @@ class CalibrateDock(QWidget):
             "Which plane of a stack: of each the sharpest, or the one that the slider stands at"
         )
         self.optics_form = OpticsForm(optional=_OPTIONAL)
-        self.verdict = _text("Whether the beads can be looked for")
+        self.verdict = plain_label(
+            tip="Whether the beads can be looked for", wrap=True, selectable=True
+        )
         self.advanced = {name: NumberEdit() for name in _ADVANCED}
         self.find_button = QPushButton("Find beads")
         self.find_button.setToolTip("Mark the beads with points that you can delete and add to")
@@ -157,7 +161,7 @@ class CalibrateDock(QWidget):
             "beads first where that was not done"
         )
         self.progress = ProgressRow()
-        self.message = _text("How the last task ended")
+        self.message = plain_label(tip="How the last task ended", wrap=True, selectable=True)
         self.message.hide()
         self.legend = BeadLegend()
         self.panel = CalibrationPanel()
@@ -171,7 +175,7 @@ class CalibrateDock(QWidget):
     def _arrange(self) -> None:
         image = QGroupBox("Images of beads")
         QVBoxLayout(image).addWidget(self.layer_list)
-        self._plane_label = QLabel("Stacks")
+        self._plane_label = plain_label("Stacks")
         row = QHBoxLayout()
         row.addWidget(self._plane_label)
         row.addWidget(self.plane_box, 1)
@@ -203,7 +207,7 @@ class CalibrateDock(QWidget):
         form = QFormLayout(box)
         form.setContentsMargins(0, 0, 0, 0)
         for name, (title, meaning) in _ADVANCED.items():
-            edit, label = self.advanced[name], QLabel(title)
+            edit, label = self.advanced[name], plain_label(title)
             edit.setPlaceholderText("auto")
             for widget in (label, edit):
                 widget.setToolTip(meaning)
@@ -226,7 +230,14 @@ class CalibrateDock(QWidget):
         self.progress.cancelClicked.connect(controller.cancel)
         self.save_button.clicked.connect(lambda _checked: self._save())
         self.report_button.clicked.connect(lambda _checked: self._open_report())
+        self.closed.connect(self._on_closed)
+        # Closing the window destroys the dock without taking it out first.
         self.destroyed.connect(controller.close)
+
+    def _on_closed(self) -> None:
+        if self.controller.busy:
+            show_warning("Deep-Blur: the dock was closed, and with it the work was stopped")
+        self.controller.close()
 
     def _set_state(self) -> None:
         for widget in self._inputs:
@@ -256,7 +267,9 @@ class CalibrateDock(QWidget):
         answer = QMessageBox.question(
             self,
             "The folder is not empty",
-            f"“{folder.name}” is not empty. Replace the calibration in it? Other files stay.",
+            literal(
+                f"“{folder.name}” is not empty. Replace the calibration in it? Other files stay."
+            ),
         )
         return bool(answer == QMessageBox.StandardButton.Yes)
 
@@ -274,10 +287,3 @@ def _side_by_side(*widgets: QWidget) -> QHBoxLayout:
 
 def _marked(tone: Tone, text: str) -> str:
     return f"{tone.value} {text}".strip()
-
-
-def _text(tooltip: str) -> QLabel:
-    label = QLabel(wordWrap=True)
-    label.setToolTip(tooltip)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    return label

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
 
 from napari_deepblur.widgets.calibrate.drift_plot import DriftPlot
 from napari_deepblur.widgets.calibrate.view import CalibrationSummary
+from napari_deepblur.widgets.parts.text import plain_label
 
 __all__ = ["CalibrationPanel"]
 
@@ -49,16 +48,15 @@ class CalibrationPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._value: CalibrationSummary | None = None
-        self.title = QLabel(wordWrap=True)
-        self.numbers = {name: QLabel(wordWrap=True) for name in _ROWS}
-        self.notes = QLabel(wordWrap=True)
-        self.notes.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.title = plain_label(wrap=True)
+        self.numbers = {name: plain_label(wrap=True) for name in _ROWS}
+        self.notes = plain_label(wrap=True, selectable=True)
         self.drift = DriftPlot()
         self._table = QWidget()
         form = QFormLayout(self._table)
         form.setContentsMargins(0, 0, 0, 0)
         for name, row in _ROWS.items():
-            label = QLabel(row.name)
+            label = plain_label(row.name)
             for widget in (label, self.numbers[name]):
                 widget.setToolTip(row.meaning)
             form.addRow(label, self.numbers[name])
@@ -81,7 +79,7 @@ class CalibrationPanel(QWidget):
         drifts = value is not None and value.drift is not None and value.drift.names
         self.drift.setValue(value.drift if value is not None and drifts else None)
         if value is not None:
-            self.notes.setText("<br>".join(f"⚠ {escape(note)}." for note in value.notes))
+            self.notes.setText("\n".join(f"⚠ {note}." for note in value.notes))
             for name, text in _texts(value).items():
                 self.numbers[name].setText(text)
 

@@ -20,6 +20,8 @@ from qtpy.QtWidgets import (
 
 from napari_deepblur.widgets.deblur.trust_notice import NoticeWords, TrustNotice
 from napari_deepblur.widgets.deblur.view import BlurTable, OverField, PsfPicture
+from napari_deepblur.widgets.parts.text import literal, plain_label
+from napari_deepblur.widgets.parts.tone import Tone
 
 __all__ = ["BlurPanel"]
 
@@ -46,6 +48,10 @@ _OVER_FIELD_TIP = (
     "rings or halo its full width at half maximum (FWHM). Places are those of the PSF field layer"
 )
 _HARDLY = 1.1
+_OUTDATED = (
+    "Estimated with other settings than those above: {}. Deblur estimates the blur anew with the "
+    "present ones"
+)
 _SIGN_UNKNOWN = (
     "The common sign of all even modes (defocus, astigmatisms) can't be told from one plane: "
     "both signs give the same PSF."
@@ -74,17 +80,18 @@ class BlurPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._value: BlurTable | None = None
-        self._title = QLabel(wordWrap=True)
+        self._title = plain_label(wrap=True)
         self._psf = QLabel(alignment=Qt.AlignmentFlag.AlignHCenter)
-        self.caption = QLabel(alignment=Qt.AlignmentFlag.AlignHCenter)
+        self.caption = plain_label(wrap=True)
+        self.caption.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self.outdated = plain_label(wrap=True)
         self.notice = TrustNotice(_WORDS)
-        self.over_field = QLabel(wordWrap=True)
-        self.over_field.setToolTip(_OVER_FIELD_TIP)
+        self.over_field = plain_label(tip=_OVER_FIELD_TIP, wrap=True)
         self.table = self._make_table()
-        self.limits = QLabel(wordWrap=True)
+        self.limits = plain_label(wrap=True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        above = (self._title, self.notice, self._psf, self.caption, self.over_field)
+        above = (self._title, self.outdated, self.notice, self._psf, self.caption, self.over_field)
         for widget in (*above, self.table, self.limits):
             layout.addWidget(widget)
         self.setValue(None)
@@ -102,12 +109,20 @@ class BlurPanel(QWidget):
         for widget in (self.over_field, self.caption):
             widget.setVisible(varies)
         self.limits.setVisible(value is not None and not varies)
+        self._mark(value.outdated if value is not None else "")
         self.notice.setValue(value)
         self._title.setText("No estimate of this image yet." if value is None else value.title)
         if value is not None:
             self._fill(value)
             self._tell(value)
             self.show_psf(value.psf)
+
+    def _mark(self, outdated: str) -> None:
+        """Grey what was estimated with other settings, and name them."""
+        self.outdated.setVisible(bool(outdated))
+        self.outdated.setText(f"{Tone.WARNING.value} {_OUTDATED.format(outdated)}")
+        for widget in (self._psf, self.table, self.over_field):
+            widget.setEnabled(not outdated)
 
     def show_psf(self, picture: PsfPicture) -> None:
         """Show another PSF."""
@@ -150,7 +165,7 @@ class BlurPanel(QWidget):
             texts = (name, f"{coefficient:+.{digits}f}", f"±{error:.{digits}f}")
             for column, text in enumerate(texts):
                 item = QTableWidgetItem(text)
-                item.setToolTip(f"{' '.join(texts)}{unit}\n{tip}")
+                item.setToolTip(literal(f"{' '.join(texts)}{unit}\n{tip}"))
                 self.table.setItem(index, column, item)
         # All rows at once: a table that scrolls inside a dock that scrolls is a nuisance.
         height = self.table.horizontalHeader().sizeHint().height() + 4

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from qtpy.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from napari_deepblur.widgets.deblur.trust_notice import NoticeWords, TrustNotice
 from napari_deepblur.widgets.deblur.view import CheckTable
+from napari_deepblur.widgets.parts.text import plain_label
 
 __all__ = ["CheckPanel"]
 
@@ -68,19 +69,19 @@ class CheckPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._value: CheckTable | None = None
-        self._title = QLabel(wordWrap=True)
+        self._title = plain_label(wrap=True)
         self.notice = TrustNotice(_WORDS)
-        self.numbers = {row.field: QLabel() for row in _ROWS}
-        self.medians = {row.field: QLabel() for row in _ROWS}
-        self.highest = {row.field: QLabel() for row in _ROWS}
-        heads = [QLabel(text) for text in ("plane", "median", "highest")]
+        self.numbers = {row.field: plain_label() for row in _ROWS}
+        self.medians = {row.field: plain_label() for row in _ROWS}
+        self.highest = {row.field: plain_label() for row in _ROWS}
+        heads = [plain_label(text) for text in ("plane", "median", "highest")]
         self._for_stacks = [*heads, *self.medians.values(), *self.highest.values()]
         grid = QGridLayout()
         for column, head in enumerate(heads):
             grid.addWidget(head, 0, column + 1)
         for place, row in enumerate(_ROWS):
             columns = (self.numbers, self.medians, self.highest)
-            labels = [QLabel(row.name), *(column[row.field] for column in columns)]
+            labels = [plain_label(row.name), *(column[row.field] for column in columns)]
             for column, label in enumerate(labels):
                 label.setToolTip(row.meaning)
                 grid.addWidget(label, place + 1, column)

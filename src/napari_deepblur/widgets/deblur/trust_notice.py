@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_deepblur.widgets.parts.text import plain_label
 from napari_deepblur.widgets.parts.tone import Tone
 
 __all__ = ["Judged", "NoticeWords", "TrustNotice"]
@@ -72,10 +72,8 @@ class TrustNotice(QWidget):
     def __init__(self, words: NoticeWords, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._words = words
-        self.reasons = QLabel(wordWrap=True)
-        self.reasons.setTextFormat(Qt.TextFormat.PlainText)
-        self.reasons.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.planes = QLabel(wordWrap=True)
+        self.reasons = plain_label(wrap=True, selectable=True)
+        self.planes = plain_label(wrap=True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.reasons)

@@ -83,6 +83,8 @@ class BlurTable:
         Planes of the layer that have a blur of their own.
     twin_resolved
         Whether the signs of the even modes are the true ones.
+    outdated
+        Settings that it was estimated with and that are others now; empty if none.
     """
 
     title: str
@@ -96,6 +98,7 @@ class BlurTable:
     flagged: tuple[int, ...] = ()
     n_planes: int = 1
     twin_resolved: bool = False
+    outdated: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from typing import Any
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QWidget
 
+from napari_deepblur.widgets.parts.text import literal
+
 __all__ = ["CheckList"]
 
 #: Rows that are seen without scrolling.
@@ -47,7 +49,7 @@ class CheckList(QListWidget):
             self.clear()
             for text in (text for text, _ in offered):
                 item = QListWidgetItem(text, self)
-                item.setToolTip(text)
+                item.setToolTip(literal(text))
                 item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
                 item.setCheckState(Qt.CheckState.Unchecked)
         self._fit_height()

@@ -9,7 +9,8 @@ from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
 
 from napari_deepblur.widgets.layers.facts import Known
 from napari_deepblur.widgets.layers.optics_fields import OPTICS_FIELDS
-from napari_deepblur.widgets.parts.number_edit import NumberEdit
+from napari_deepblur.widgets.parts.number_edit import LengthEdit, NumberEdit
+from napari_deepblur.widgets.parts.text import plain_label
 
 __all__ = ["OpticsForm"]
 
@@ -51,10 +52,12 @@ class OpticsForm(QWidget):
         self._edits: dict[str, NumberEdit] = {}
         self._sources: dict[str, QLabel] = {}
         for row, (name, text) in enumerate(OPTICS_FIELDS.items()):
-            edit, source, label = NumberEdit(), QLabel(), QLabel(text)
+            edit = LengthEdit() if name.endswith("_um") else NumberEdit()
+            source, label = plain_label(tip=_SOURCES), plain_label(text)
+            label.setBuddy(edit)
+            edit.setAccessibleName(text)
             for widget in (label, edit):
                 widget.setToolTip(_TOOLTIPS[name])
-            source.setToolTip(_SOURCES)
             layout.addWidget(label, row, 0)
             layout.addWidget(edit, row, 1)
             layout.addWidget(source, row, 2)

@@ -1,17 +1,18 @@
-"""How far a task is, and the button that stops it."""
+"""Progress of a task in words and as a bar, and the button that stops it."""
 
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QWidget
+from qtpy.QtWidgets import QGridLayout, QProgressBar, QPushButton, QWidget
 
 from napari_deepblur.engine.events import Progress
+from napari_deepblur.widgets.parts.text import plain_label
 
 __all__ = ["ProgressRow"]
 
 
 class ProgressRow(QWidget):
-    """A progress bar and Cancel, seen while a task runs.
+    """A line that says what is done, a progress bar and Cancel, seen while a task runs.
 
     Parameters
     ----------
@@ -23,28 +24,34 @@ class ProgressRow(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        # Qt writes nothing on a bar whose total is not known, so the words stand above it.
+        self.stage = plain_label(tip="What is being done now", wrap=True)
         self._bar = QProgressBar()
+        self._bar.setFormat("%p %")
         self.cancel = QPushButton("Cancel")
         self.cancel.setToolTip("Stop; nothing is added")
-        layout = QHBoxLayout(self)
+        layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._bar, 3)
-        layout.addWidget(self.cancel, 1)
+        layout.setColumnStretch(0, 1)
+        layout.addWidget(self.stage, 0, 0, 1, 2)
+        layout.addWidget(self._bar, 1, 0)
+        layout.addWidget(self.cancel, 1, 1)
         self.cancel.clicked.connect(lambda _checked: self.cancelClicked.emit())
         self.set_busy(busy=False)
 
     def set_busy(self, *, busy: bool) -> None:
         """Show the row while a task runs."""
-        self.cancel.setVisible(busy)
-        self._bar.setVisible(busy)
+        for widget in (self.stage, self._bar, self.cancel):
+            widget.setVisible(busy)
         if not busy:
             self.setValue(Progress(0, 0, ""))
 
     def setValue(self, progress: Progress) -> None:  # noqa: N802
         """Show how far the task is; a total of 0 is not known."""
+        stage = progress.stage
+        self.stage.setText(f"{stage[:1].upper()}{stage[1:]}…" if stage else "Starting…")
         self._bar.setRange(0, progress.total)
         self._bar.setValue(progress.done)
-        self._bar.setFormat(f"{progress.stage} %p %" if progress.total else progress.stage)
 
     def value(self) -> tuple[int, int]:
         """Steps done and their total."""
