@@ -21,7 +21,9 @@ def pytest_collection_modifyitems(items):
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
     skip = pytest.mark.skip(reason="a napari window needs a display: install Xvfb (.ci/apt.txt)")
     for item in items:
-        if {"make_napari_viewer", "make_napari_viewer_proxy"} & set(item.fixturenames):
+        if {"make_napari_viewer", "make_napari_viewer_proxy", "module_viewer"} & set(
+            item.fixturenames
+        ):
             item.add_marker(skip)
 
 

@@ -8,7 +8,7 @@ from napari.components import ViewerModel
 from napari.layers import Image
 
 from napari_deepblur.widgets.deblur.controller import DeblurController
-from napari_deepblur.widgets.deblur.settings import DeblurSettings
+from napari_deepblur.widgets.deblur.session import Session
 from napari_deepblur.widgets.deblur.view import DeblurView
 
 
@@ -29,16 +29,16 @@ class Runner:
 
 
 class Bench:
-    """A controller among stand-ins."""
+    """A controller among stand-ins, in a viewer of its own unless one is given."""
 
-    def __init__(self, *layers: Image, **choices) -> None:
-        self.viewer = ViewerModel()
+    def __init__(self, *layers: Image, viewer: ViewerModel | None = None, **choices) -> None:
+        self.viewer = ViewerModel() if viewer is None else viewer
         for layer in layers:
             self.viewer.add_layer(layer)
         self.view = MagicMock(spec=DeblurView)
         self.runner = Runner()
         self.controller = DeblurController(
-            self.viewer, self.view, DeblurSettings(), start=self.runner, **choices
+            self.viewer, self.view, Session.of(self.viewer), start=self.runner, **choices
         )
 
     @property

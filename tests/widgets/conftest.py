@@ -1,4 +1,4 @@
-"""A layer to work on, and a blur that varies over its field."""
+"""A window, a layer to work on, and a blur that varies over its field."""
 
 from __future__ import annotations
 
@@ -8,9 +8,26 @@ import pytest
 from napari.layers import Image
 
 from helpers.layers import OPTICS, known_layer
+from helpers.windows import emptied, napari_window
 from napari_deepblur import BlurEstimate, Optics
 from napari_deepblur.engine.events import finish
 from napari_deepblur.widgets.deblur.tasks import Estimated, load_task
+
+
+@pytest.fixture(scope="module")
+def module_viewer(qapp):
+    """The window of a module's tests; they take `viewer`, which is emptied after each."""
+    with napari_window() as viewer:
+        yield viewer
+
+
+@pytest.fixture
+def viewer(module_viewer):
+    """A viewer as napari hands it to plugins."""
+    from napari.utils._proxies import PublicOnlyProxy
+
+    yield PublicOnlyProxy(module_viewer)
+    emptied(module_viewer)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What the menus Layers > Filter and Layers > Measure call: the dock, for the active layer."""
+"""Commands of the menus Layers > Filter and Layers > Measure: the dock, for the active layer."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ __all__ = ["deblur_active_layer", "estimate_active_layer", "open_dock"]
 
 
 def open_dock(viewer: napari.viewer.Viewer) -> DeblurDock:
-    """Open the dock, or find the one that is open, and choose the active image layer."""
+    """Open the dock, or find the one that is open."""
     _, dock = viewer.window.add_plugin_dock_widget("napari-deepblur", "Deep-Blur")
     opened: DeblurDock = dock
-    active = viewer.layers.selection.active
-    if active is not None and active in opened.layer_box.choices():
-        opened.controller.select(active)
     return opened
 
 
 def deblur_active_layer(viewer: napari.viewer.Viewer) -> None:
     """Deblur the active layer; the dock asks for what is missing."""
-    open_dock(viewer).controller.deblur()
+    controller = open_dock(viewer).controller
+    if controller.select_active():
+        controller.deblur()
 
 
 def estimate_active_layer(viewer: napari.viewer.Viewer) -> None:
     """Estimate the blur of the active layer; the dock asks for what is missing."""
-    open_dock(viewer).controller.estimate()
+    controller = open_dock(viewer).controller
+    if controller.select_active():
+        controller.estimate()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 
 import dask.array
 import numpy as np
 import pytest
 from napari.layers import Image
 from npe2 import PluginManifest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel, QWidget
 
 from helpers.layers import (
     GEOMETRY,
@@ -21,22 +22,20 @@ from helpers.layers import (
     spots,
 )
 from napari_deepblur.engine.events import Progress
+from napari_deepblur.engine.models import DEFAULT_MODEL
 from napari_deepblur.widgets.deblur.dock import DeblurDock
+from napari_deepblur.widgets.deblur.estimates import blur_table
+from napari_deepblur.widgets.parts.tone import Tone
 
 TIMEOUT = 120_000
 
 
 @pytest.fixture
-def viewer(make_napari_viewer_proxy):
-    return make_napari_viewer_proxy()
-
-
-@pytest.fixture
-def dock(viewer, qtbot):
+def dock(viewer, tiny_model):
     dock = DeblurDock(viewer)
     viewer.window.add_dock_widget(dock, name="Deep-Blur")
-    dock.device_box.setValue("cpu")
     dock.controller.settings.device = "cpu"
+    dock.controller.choose_model(tiny_model)
     return dock
 
 
@@ -113,6 +112,7 @@ def test_a_residual_layer_on_demand(viewer, dock: DeblurDock, qtbot) -> None:
 
 
 def test_deblur_alone_estimates_first(viewer, dock: DeblurDock, qtbot) -> None:
+    dock.controller.settings.model = DEFAULT_MODEL
     viewer.add_layer(known_layer(96, 96))
     dock.run_bar.deblur.click()
     finish(qtbot, dock)
@@ -190,8 +190,9 @@ def test_a_focus_series_can_be_ticked_where_the_z_step_is_known(viewer, dock: De
     assert dock.focus_box.isHidden()
     dock.controller.settings.per = "plane"
     dock.layer_box.valueChanged.emit(viewer.layers["plane"])
+    assert dock.focus_box.isHidden()
     dock.layer_box.valueChanged.emit(viewer.layers["series"])
-    assert not dock.focus_box.isChecked()
+    assert dock.focus_box.isChecked()
 
 
 def test_the_focus_series_reaches_the_engine(viewer, dock: DeblurDock, qtbot, monkeypatch) -> None:
@@ -217,14 +218,13 @@ def test_colour_is_refused(viewer, dock: DeblurDock) -> None:
     assert not dock.run_bar.deblur.isEnabled()
 
 
-def test_cancel_works_within_a_second(viewer, dock: DeblurDock, qtbot) -> None:
-    viewer.add_layer(known_layer(200, 128, 128))
+def test_cancelled_work_adds_nothing(viewer, dock: DeblurDock, qtbot) -> None:
+    viewer.add_layer(known_layer(200, 64, 64))
     dock.run_bar.deblur.click()
     qtbot.waitUntil(lambda: dock.run_bar.value()[0] > 1, timeout=TIMEOUT)
-    start = time.monotonic()
     dock.run_bar.cancel.click()
-    finish(qtbot, dock)
-    assert time.monotonic() - start < 1
+    # At once: nothing is waited for.
+    assert not dock.controller.busy
     qtbot.wait(300)
     assert names(viewer) == ["cells"]
     assert dock.message.text() == "Cancelled."
@@ -288,12 +288,14 @@ def test_the_manifest_is_valid_and_its_commands_exist() -> None:
     assert set(manifest.contributions.menus) == {"napari/layers/filter", "napari/layers/measure"}
 
 
-def test_a_dock_that_is_closed_drops_its_task(viewer, dock: DeblurDock, qtbot) -> None:
-    viewer.add_layer(known_layer(50, 96, 96))
-    dock.run_bar.estimate.click()
-    qtbot.waitUntil(lambda: dock.run_bar.value()[0] > 0, timeout=TIMEOUT)
-    viewer.window.remove_dock_widget(dock)
-    dock.deleteLater()
-    qtbot.wait(500)
-    viewer.add_image(spots(64, 64), name="late")
-    assert names(viewer) == ["cells", "late"]
+def test_names_that_look_like_html_are_shown_as_they_are(viewer, dock: DeblurDock) -> None:
+    name = "<h1>big</h1>"
+    viewer.add_layer(Image(np.zeros((64, 64, 3), np.uint8), rgb=True, name=name))
+    dock.show_message(Tone.ERROR, f"{name!r} is odd")
+    dock.show_blur(blur_table(known_layer(64, 64, name=name), estimated(), 0, None))
+    shown = [label for label in dock.findChildren(QLabel) if name in label.text()]
+    assert {dock.verdict, dock.message} <= set(shown)
+    assert len(shown) == 3
+    assert all(label.textFormat() == Qt.TextFormat.PlainText for label in shown)
+    for widget in dock.findChildren(QWidget):
+        assert name not in widget.toolTip()

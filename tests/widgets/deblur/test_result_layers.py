@@ -38,6 +38,7 @@ def test_deblurred_layer_lies_on_the_image(stack: Image) -> None:
     assert (result.name, result.colormap.name) == ("cells deblurred", "green")
     assert tuple(result.contrast_limits) == (50, 900)
     own = result.metadata["deepblur"]
+    assert is_by_product(result)
     assert own["optics"] == OPTICS
     assert own["source"] == "cells"
     assert np.shape(own["coefficients"]) == np.shape(own["std"]) == (3, 7)

@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, get_args
 
-from qtpy.QtCore import Qt
+from napari.utils.notifications import show_warning
 from qtpy.QtWidgets import (
     QCheckBox,
     QFileDialog,
     QFormLayout,
     QGroupBox,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -28,10 +27,13 @@ from napari_deepblur.widgets.deblur.check_panel import CheckPanel
 from napari_deepblur.widgets.deblur.controller import DeblurController
 from napari_deepblur.widgets.deblur.readiness import Resolved, Verdict
 from napari_deepblur.widgets.deblur.run_bar import RunBar
-from napari_deepblur.widgets.deblur.settings import DeblurSettings
+from napari_deepblur.widgets.deblur.session import Session
 from napari_deepblur.widgets.deblur.view import BlurTable, CheckTable, PsfPicture
+from napari_deepblur.widgets.layers.proxies import unwrapped
 from napari_deepblur.widgets.parts.choice_box import ChoiceBox
+from napari_deepblur.widgets.parts.dock_widget import DockWidget
 from napari_deepblur.widgets.parts.optics_form import OpticsForm
+from napari_deepblur.widgets.parts.text import literal, plain_label
 from napari_deepblur.widgets.parts.tone import Tone
 from napari_deepblur.widgets.parts.vertical_scroll_area import VerticalScrollArea
 from napari_deepblur.widgets.tasks.worker import start_task
@@ -62,7 +64,7 @@ _FOCUS_SERIES = (
 )
 
 
-class DeblurDock(QWidget):
+class DeblurDock(DockWidget):
     """Estimates the blur of an image layer and takes it out.
 
     Parameters
@@ -78,10 +80,11 @@ class DeblurDock(QWidget):
         self._models: Mapping[str, ModelCard] = {}
         self._make_widgets()
         self._arrange()
+        viewer = unwrapped(napari_viewer)
         self.controller = DeblurController(
-            napari_viewer,
+            viewer,
             self,
-            DeblurSettings(),
+            Session.of(viewer),
             start=start_task,
             pace=partial(qthrottled, timeout=_MOUSE_PAUSE, parent=self),
         )
@@ -104,7 +107,7 @@ class DeblurDock(QWidget):
         """Show optical values, their sources and the verdict."""
         self.optics_form.setValue(resolved.fields)
         self.model_box.setValue(resolved.model)
-        self.model_box.setToolTip(self._describe_model(resolved.model))
+        self.model_box.setToolTip(literal(self._describe_model(resolved.model)))
         self.per_box.setValue(resolved.per)
         self.device_box.setValue(resolved.device)
         self.run_bar.residual.setChecked(resolved.residual_layer)
@@ -164,9 +167,13 @@ class DeblurDock(QWidget):
         self.device_box.setChoices([(name, name) for name in get_args(Device)])
         self.device_box.setToolTip("Where to compute; auto takes a graphics card if there is one")
         self.optics_form = OpticsForm()
-        self.verdict = _text("Whether the image is sampled finely enough to hold an optical blur")
+        self.verdict = plain_label(
+            tip="Whether the image is sampled finely enough to hold an optical blur",
+            wrap=True,
+            selectable=True,
+        )
         self.run_bar = RunBar()
-        self.message = _text("How the last task ended")
+        self.message = plain_label(tip="How the last task ended", wrap=True, selectable=True)
         self.message.hide()
         self.check_panel = CheckPanel()
         self.blur_panel = BlurPanel()
@@ -220,7 +227,14 @@ class DeblurDock(QWidget):
         self.run_bar.residualClicked.connect(lambda on: setattr(settings, "residual_layer", on))
         self.save_button.clicked.connect(self._save)
         self.load_button.clicked.connect(self._load)
+        self.closed.connect(self._on_closed)
+        # Closing the window destroys the dock without taking it out first.
         self.destroyed.connect(self.controller.close)
+
+    def _on_closed(self) -> None:
+        if self.controller.busy:
+            show_warning("Deep-Blur: the dock was closed, and with it the work was stopped")
+        self.controller.close()
 
     def _set_state(self) -> None:
         for widget in self._inputs:
@@ -268,10 +282,3 @@ def _title(model: str, card: ModelCard) -> str:
 
 def _marked(tone: Tone, text: str) -> str:
     return f"{tone.value} {text}".strip()
-
-
-def _text(tooltip: str) -> QLabel:
-    label = QLabel(wordWrap=True)
-    label.setToolTip(tooltip)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    return label

@@ -1,8 +1,7 @@
-"""The blurs of the viewer's layers and the checks of their results, as far as known."""
+"""Tables and pictures of one plane's blur and of its check."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +10,6 @@ from napari_deepblur.engine.blur import BlurEstimate
 from napari_deepblur.engine.concerns import one_of_each_kind
 from napari_deepblur.engine.diagnostics import DeblurringCheck
 from napari_deepblur.engine.psf_field import psf_width
-from napari_deepblur.widgets.deblur.readiness import Resolved
 from napari_deepblur.widgets.deblur.tasks import Estimated
 from napari_deepblur.widgets.deblur.view import BlurTable, CheckTable, OverField, PsfPicture
 from napari_deepblur.widgets.layers.facts import data_position, facts_of, pixels_of
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
 __all__ = [
-    "Estimates",
     "blur_table",
     "check_table",
     "current_pixel",
@@ -30,50 +27,6 @@ __all__ = [
     "misfit",
     "psf_picture",
 ]
-
-
-class Estimates:
-    """Remembers each layer's blur, and how what was deblurred with it fits the layer."""
-
-    def __init__(self) -> None:
-        # By id: the layers that a viewer hands to plugins are short-lived proxies.
-        self._by_id: dict[Hashable, Estimated] = {}
-        self._checks: dict[Hashable, DeblurringCheck] = {}
-
-    def of(self, layer: Image | None) -> Estimated | None:
-        """Blur of a layer, if it is known."""
-        return None if layer is None else self._by_id.get(layer.unique_id)
-
-    def fitting(self, layer: Image, wanted: Resolved) -> Estimated | None:
-        """Blur of a layer, if it was estimated with these very settings."""
-        estimated = self.of(layer)
-        if estimated is None or wanted.optics is None:
-            return None
-        blur = estimated.blur
-        had, has = (list(optics.model_dump().values()) for optics in (blur.optics, wanted.optics))
-        same = (blur.model, blur.per) == (wanted.model, wanted.per) and np.allclose(had, has)
-        return estimated if same else None
-
-    def keep(self, layer: Image, estimated: Estimated) -> None:
-        """Remember a layer's blur; a check of what another blur made is forgotten."""
-        self._by_id[layer.unique_id] = estimated
-        self._checks.pop(layer.unique_id, None)
-
-    def check_of(self, layer: Image | None) -> DeblurringCheck | None:
-        """Check of a layer's deblurred version, if there is one."""
-        return None if layer is None else self._checks.get(layer.unique_id)
-
-    def keep_check(self, layer: Image, check: DeblurringCheck | None) -> None:
-        """Remember the check of a layer's deblurred version, or that it has none."""
-        if check is None:
-            self._checks.pop(layer.unique_id, None)
-        else:
-            self._checks[layer.unique_id] = check
-
-    def forget(self, layer: Image) -> None:
-        """Forget a layer's blur and check."""
-        self._by_id.pop(layer.unique_id, None)
-        self._checks.pop(layer.unique_id, None)
 
 
 def misfit(layer: Image, estimated: Estimated) -> str:

@@ -18,7 +18,7 @@ from napari_deepblur.widgets.layers.tiles_picture import signed_colormap, tiled
 if TYPE_CHECKING:
     from napari.layers import Image
 
-__all__ = ["deblurred_layer", "geometry_of", "psf_layers", "residual_layer"]
+__all__ = ["LayerData", "deblurred_layer", "geometry_of", "psf_layers", "residual_layer"]
 
 LayerData = tuple[NDArray[np.float32], dict[str, Any]]
 

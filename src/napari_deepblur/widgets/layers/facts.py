@@ -17,8 +17,17 @@ from napari_deepblur.widgets.layers.optics_fields import OPTICS_FIELDS
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
+    from pint import Unit
 
-__all__ = ["Known", "LayerFacts", "axes_of", "data_position", "facts_of", "pixels_of"]
+__all__ = [
+    "Known",
+    "LayerFacts",
+    "axes_of",
+    "data_position",
+    "facts_of",
+    "pixels_of",
+    "unit_factor",
+]
 
 #: Relative difference up to which the two sides of a pixel count as equal.
 _SQUARE_WITHIN = 0.01
@@ -63,7 +72,7 @@ def pixels_of(layer: Image) -> Any:
 
 
 def data_position(viewer: ViewerModel, layer: Image, world: Sequence[float]) -> NDArray[np.float64]:
-    """Where a point of the viewer's world lies in a layer's data.
+    """Coordinates in a layer's data of a point in the viewer's world.
 
     The world has units of its own where layers differ in theirs.
     """
@@ -71,8 +80,19 @@ def data_position(viewer: ViewerModel, layer: Image, world: Sequence[float]) -> 
     units = viewer.dims.units
     if units is not None and len(position) >= layer.ndim:
         pairs = zip(units[-layer.ndim :], layer.units, strict=True)
-        position[-layer.ndim :] *= [1 if a == b else (1 * a).to(b).magnitude for a, b in pairs]
+        position[-layer.ndim :] *= [unit_factor(a, b) for a, b in pairs]
     return np.asarray(layer.world_to_data(position), float)
+
+
+def unit_factor(unit: Unit, other: Unit) -> float:
+    """Number of `other` units in one `unit`; 1 where one is a length and the other is not.
+
+    napari shows such layers together with their scales taken as plain numbers, and while it
+    adds or removes a layer the viewer's units may for a moment be those of another one.
+    """
+    if unit == other or not unit.is_compatible_with(other):
+        return 1.0
+    return float((1 * unit).to(other).magnitude)
 
 
 def axes_of(layer: Image) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_deepblur.widgets.layers.facts import axes_of, data_position, pixels_of
+from napari_deepblur.widgets.layers.facts import axes_of, data_position, pixels_of, unit_factor
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -36,5 +36,5 @@ def go_to_index(viewer: ViewerModel, layer: Image, axis: str, index: int) -> Non
     world = layer.data_to_world(here)[place]
     units = viewer.dims.units
     if units is not None:
-        world *= (1 * layer.units[place]).to(units[place - layer.ndim]).magnitude
+        world *= unit_factor(layer.units[place], units[place - layer.ndim])
     viewer.dims.set_point(viewer.dims.ndim - layer.ndim + place, world)

@@ -23,11 +23,12 @@ class LayerWatch:
     Parameters
     ----------
     viewer
-        Whose layers.
+        napari viewer whose layers are watched.
     """
 
     listed = Signal()
-    edited = Signal(object)
+    #: The layer, and the name of what was edited: ``data``, ``scale``, ``translate`` and so on.
+    edited = Signal(object, str)
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
@@ -78,4 +79,4 @@ class LayerWatch:
         self.listed.emit()
 
     def _on_edited(self, event: Any) -> None:
-        self.edited.emit(event.source)
+        self.edited.emit(event.source, event.type)

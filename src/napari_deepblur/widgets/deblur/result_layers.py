@@ -1,0 +1,104 @@
+"""Results in the viewer: layers added, brought up to date, moved with their image."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from napari_deepblur.widgets.deblur.layers import (
+    LayerData,
+    deblurred_layer,
+    psf_layers,
+    residual_layer,
+)
+from napari_deepblur.widgets.deblur.tasks import Deblurred, Estimated
+from napari_deepblur.widgets.layers.by_product import kind_of
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image
+
+__all__ = ["ResultLayers"]
+
+_SHOWS_BLUR = ("psf", "psf-field", "eigen-psfs")
+_PLACE = ("affine", "scale", "translate", "rotate", "shear")
+
+
+class ResultLayers:
+    """Adds results to a viewer.
+
+    Parameters
+    ----------
+    viewer
+        napari viewer that gets the layers.
+    sources
+        For each layer that shows a result, the `unique_id` of the layer that it was made from;
+        layers that are added are entered here.
+    """
+
+    def __init__(self, viewer: ViewerModel, sources: WeakKeyDictionary[Image, Hashable]) -> None:
+        self._viewer = viewer
+        self._sources = sources
+
+    def show_blur(self, source: Image, estimated: Estimated) -> None:
+        """Add the layers of a blur in place of those of the former one; none becomes active."""
+        for former in self._blur_layers(source):
+            self._viewer.layers.remove(former)
+        active = self._viewer.layers.selection.active
+        for made in psf_layers(source, estimated):
+            self._add(source, made)
+        self._viewer.layers.selection.active = active
+
+    def move_blur(self, source: Image, estimated: Estimated) -> None:
+        """Let the layers of a blur follow their image, which was moved."""
+        arguments_of = {
+            made["metadata"]["deepblur"]["kind"]: made for _, made in psf_layers(source, estimated)
+        }
+        for shown in self._blur_layers(source):
+            for name in _PLACE:
+                setattr(shown, name, arguments_of[kind_of(shown)][name])
+
+    def show_deblurred(self, source: Image, result: Deblurred) -> None:
+        """Show a deblurred image on top, with its residual beneath where that was asked for.
+
+        Layers of the very same blur and settings are brought up to date, so that they do not
+        pile up; those of other settings stay, to be compared.
+        """
+        residual = residual_layer(source, result)
+        if residual is not None:
+            shown = self._put(source, residual)
+            limit = max(shown.contrast_limits[1], float(np.abs(residual[0]).max()))
+            shown.contrast_limits_range = (-limit, limit)
+        made = deblurred_layer(source, result)
+        shown = self._put(source, made)
+        low, high = shown.contrast_limits
+        shown.contrast_limits_range = (min(low, result.extent[0]), max(high, result.extent[1]))
+        self._viewer.layers.selection.active = shown
+
+    def _put(self, source: Image, made: LayerData) -> Image:
+        data, arguments = made
+        for shown in self._of(source):
+            if shown.metadata == arguments["metadata"]:
+                shown.data = data
+                for name in _PLACE:
+                    setattr(shown, name, arguments[name])
+                self._viewer.layers.move(self._viewer.layers.index(shown), -1)
+                return shown
+        return self._add(source, made)
+
+    def _add(self, source: Image, made: LayerData) -> Image:
+        data, arguments = made
+        layer: Image = self._viewer.add_image(data, **arguments)
+        self._sources[layer] = source.unique_id
+        return layer
+
+    def _blur_layers(self, source: Image) -> list[Image]:
+        return [shown for shown in self._of(source) if kind_of(shown) in _SHOWS_BLUR]
+
+    def _of(self, source: Image) -> list[Image]:
+        """Layers of the viewer that show results of an image."""
+        own = self._sources.get
+        return [layer for layer in self._viewer.layers if own(layer) == source.unique_id]

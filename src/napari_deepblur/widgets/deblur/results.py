@@ -1,0 +1,85 @@
+"""The blurs of the viewer's layers, and the checks of what was deblurred with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from napari_deepblur.engine.diagnostics import DeblurringCheck
+from napari_deepblur.widgets.deblur.readiness import Resolved
+from napari_deepblur.widgets.deblur.tasks import Estimated
+from napari_deepblur.widgets.layers.optics_fields import OPTICS_FIELDS
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+__all__ = ["LayerResult", "Results"]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerResult:
+    """The blur of a layer, and how the image that was deblurred with it fits.
+
+    Attributes
+    ----------
+    estimated
+        The blur.
+    file_name
+        Name of the file that it was loaded from; empty where it was estimated from the layer.
+    check
+        Check of the deblurred image, if there is one.
+    """
+
+    estimated: Estimated
+    file_name: str = ""
+    check: DeblurringCheck | None = None
+
+    def outdated(self, wanted: Resolved) -> str:
+        """Settings that the blur was estimated with and that are others now; empty if none.
+
+        A blur from a file is used until another one takes its place, so it is never outdated.
+        """
+        if self.file_name or wanted.optics is None:
+            return ""
+        blur, had, has = self.estimated.blur, self.estimated.blur.optics, wanted.optics
+        others = [
+            f"{label[0].lower()}{label[1:]} {getattr(had, name):g}"
+            for name, label in OPTICS_FIELDS.items()
+            if not np.isclose(getattr(had, name), getattr(has, name))
+        ]
+        if blur.per != wanted.per:
+            others.append("one blur per plane" if blur.per == "plane" else "one blur per stack")
+        if blur.model != wanted.model:
+            others.append(f"model {blur.model}")
+        return ", ".join(others)
+
+
+class Results:
+    """Remembers the result of each layer, as long as the layer exists."""
+
+    def __init__(self) -> None:
+        self._by_layer: WeakKeyDictionary[Image, LayerResult] = WeakKeyDictionary()
+
+    def of(self, layer: Image | None) -> LayerResult | None:
+        """Return the result of a layer, if there is one."""
+        return None if layer is None else self._by_layer.get(layer)
+
+    def keep(self, layer: Image, estimated: Estimated, *, file_name: str = "") -> None:
+        """Remember a layer's blur; the check of what another blur made is forgotten."""
+        self._by_layer[layer] = LayerResult(estimated, file_name)
+
+    def keep_check(self, layer: Image, check: DeblurringCheck | None) -> None:
+        """Remember the check of a layer's deblurred version, or that it has none."""
+        self._by_layer[layer] = replace(self._by_layer[layer], check=check)
+
+    def forget(self, layer: Image) -> None:
+        """Forget the result of a layer."""
+        self._by_layer.pop(layer, None)
+
+    def keep_only(self, layers: list[Image]) -> None:
+        """Forget the results of all other layers."""
+        for layer in set(self._by_layer) - set(layers):
+            self.forget(layer)

@@ -1,0 +1,50 @@
+"""Sentences of the dock about the end of a task."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_deepblur.widgets.deblur.estimates import flagged_planes
+
+if TYPE_CHECKING:
+    from napari_deepblur.engine.blur import BlurEstimate
+    from napari_deepblur.engine.diagnostics import DeblurringCheck
+
+__all__ = ["NO_SIGN", "deblurred_text", "doubts_about_blur", "doubts_about_image"]
+
+NO_SIGN = (
+    "The planes do not change as those of a focus series would, or too little to be sure: the "
+    "sign of the even modes stays unknown"
+)
+
+
+def doubts_about_blur(blur: BlurEstimate) -> str:
+    """Sentence on how many planes' blurs are flagged; empty if none."""
+    n_flagged, n_planes = len(flagged_planes(blur)), len(blur.coefficients)
+    if not n_flagged:
+        return ""
+    if n_planes == 1:
+        return "The estimate may be wrong, see below"
+    return f"{n_flagged} of {n_planes} planes are flagged, see below"
+
+
+def doubts_about_image(check: DeblurringCheck | None) -> str:
+    """Sentence on how many deblurred planes are flagged; empty if none or not checked."""
+    if check is None:
+        return ""
+    n_flagged, n_planes = sum(map(bool, check.concerns)), len(check.concerns)
+    if not n_flagged:
+        return ""
+    if n_planes == 1:
+        return "The deblurred image may be wrong, see below"
+    return f"{n_flagged} of {n_planes} deblurred planes may be wrong, see below"
+
+
+def deblurred_text(name: str, check: DeblurringCheck | None) -> str:
+    """Sentence that an image was deblurred, with its residual where it was checked."""
+    if check is None:
+        return f"Deblurred {name!r}."
+    which = "residual" if len(check.residual) == 1 else "median residual"
+    return f"Deblurred {name!r}, {which} {float(np.median(check.residual)):.1f} × noise."

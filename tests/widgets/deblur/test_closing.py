@@ -1,0 +1,133 @@
+"""A dock that is closed ends: its task stops, it listens no more, and it is released."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import pytest
+from napari.utils.notifications import notification_manager
+
+from helpers.layers import known_layer, spots
+from helpers.windows import napari_window
+from napari_deepblur.engine.events import Progress
+from napari_deepblur.widgets.deblur import controller
+from napari_deepblur.widgets.deblur.dock import DeblurDock
+
+DOCK = "Deep-Blur"
+
+
+class Endless:
+    """A task that ends only by being closed, and counts its steps."""
+
+    def __init__(self) -> None:
+        self.n_steps, self.closed = 0, False
+
+    def __call__(self, *_):
+        try:
+            while True:
+                self.n_steps += 1
+                yield Progress(0, 0, "waiting")
+        finally:
+            self.closed = True
+
+
+@pytest.fixture
+def endless(monkeypatch) -> Endless:
+    task = Endless()
+    monkeypatch.setattr(controller, "estimate_task", task)
+    return task
+
+
+def open_dock(viewer) -> DeblurDock:
+    dock = DeblurDock(viewer)
+    viewer.window.add_dock_widget(dock, name=DOCK)
+    return dock
+
+
+def press_close(viewer) -> None:
+    """Do what the button in the title bar of a dock does."""
+    viewer.window._wrapped_dock_widgets[DOCK].destroyOnClose()
+
+
+def n_listeners(viewer) -> list[int]:
+    """Numbers of callbacks of all events that a dock listens to."""
+    layers = [emitter for layer in viewer.layers for emitter in layer.events.emitters.values()]
+    of_viewer = (
+        viewer.layers.events.inserted,
+        viewer.layers.events.removed,
+        viewer.layers.events.reordered,
+        viewer.dims.events.current_step,
+        viewer.cursor.events.position,
+        viewer.events.mouse_over_canvas,
+    )
+    gc.collect()
+    return [len(emitter.callbacks) for emitter in (*of_viewer, *layers)]
+
+
+def test_a_closed_dock_stops_its_task_and_says_so(module_viewer, viewer, qtbot, endless) -> None:
+    viewer.add_layer(known_layer(64, 64))
+    dock = open_dock(module_viewer)
+    dock.run_bar.estimate.click()
+    qtbot.waitUntil(lambda: endless.n_steps > 1)
+    notification_manager.records.clear()
+    press_close(module_viewer)
+    qtbot.waitUntil(lambda: endless.closed)
+    assert not dock.controller.busy
+    assert any("closed" in record.message for record in notification_manager.records)
+    viewer.add_image(spots(64, 64), name="late")
+    assert [layer.name for layer in viewer.layers] == ["cells", "late"]
+
+
+def test_a_dock_that_floats_or_hides_goes_on(module_viewer, viewer, qtbot, endless) -> None:
+    viewer.add_layer(known_layer(64, 64))
+    dock = open_dock(module_viewer)
+    dock.run_bar.estimate.click()
+    frame = module_viewer.window._wrapped_dock_widgets[DOCK]
+    frame.setFloating(True)
+    frame.hide()
+    frame.show()
+    frame.setFloating(False)
+    qtbot.waitUntil(lambda: endless.n_steps > 1)
+    assert dock.controller.busy
+    dock.run_bar.cancel.click()
+    qtbot.waitUntil(lambda: endless.closed)
+
+
+def test_docks_that_were_closed_leave_nothing_behind(module_viewer, viewer, qtbot) -> None:
+    viewer.add_layer(known_layer(64, 64))
+    open_dock(module_viewer)
+    press_close(module_viewer)
+    before, docks = n_listeners(module_viewer), []
+    for _ in range(3):
+        docks.append(weakref.ref(open_dock(module_viewer)))
+        press_close(module_viewer)
+    # Qt deletes the frames when it comes to its events.
+    qtbot.wait(10)
+    assert n_listeners(module_viewer) == before
+    assert [dock() for dock in docks] == [None] * 3
+
+
+def test_a_dock_opened_again_goes_on_where_the_closed_one_stopped(module_viewer, viewer) -> None:
+    viewer.add_layer(known_layer(64, 64, name="one"))
+    chosen = viewer.add_layer(known_layer(64, 64, name="two"))
+    viewer.add_layer(known_layer(64, 64, name="three"))
+    viewer.layers.selection.clear()
+    first = open_dock(module_viewer)
+    first.layer_box.valueChanged.emit(chosen)
+    first.per_box.valueChanged.emit("stack")
+    first.optics_form.valueChanged.emit("numerical_aperture", 1.25)
+    press_close(module_viewer)
+    again = open_dock(module_viewer)
+    assert again.layer_box.value() == chosen
+    assert again.per_box.value() == "stack"
+    assert again.optics_form.value()["numerical_aperture"] == 1.25
+
+
+@pytest.mark.usefixtures("module_viewer")
+def test_a_window_that_is_closed_stops_the_task(qtbot, endless) -> None:
+    with napari_window() as viewer:
+        viewer.add_layer(known_layer(64, 64))
+        open_dock(viewer).run_bar.estimate.click()
+        qtbot.waitUntil(lambda: endless.n_steps > 1)
+    qtbot.waitUntil(lambda: endless.closed)
