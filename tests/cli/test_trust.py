@@ -58,14 +58,14 @@ def answer(monkeypatch):
             yield Progress(1, 1, "deblurring")
             return np.asarray(image, np.float32)
 
-        monkeypatch.setattr("napari_deepblur.engine.estimate.estimate_blur_job", estimate)
+        monkeypatch.setattr("napari_deepblur.engine.restore.estimate_blur_job", estimate)
 
         def look(image, _sharp, _blur, **_given):
             yield Progress(1, 1, "checking the result")
             return check or check_of(*((),) * (len(image) if image.ndim > 2 else 1))
 
-        monkeypatch.setattr("napari_deepblur.engine.deblur.deblur_job", deblur)
-        monkeypatch.setattr("napari_deepblur.engine.diagnostics.check_deblurring_job", look)
+        monkeypatch.setattr("napari_deepblur.engine.restore.deblur_job", deblur)
+        monkeypatch.setattr("napari_deepblur.engine.restore.check_deblurring_job", look)
         return asked
 
     return install
@@ -226,9 +226,9 @@ class TestFocusSeries:
             assert "axes ZYX" in line
 
     @pytest.mark.parametrize("step", ["0", "nan", "inf"])
-    def test_impossible_z_step(self, stack, answer, step):
-        answer(blur_of((), ()))
-        line = fail("estimate", stack, *OPTICS, "--focus-series", "--z-step", step)
+    def test_impossible_z_step(self, stack, tiny_model, step):
+        arguments = ("--model", tiny_model, "--focus-series", "--z-step", step)
+        line = fail("estimate", stack, *OPTICS, *arguments)
         assert "distance between planes" in line
 
     def test_a_z_step_alone_is_refused(self, stack, answer):

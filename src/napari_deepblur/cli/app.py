@@ -7,11 +7,15 @@ import typer
 
 from napari_deepblur import __version__
 from napari_deepblur.cli.calibrate import calibrate
-from napari_deepblur.cli.commands import deblur, estimate, info, models, train
+from napari_deepblur.cli.deblur import deblur
 from napari_deepblur.cli.demo import demo
 from napari_deepblur.cli.errors import INTERRUPTED, OneLineErrors
+from napari_deepblur.cli.estimate import estimate
 from napari_deepblur.cli.evaluate import evaluate
+from napari_deepblur.cli.info import info
+from napari_deepblur.cli.models import models
 from napari_deepblur.cli.simulate import simulate
+from napari_deepblur.cli.train import train
 
 __all__ = ["app", "main"]
 

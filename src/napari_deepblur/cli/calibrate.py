@@ -4,13 +4,13 @@
 
 import math
 import warnings
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from napari_deepblur.cli import options as given
-from napari_deepblur.cli.inputs import GivenOptics, read_one_channel
 from napari_deepblur.cli.progress import drive
 from napari_deepblur.cli.report import print_json
 from napari_deepblur.io import ImageFile, check_output
@@ -26,6 +26,7 @@ __all__ = ["calibrate"]
 _SAME_PIXEL = 0.001
 
 
+@given.expand_groups
 def calibrate(
     beads: Annotated[
         list[Path],
@@ -37,10 +38,7 @@ def calibrate(
     ],
     *,
     out: Annotated[Path, typer.Option(help="Folder to write the calibration into.")],
-    pixel_size: given.PixelSize = None,
-    na: given.Aperture = None,
-    wavelength: given.Wavelength = None,
-    refractive_index: given.RefractiveIndex = None,
+    optics: given.OpticsOptions,
     plane: Annotated[
         str | None, typer.Option(help="Of stacks: number of the plane, from 0, or 'sharpest'.")
     ] = None,
@@ -62,8 +60,7 @@ def calibrate(
     report: Annotated[
         Path | None, typer.Option(help="Another place for a copy of the report (.html).")
     ] = None,
-    channel: given.Channel = None,
-    axes: given.Axes = None,
+    stored: given.ImageOptions,
     overwrite: given.Overwrite = False,
     as_json: given.AsJson = False,
 ) -> None:
@@ -76,15 +73,16 @@ def calibrate(
     from napari_deepblur.calibration.files import calibration_content, check_folder
     from napari_deepblur.calibration.settings import CalibrationSettings
     from napari_deepblur.engine.calibrate import calibrate_job
+    from napari_deepblur.engine.request import read_one_channel
 
     check_folder(out, overwrite=overwrite)
     if report is not None:
         check_output(report, overwrite=overwrite)
-    files = [read_one_channel(path, channel=channel, axes=axes) for path in beads]
-    size = _pixel_size(files, beads, pixel_size)
+    files = [read_one_channel(path, **asdict(stored)) for path in beads]
+    size = _pixel_size(files, beads, optics.pixel_size)
     settings = CalibrationSettings(
         pixel_size_um=size,
-        optics=_optics(GivenOptics(na, wavelength, size, refractive_index), files[0]),
+        optics=_optics(replace(optics, pixel_size=size), files[0]),
         plane=_plane(plane),
         z_range=_z_range(z_range),
         window=window,
@@ -131,13 +129,19 @@ def _pixel_size(files: list[ImageFile], paths: list[Path], size: float | None) -
     return first
 
 
-def _optics(optics: GivenOptics, image: ImageFile) -> "Optics | None":
+def _optics(optics: given.OpticsOptions, image: ImageFile) -> "Optics | None":
     """What is known of the microscope; None if neither command line nor file says enough."""
-    missing = optics.missing(image)
-    wanted = (optics.numerical_aperture, optics.wavelength_um, optics.refractive_index)
-    if missing and wanted == (None, None, None):
+    from napari_deepblur.engine.known_optics import merge_optics, missing_optics, stated
+    from napari_deepblur.engine.request import Source
+
+    known = merge_optics(stated("typed", optics.typed), stated("file", image.metadata))
+    if missing_optics(known) and (optics.na, optics.wavelength, optics.refractive_index) == (
+        None,
+        None,
+        None,
+    ):
         return None
-    return optics.complete(image).optics
+    return Source(image.data, image.axes, known).optics
 
 
 def _plane(text: str | None) -> "PlaneChoice | None":

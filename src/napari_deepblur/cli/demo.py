@@ -54,29 +54,24 @@ def demo(
     *,
     out: Annotated[Path, typer.Option(help="Folder to write into.")] = Path("deepblur-demo"),
     model: given.ModelOption = None,
-    device: given.DeviceOption = given.DeviceName.auto,
+    device: given.DeviceOption = "auto",
     gui: Annotated[bool, typer.Option(help="Open napari where there is a display.")] = True,
     overwrite: given.Overwrite = False,
     as_json: given.AsJson = False,
 ) -> None:
     """Estimate and remove the blur of a sample image, and compare with the truth."""
-    from napari_deepblur.engine.deblur import deblur_job
-    from napari_deepblur.engine.diagnostics import check_deblurring_job
-    from napari_deepblur.engine.estimate import estimate_blur_job
-    from napari_deepblur.engine.models import DEFAULT_MODEL
+    from napari_deepblur.engine.request import Request
+    from napari_deepblur.engine.restore import restore_job
     from napari_deepblur.samples import SAMPLES
 
     _prepare(out, overwrite=overwrite)
     sample = SAMPLES["podosomes"]()
-    blur = drive(
-        estimate_blur_job(
-            sample.image, optics=sample.optics, model=model or DEFAULT_MODEL, device=device.value
-        )
-    )
+    request = Request(image=sample.image, optics=sample.optics, model=model, device=device)
+    restored = drive(restore_job(request))
+    blur, deblurred, check = restored.blur, restored.sharp, restored.check
     warn_of_concerns(blur)
-    deblurred = drive(deblur_job(sample.image, blur, device=device.value))
-    check = drive(check_deblurring_job(sample.image, deblurred, blur))
-    warn_of_concerns(check)
+    if check is not None:
+        warn_of_concerns(check)
     scores = _score(sample, blur, deblurred)
     layers: dict[str, NDArray[Any]] = {
         "observed": sample.image,
@@ -140,7 +135,7 @@ def _fit(psf: Any, window: int) -> Any:
 
 
 def _lines(
-    sample: "Sample", blur: "BlurEstimate", scores: _Scores, check: "DeblurringCheck"
+    sample: "Sample", blur: "BlurEstimate", scores: _Scores, check: "DeblurringCheck | None"
 ) -> list[str]:
     rows = [
         [name, f"{true:+.3f}", estimated_text(found, std)]
@@ -167,7 +162,11 @@ def _lines(
 
 
 def _print_object(
-    out: Path, sample: "Sample", blur: "BlurEstimate", scores: _Scores, check: "DeblurringCheck"
+    out: Path,
+    sample: "Sample",
+    blur: "BlurEstimate",
+    scores: _Scores,
+    check: "DeblurringCheck | None",
 ) -> None:
     print_json(
         {

@@ -14,6 +14,7 @@ from napari_deepblur.cli.progress import drive
 from napari_deepblur.cli.report import print_json
 
 if TYPE_CHECKING:
+    from napari_deepblur.engine.devices import Device
     from napari_deepblur.engine.models import Kind
     from napari_deepblur.evaluation import Bench, Table
 
@@ -56,7 +57,7 @@ def identification(
     model: given.ModelOption = None,
     n_images: _Number = 60,
     size: _Size = 400,
-    device: given.DeviceOption = given.DeviceName.auto,
+    device: given.DeviceOption = "auto",
     write: _Write = False,
     docs: _Docs = None,
     picture: _Picture = None,
@@ -89,7 +90,7 @@ def deblurring(
     model: given.ModelOption = None,
     n_images: _Number = 60,
     size: _Size = 400,
-    device: given.DeviceOption = given.DeviceName.auto,
+    device: given.DeviceOption = "auto",
     write: _Write = False,
     docs: _Docs = None,
     picture: _Examples = None,
@@ -137,7 +138,7 @@ def _measure_varying(
 
 
 def _bench(
-    images: list[str], model: str | None, n_images: int, size: int, device: given.DeviceName
+    images: list[str], model: str | None, n_images: int, size: int, device: "Device"
 ) -> "Bench":
     folders = dict(_name_and_folder(text) for text in images)
     # Needed at the end of a long run: missed better now.
@@ -148,7 +149,7 @@ def _bench(
     from napari_deepblur.evaluation import Bench, held_out
 
     opened = load_model(model or DEFAULT_MODEL)
-    return Bench(opened, held_out(folders), n_images, size, device=device.value)
+    return Bench(opened, held_out(folders), n_images, size, device=device)
 
 
 def _name_and_folder(text: str) -> tuple[str, Path]:

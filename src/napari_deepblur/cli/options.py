@@ -1,98 +1,131 @@
-"""The options that several commands share."""
+"""Options that several commands share, alone and in groups."""
 
-from enum import StrEnum
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from functools import wraps
+from inspect import Parameter, signature
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from napari_deepblur.engine.blur import Per
+from napari_deepblur.engine.devices import Device
+
+if TYPE_CHECKING:
+    from napari_deepblur.engine.request import TypedOptics
+
 __all__ = [
-    "Aperture",
     "AsJson",
-    "Axes",
-    "BlurPer",
-    "Channel",
-    "DeviceName",
     "DeviceOption",
-    "FocusSeries",
     "Image",
+    "ImageOptions",
     "ModelOption",
-    "Network",
+    "OpticsOptions",
     "Overwrite",
     "PerOption",
-    "PixelSize",
-    "RefractiveIndex",
-    "Wavelength",
-    "ZStep",
+    "expand_groups",
 ]
-
-
-class BlurPer(StrEnum):
-    """Whether each plane has its own blur."""
-
-    plane = "plane"
-    stack = "stack"
-
-
-class DeviceName(StrEnum):
-    """Where the networks run."""
-
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
-    mps = "mps"
-
-
-class Network(StrEnum):
-    """The network to train."""
-
-    identification = "identification"
-    deblurring = "deblurring"
-
 
 Image = Annotated[
     Path, typer.Argument(metavar="IMAGE", help="TIFF, OME-TIFF, OME-Zarr, PNG or JPEG.")
 ]
-Aperture = Annotated[
-    float | None, typer.Option("--na", help="Numerical aperture of the detection objective.")
-]
-Wavelength = Annotated[
-    float | None, typer.Option("--wavelength", help="Emission wavelength in µm, e.g. 0.52.")
-]
-PixelSize = Annotated[
-    float | None, typer.Option("--pixel-size", help="Side of a pixel in the sample, in µm.")
-]
-RefractiveIndex = Annotated[
-    float | None,
-    typer.Option("--refractive-index", help="Of the immersion medium; 1.518 (oil) if unknown."),
-]
 ModelOption = Annotated[
     str | None, typer.Option("--model", help="Bundled name or folder of a model.")
 ]
-Axes = Annotated[
-    str | None,
-    typer.Option("--axes", help="Letters of TCZYX, one per dimension as stored, e.g. ZYX."),
-]
-Channel = Annotated[int | None, typer.Option("--channel", help="Channel, counted from 0.")]
 PerOption = Annotated[
-    BlurPer, typer.Option("--per", help="One blur for each plane or for the whole stack.")
+    Per, typer.Option("--per", help="One blur for each plane or for the whole stack.")
 ]
-FocusSeries = Annotated[
-    bool,
-    typer.Option(
-        "--focus-series",
-        help="IMAGE is a focus series of one thin object: tell the sign of the even modes from "
-        "the distance between its planes.",
-    ),
-]
-ZStep = Annotated[
-    float | None,
-    typer.Option(
-        "--z-step",
-        help="Distance between the planes of a focus series in µm, if the file does not say "
-        "it; negative where they go up, out of the sample.",
-    ),
-]
-DeviceOption = Annotated[DeviceName, typer.Option("--device", help="Where the networks run.")]
+DeviceOption = Annotated[Device, typer.Option("--device", help="Where the networks run.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing output.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+
+
+@dataclass(frozen=True, slots=True)
+class OpticsOptions:
+    """What the user says of the microscope; the file says the rest."""
+
+    na: Annotated[
+        float | None, typer.Option("--na", help="Numerical aperture of the detection objective.")
+    ] = None
+    wavelength: Annotated[
+        float | None, typer.Option("--wavelength", help="Emission wavelength in µm, e.g. 0.52.")
+    ] = None
+    pixel_size: Annotated[
+        float | None, typer.Option("--pixel-size", help="Side of a pixel in the sample, in µm.")
+    ] = None
+    refractive_index: Annotated[
+        float | None,
+        typer.Option("--refractive-index", help="Of the immersion medium; 1.518 (oil) if unknown."),
+    ] = None
+
+    @property
+    def typed(self) -> "TypedOptics":
+        """The same for a request to the engine."""
+        from napari_deepblur.engine.request import TypedOptics
+
+        return TypedOptics(
+            numerical_aperture=self.na,
+            wavelength_um=self.wavelength,
+            pixel_size_um=self.pixel_size,
+            refractive_index=self.refractive_index,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ImageOptions:
+    """Which of the images in a file to read, and what its dimensions are."""
+
+    axes: Annotated[
+        str | None,
+        typer.Option("--axes", help="Letters of TCZYX, one per dimension as stored, e.g. ZYX."),
+    ] = None
+    channel: Annotated[int | None, typer.Option("--channel", help="Channel, counted from 0.")] = (
+        None
+    )
+    series: Annotated[
+        int | None,
+        typer.Option("--series", help="Number of the image in a file of several, from 0."),
+    ] = None
+
+
+def expand_groups(command: Callable[..., None]) -> Callable[..., None]:
+    """Show typer the fields of a command's dataclass parameters as options of their own.
+
+    Parameters
+    ----------
+    command
+        Command with keyword parameters, some of which are dataclasses such as `OpticsOptions`.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    groups: dict[str, Any] = {name: kind for name, kind in hints.items() if is_dataclass(kind)}
+    parameters: list[Parameter] = []
+    for name, parameter in signature(command).parameters.items():
+        if name in groups:
+            parameters += _options_of(groups[name])
+        else:
+            parameters.append(parameter.replace(annotation=hints[name]))
+
+    @wraps(command)
+    def expanded(**options: Any) -> None:
+        for name, kind in groups.items():
+            options[name] = kind(**{field.name: options.pop(field.name) for field in fields(kind)})
+        command(**options)
+
+    expanded.__annotations__ = {
+        parameter.name: parameter.annotation for parameter in parameters
+    } | {"return": None}
+    expanded.__signature__ = signature(command).replace(  # type: ignore[attr-defined]
+        parameters=parameters
+    )
+    return expanded
+
+
+def _options_of(group: Any) -> list[Parameter]:
+    hints = get_type_hints(group, include_extras=True)
+    return [
+        Parameter(
+            field.name, Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
+        )
+        for field in fields(group)
+    ]

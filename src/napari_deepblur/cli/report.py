@@ -56,8 +56,12 @@ _CHECK_NOTE = (
 )
 _MOST_COLUMNS = 4
 
-#: The engine itself warns of this one, before the work.
-_ALREADY_TOLD = ConcernKind.UNDERSAMPLED
+#: The engine itself warns of these, or the estimate's own concerns were shown.
+_ALREADY_TOLD = {
+    ConcernKind.UNDERSAMPLED,
+    ConcernKind.OUTSIDE_TRAINING,
+    ConcernKind.DOUBTED_BLUR,
+}
 
 
 def print_json(content: Mapping[str, Any]) -> None:
@@ -180,18 +184,12 @@ def _concern_line(reasons: Mapping[int, Concern], *, one_row: bool) -> str:
 
 def warn_of_concerns(judged: BlurEstimate | DeblurringCheck) -> None:
     """Warn of what speaks against a blur or a deblurred image."""
-    for line in concern_lines(_without(judged, _ALREADY_TOLD)):
-        warnings.warn(line, UserWarning, stacklevel=2)
-
-
-def _without(
-    judged: BlurEstimate | DeblurringCheck, kind: ConcernKind
-) -> BlurEstimate | DeblurringCheck:
-    concerns = tuple(
-        tuple(reason for reason in reasons if reason.kind is not kind)
+    news = [
+        tuple(reason for reason in reasons if reason.kind not in _ALREADY_TOLD)
         for reasons in judged.concerns
-    )
-    return replace(judged, concerns=concerns)
+    ]
+    for line in concern_lines(replace(judged, concerns=tuple(news))):
+        warnings.warn(line, UserWarning, stacklevel=2)
 
 
 def _plane_names(planes: Iterable[int]) -> str:
@@ -252,8 +250,10 @@ def _strength_object(blur: BlurEstimate) -> dict[str, Any]:
     }
 
 
-def check_lines(check: DeblurringCheck) -> list[str]:
+def check_lines(check: DeblurringCheck | None) -> list[str]:
     """What was found of a deblurred image: each plane's, or a summary of many."""
+    if check is None:
+        return []
     n = len(check.residual)
     rows = {
         "residual / noise": (check.residual, "{:.2f}"),
@@ -276,8 +276,10 @@ def check_lines(check: DeblurringCheck) -> list[str]:
     return [*table(head, texts), _CHECK_NOTE]
 
 
-def check_object(check: DeblurringCheck) -> dict[str, Any]:
-    """What was found of a deblurred image, for machines."""
+def check_object(check: DeblurringCheck | None) -> dict[str, Any] | None:
+    """What was found of a deblurred image, for machines; None if the check failed."""
+    if check is None:
+        return None
     return {
         "residual": check.residual,
         "border_ringing": check.border_ringing,

@@ -3,7 +3,6 @@
 # No postponed annotations here: typer reads them when a command is declared.
 
 import json
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +12,7 @@ import typer
 from napari_deepblur.cli import options as given
 from napari_deepblur.cli.progress import drive
 from napari_deepblur.cli.report import plain, print_json
+from napari_deepblur.engine.simulate import MicroscopeName
 
 if TYPE_CHECKING:
     from napari_deepblur.engine.simulate import Simulation
@@ -20,15 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["simulate"]
 
 
-class Microscope(StrEnum):
-    """What can be simulated."""
-
-    spim = "spim"
-    widefield_fieldvarying = "widefield-fieldvarying"
-
-
 def simulate(
-    microscope: Annotated[Microscope, typer.Argument(help="What to simulate.")],
+    microscope: Annotated[MicroscopeName, typer.Argument(help="What to simulate.")],
     *,
     out: Annotated[Path, typer.Option(help="Folder to write the family into.")],
     n_microscopes: Annotated[
@@ -49,8 +42,8 @@ def simulate(
     from napari_deepblur.engine.simulate import simulate_family_job
     from napari_deepblur.operators.family_file import write_family
 
-    result = drive(simulate_family_job(microscope.value, n_microscopes=n_microscopes, seed=seed))
-    content = _content(microscope.value, n_microscopes, seed, result)
+    result = drive(simulate_family_job(microscope, n_microscopes=n_microscopes, seed=seed))
+    content = _content(microscope, n_microscopes, seed, result)
     out.mkdir(parents=True, exist_ok=True)
     write_family(out / "family.npz", result.family)
     text = json.dumps(plain(content), indent=2) + "\n"
@@ -60,7 +53,7 @@ def simulate(
         return
     figures = content["figures"]
     typer.echo(
-        f"{microscope.value}: {n_microscopes} microscopes, P = {figures['n_coefficients']}, "
+        f"{microscope}: {n_microscopes} microscopes, P = {figures['n_coefficients']}, "
         f"{figures['n_eigen_psfs']} eigen-PSFs with {figures['energy']:.1%} of the energy"
     )
     typer.echo(

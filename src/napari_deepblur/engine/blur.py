@@ -1,9 +1,10 @@
-"""The blur of an image, as it was estimated: coefficients, how far to trust them, PSF."""
+"""The estimated blur of an image: coefficients, their errors, concerns, and the PSF."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["BlurEstimate", "Per", "load_blur"]
 
 Per = Literal["plane", "stack"]
+
+#: Relative difference up to which two pixel sizes, or the sides of two fields, count as equal.
+_SAME_PIXEL = 0.01
 
 
 class _BlurFile(BaseModel):
@@ -168,11 +172,21 @@ class BlurEstimate:
         """
         import torch
 
+        return torch.from_numpy(self.coefficients[self.row_of(plane)])
+
+    def row_of(self, plane: int) -> int:
+        """Row of `coefficients`, `std` and `concerns` that belongs to a plane.
+
+        Raises
+        ------
+        IndexError
+            If there is no such plane.
+        """
         if self.per == "stack":  # serves any other stack of this microscope too
-            return torch.from_numpy(self.coefficients[0])
+            return 0
         if not 0 <= plane < self.n_planes:
             raise IndexError(f"plane {plane} is not one of 0 … {self.n_planes - 1}")
-        return torch.from_numpy(self.coefficients[plane])
+        return plane
 
     def require_fit(self, planes: Planes) -> None:
         """Check that the blur serves an image.
@@ -186,14 +200,50 @@ class BlurEstimate:
         n_planes = len(planes)
         if self.varies and self.field_shape not in (None, planes.plane_shape):
             raise ImageError(
-                f"the blur varies over a field of {self.field_shape} pixels, the image has "
-                f"{planes.plane_shape}: deblur the whole field, and crop afterwards"
+                f"the blur varies over a field of {_sides(self.field_shape)} pixels, the image has "
+                f"{_sides(planes.plane_shape)}: deblur the whole field, and crop afterwards"
             )
         if self.per == "plane" and self.n_planes != n_planes:
             raise ImageError(
                 f"the blur was estimated for {self.n_planes} planes, the image has {n_planes}: "
                 "estimate it anew, or once for the whole stack (per='stack')"
             )
+
+    def at_pixel_size(
+        self, pixel_size_um: float, plane_shape: tuple[int, int] | None = None
+    ) -> BlurEstimate:
+        """Bring the blur to pixels of another size, through its optics.
+
+        The coefficients are physical, so they stay, and the PSF is computed at the new pixels.
+
+        Parameters
+        ----------
+        pixel_size_um
+            Side of the new pixels, µm. Up to a difference of 1 % the blur is returned as it is.
+        plane_shape
+            (Y, X) of the image with these pixels; needed where the blur varies over the field,
+            which must be the same field.
+
+        Raises
+        ------
+        ImageError
+            If the new pixels are too coarse or too fine, or the image shows another field.
+        """
+        if math.isclose(pixel_size_um, self.optics.pixel_size_um, rel_tol=_SAME_PIXEL):
+            return self
+        optics = Optics.model_validate(self.optics.model_dump() | {"pixel_size_um": pixel_size_um})
+        optics.require_resolved_blur()
+        if self.field_shape is None:
+            return replace(self, optics=optics)
+        zoom = self.optics.pixel_size_um / pixel_size_um
+        sides = np.array(self.field_shape) * zoom
+        if plane_shape is None or not np.allclose(sides, plane_shape, rtol=_SAME_PIXEL):
+            raise ImageError(
+                f"the blur varies over a field of {_sides(self.field_shape)} pixels of "
+                f"{self.optics.pixel_size_um:g} µm, and {_sides(plane_shape)} pixels of "
+                f"{pixel_size_um:g} µm are another field: estimate it anew"
+            )
+        return replace(self, optics=optics, field_shape=plane_shape)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write to a JSON file.
@@ -223,6 +273,10 @@ class BlurEstimate:
     @property
     def _model(self) -> Model:
         return load_model(self.model)
+
+
+def _sides(shape: tuple[int, int] | None) -> str:
+    return "unknown" if shape is None else f"{shape[0]} × {shape[1]}"
 
 
 def load_blur(path: str | Path) -> BlurEstimate:

@@ -25,6 +25,8 @@ class ConcernKind(StrEnum):
     # The deblurred image
     NOT_EXPLAINED = "not explained"
     BORDER_RINGING = "ringing at the border"
+    OUTSIDE_TRAINING = "outside the network's range"
+    DOUBTED_BLUR = "made with a doubted blur"
     # Text of a file of another version
     OTHER = "other"
 
@@ -41,6 +43,10 @@ _DETAILS = {
     ConcernKind.NOT_EXPLAINED: "blurred again, the deblurred image misses the observed one by "
     "{residual:.1f} times the noise; the blur may be too strong or of another kind, or pixels are "
     "saturated",
+    ConcernKind.OUTSIDE_TRAINING: "cutoff {cutoff:.2f} cycles/pixel lies outside the range "
+    "{low:g} … {high:g} that the deblurring network was trained for",
+    ConcernKind.DOUBTED_BLUR: "something speaks against the estimate of the blur that was taken "
+    "out; what is said there holds for the deblurred image, too",
     ConcernKind.BORDER_RINGING: "fine detail grew {ringing:.1f} times as much there as inside; do "
     "not interpret structures near the border",
 }

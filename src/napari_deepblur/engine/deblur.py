@@ -10,18 +10,20 @@ from numpy.typing import NDArray
 
 from napari_deepblur.engine.axes import Planes
 from napari_deepblur.engine.blur import BlurEstimate
+from napari_deepblur.engine.concerns import Concern, ConcernKind
 from napari_deepblur.engine.devices import Device, memory_guard, resolve_device
 from napari_deepblur.engine.events import Job, Progress, Warned, finish
 from napari_deepblur.engine.hot_pixels import without_hot_pixels
 from napari_deepblur.engine.models import Model, load_model
 from napari_deepblur.engine.noise import noise_deviation
 from napari_deepblur.engine.plausibility import check_sampling_job
+from napari_deepblur.optics.settings import Optics
 
 if TYPE_CHECKING:
     from napari_deepblur.networks.unrolled import DeblurringNetwork
     from napari_deepblur.operators.fourier_blur import FourierBlur
 
-__all__ = ["deblur", "deblur_job"]
+__all__ = ["deblur", "deblur_job", "outside_training"]
 
 
 def deblur(
@@ -79,7 +81,9 @@ def deblur_job(
     yield from check_sampling_job(blur.optics)
     blur.require_fit(planes)
     opened = load_model(blur.model if model is None else model)
-    yield from _check_cutoff_job(opened, blur)
+    outside = outside_training(opened, blur.optics)
+    if outside is not None:
+        yield Warned(outside)
     with memory_guard():
         network: DeblurringNetwork = opened.network("deblurring", resolve_device(device))
         total = len(planes) * network.n_iterations
@@ -154,14 +158,12 @@ class PlaneRestoration:
         return counts
 
 
-def _check_cutoff_job(model: Model, blur: BlurEstimate) -> Job[None]:
-    """Warn of pixels that the deblurring network was not trained for."""
+def outside_training(model: Model, optics: Optics) -> Concern | None:
+    """Concern about pixels that a model's deblurring network was not trained for, if they are."""
     card = model.card.deblurring
     if card is None:
-        return
+        return None
     low, high = card.cutoff_range
-    if not low <= blur.optics.cutoff <= high:
-        yield Warned(
-            f"cutoff {blur.optics.cutoff:.2f} cycles/pixel lies outside the range "
-            f"{low:g} … {high:g} that the deblurring network was trained for"
-        )
+    if low <= optics.cutoff <= high:
+        return None
+    return Concern.of(ConcernKind.OUTSIDE_TRAINING, cutoff=optics.cutoff, low=low, high=high)

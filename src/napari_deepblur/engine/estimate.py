@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -186,8 +187,10 @@ def _require_focus_series(planes: Planes, per: Per, z_step_um: float, model: Mod
             "z_step_um is for a focus series: an image with axes 'ZYX', two planes or more, and "
             f"per='plane'; got axes {planes.axes!r}, {len(planes)} planes, per={per!r}"
         )
-    if z_step_um == 0:
-        raise ValueError("z_step_um must not be 0: give the distance between planes in µm")
+    if z_step_um == 0 or not math.isfinite(z_step_um):
+        raise ValueError(
+            f"z_step_um must not be {z_step_um:g}: give the distance between planes in µm"
+        )
 
 
 def _at_canonical_cutoff(

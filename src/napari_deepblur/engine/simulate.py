@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,10 @@ from napari_deepblur.engine.events import Job, Progress
 if TYPE_CHECKING:
     from napari_deepblur.operators import ProductConvolutionFamily
 
-__all__ = ["Simulation", "simulate_family_job"]
+__all__ = ["MicroscopeName", "Simulation", "simulate_family_job"]
+
+#: Microscopes that can be simulated.
+MicroscopeName = Literal["spim", "widefield-fieldvarying"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ class Simulation:
 
 
 def simulate_family_job(
-    name: str, *, n_microscopes: int = 600, n_places: int = 7, seed: int = 0
+    name: MicroscopeName, *, n_microscopes: int = 600, n_places: int = 7, seed: int = 0
 ) -> Job[Simulation]:
     """Simulate differently adjusted microscopes and extract the family of their blurs.
 

@@ -100,8 +100,10 @@ def test_a_focus_series_goes_through_the_engine(tiny_model) -> None:
         device="cpu",
         z_step_um=0.2,
     )
-    estimated = finish(estimate_task(spots(3, 64, 64), wanted))
+    told: list[str] = []
+    estimated = finish(estimate_task(spots(3, 64, 64), wanted), warn=told.append)
     assert len(estimated.blur.concerns) == 3
+    assert "focus series" in told[0]
     # The engine refuses a distance for other axes: it did get this one.
     with pytest.raises(ValueError, match="focus series"):
         finish(estimate_task(spots(3, 64, 64), replace(wanted, axes="TYX")))
@@ -189,7 +191,7 @@ def test_what_fails_after_deblurring_does_not_cost_the_result(
         yield Progress(0, 1, "checking")
         raise DeviceError("out of memory")
 
-    monkeypatch.setattr(f"napari_deepblur.widgets.deblur.tasks.{failing}", fails)
+    monkeypatch.setattr(f"napari_deepblur.engine.restore.{failing}", fails)
     events, result = drain(deblur_task(spots(2, 96, 96), wanted, None))
     assert result.sharp.shape == (2, 96, 96)
     assert (result.check is None) == (failing == "check_deblurring_job")

@@ -11,18 +11,15 @@ import numpy as np
 from pydantic import ValidationError
 
 from napari_deepblur.calibration.settings import CalibrationSettings
+from napari_deepblur.engine.known_optics import Known, merge_optics, optics_of, stated
 from napari_deepblur.errors import describe
-from napari_deepblur.optics.settings import Optics
 from napari_deepblur.widgets.calibrate.settings import CalibrateSettings
-from napari_deepblur.widgets.layers.facts import Known, LayerFacts, facts_of, pixels_of
-from napari_deepblur.widgets.layers.optics_fields import OPTICS_FIELDS
+from napari_deepblur.widgets.layers.facts import LayerFacts, facts_of, pixels_of
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
 __all__ = ["BeadSource", "CalibrationPlan", "Readiness", "plan_calibration"]
-
-_DEFAULT_INDEX = Known(1.518, "default")
 
 #: Relative difference up to which the pixels of two layers count as equally large.
 _EQUAL_WITHIN = 0.01
@@ -106,8 +103,8 @@ def plan_calibration(
     """
     if not sources:
         text = "Open an image of beads, or the sample “Bead field” from File > Open Sample."
-        return CalibrationPlan(Readiness.NO_LAYER, text, _merged(wishes, {}))
-    fields = _merged(wishes, sources[0].facts.known)
+        return CalibrationPlan(Readiness.NO_LAYER, text, merge_optics(stated("typed", wishes)))
+    fields = merge_optics(stated("typed", wishes), sources[0].facts.known)
     has_stacks = any(source.size("Z") > 1 for source in sources)
     problem = _unusable(wishes, sources)
     if problem:
@@ -123,15 +120,6 @@ def plan_calibration(
     message = _ready(sources, settings)
     axes = sources[0].facts.axes
     return CalibrationPlan(Readiness.READY, message, fields, settings, axes, has_stacks)
-
-
-def _merged(wishes: CalibrateSettings, known: Mapping[str, Known]) -> dict[str, Known]:
-    typed = {name: getattr(wishes, name) for name in OPTICS_FIELDS}
-    return {
-        "refractive_index": _DEFAULT_INDEX,
-        **known,
-        **{name: Known(value, "typed") for name, value in typed.items() if value is not None},
-    }
 
 
 def _unusable(wishes: CalibrateSettings, sources: Sequence[BeadSource]) -> str:
@@ -187,7 +175,7 @@ def _settings(
     optics = None
     if {"numerical_aperture", "wavelength_um"} <= set(fields):
         try:
-            optics = Optics(**{name: fields[name].value for name in OPTICS_FIELDS})
+            optics = optics_of(fields)
         except ValidationError as error:
             raise ValueError(describe(error)) from error
     elif wishes.numerical_aperture is not None or wishes.wavelength_um is not None:

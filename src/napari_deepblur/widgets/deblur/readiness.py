@@ -5,20 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 from pydantic import ValidationError
 
-from napari_deepblur.engine.blur import Per
+from napari_deepblur.engine.blur import BlurEstimate, Per
 from napari_deepblur.engine.devices import Device
+from napari_deepblur.engine.known_optics import (
+    Known,
+    merge_optics,
+    missing_optics,
+    optics_of,
+    stated,
+)
+from napari_deepblur.engine.request import Request
 from napari_deepblur.errors import describe
 from napari_deepblur.optics.settings import Optics, Sampling
 from napari_deepblur.widgets.deblur.settings import DeblurSettings
-from napari_deepblur.widgets.layers.facts import Known, LayerFacts
+from napari_deepblur.widgets.layers.facts import LayerFacts
 from napari_deepblur.widgets.layers.optics_fields import OPTICS_FIELDS
 
 __all__ = ["Resolved", "Verdict", "resolve"]
-
-_DEFAULT_INDEX = Known(1.518, "default")
 
 
 class Verdict(Enum):
@@ -83,6 +90,30 @@ class Resolved:
     z_step_um: float | None = None
     residual_layer: bool = False
 
+    def request(self, image: Any, blur: BlurEstimate | None = None) -> Request:
+        """Request to the engine for an image, whose blur may be known already.
+
+        Parameters
+        ----------
+        image
+            Pixels of the layer.
+        blur
+            Its blur.
+        """
+        assert self.optics is not None
+        return Request(
+            image=image,
+            axes=self.axes,
+            optics=self.optics,
+            blur=blur,
+            model=self.model if blur is None else None,
+            per=self.per,
+            focus_series=self.z_step_um is not None,
+            z_step_um=self.z_step_um,
+            device=self.device,
+            residual=self.residual_layer,
+        )
+
     @property
     def can_run(self) -> bool:
         """Whether a blur can be estimated."""
@@ -103,7 +134,7 @@ def resolve(
     varies
         Whether the model's blurs vary over the field: a focus series tells nothing of those.
     """
-    fields = _merged(settings, facts)
+    fields = merge_optics(stated("typed", settings), facts.known if facts else {})
     verdict, message, optics = _judge(fields, facts)
     may_be_series = settings.per == "plane" and not varies
     focus_step = facts.z_step_um if facts and may_be_series else None
@@ -122,15 +153,6 @@ def resolve(
     )
 
 
-def _merged(settings: DeblurSettings, facts: LayerFacts | None) -> dict[str, Known]:
-    fields = {"refractive_index": _DEFAULT_INDEX, **(facts.known if facts else {})}
-    for name in OPTICS_FIELDS:
-        typed = getattr(settings, name)
-        if typed is not None:
-            fields[name] = Known(typed, "typed")
-    return fields
-
-
 def _judge(
     fields: Mapping[str, Known], facts: LayerFacts | None
 ) -> tuple[Verdict, str, Optics | None]:
@@ -138,11 +160,11 @@ def _judge(
         return Verdict.NO_LAYER, "Open an image, or a sample from File > Open Sample.", None
     if facts.problem:
         return Verdict.UNUSABLE, facts.problem, None
-    missing = [name for name in OPTICS_FIELDS if name not in fields]
+    missing = missing_optics(fields)
     if missing:
         return Verdict.MISSING, _ask_for(missing, facts), None
     try:
-        optics = Optics(**{name: fields[name].value for name in OPTICS_FIELDS})
+        optics = optics_of(fields)
     except ValidationError as error:
         return Verdict.INVALID, describe(error), None
     return _VERDICTS[optics.sampling], optics.sampling_text, optics

@@ -10,17 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deepblur.engine.blur import BlurEstimate, load_blur
-from napari_deepblur.engine.deblur import deblur_job
-from napari_deepblur.engine.diagnostics import (
-    DeblurringCheck,
-    check_deblurring_job,
-    residual_image_job,
-)
-from napari_deepblur.engine.estimate import estimate_blur_job
+from napari_deepblur.engine.diagnostics import DeblurringCheck
 from napari_deepblur.engine.events import Job, Progress
 from napari_deepblur.engine.psf_field import MosaicGrid, PsfWidth, mosaic_grid, psf_field
+from napari_deepblur.engine.restore import find_blur_job, restore_job
 from napari_deepblur.widgets.deblur.readiness import Resolved
-from napari_deepblur.widgets.tasks.task import or_warned
 
 __all__ = [
     "Deblurred",
@@ -113,17 +107,7 @@ class Deblurred:
 def estimate_task(image: Any, wanted: Resolved) -> Job[Estimated]:
     """Estimate an image's blur."""
     yield Progress(0, 0, "loading torch")
-    assert wanted.optics is not None
-    blur = yield from estimate_blur_job(
-        image,
-        optics=wanted.optics,
-        model=wanted.model,
-        axes=wanted.axes,
-        per=wanted.per,
-        z_step_um=wanted.z_step_um,
-        device=wanted.device,
-    )
-    return (yield from _pictured(blur))
+    return (yield from _pictured((yield from find_blur_job(wanted.request(image)))))
 
 
 def deblur_task(image: Any, wanted: Resolved, estimated: Estimated | None) -> Job[Deblurred]:
@@ -131,18 +115,10 @@ def deblur_task(image: Any, wanted: Resolved, estimated: Estimated | None) -> Jo
     if estimated is None:
         estimated = yield from estimate_task(image, wanted)
     yield Progress(0, 0, "loading the model")
-    sharp = yield from deblur_job(image, estimated.blur, axes=wanted.axes, device=wanted.device)
-    check = yield from or_warned(
-        check_deblurring_job(image, sharp, estimated.blur, axes=wanted.axes),
-        "the deblurred image was not checked",
-    )
-    residual = None
-    if wanted.residual_layer:
-        residual = yield from or_warned(
-            residual_image_job(image, sharp, estimated.blur, axes=wanted.axes),
-            "there is no residual layer",
-        )
-    return Deblurred(estimated, sharp, (float(sharp.min()), float(sharp.max())), check, residual)
+    restored = yield from restore_job(wanted.request(image, estimated.blur))
+    sharp = restored.sharp
+    extent = float(sharp.min()), float(sharp.max())
+    return Deblurred(estimated, sharp, extent, restored.check, restored.residual)
 
 
 def load_task(path: str | Path) -> Job[Estimated]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deepblur.engine.axes import AXES, Planes
+from napari_deepblur.engine.known_optics import Known, require_square_pixels
 from napari_deepblur.errors import ImageError
 from napari_deepblur.widgets.layers.ome import ome_optics
 from napari_deepblur.widgets.layers.optics_fields import OPTICS_FIELDS
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from pint import Unit
 
 __all__ = [
-    "Known",
     "LayerFacts",
     "axes_of",
     "data_position",
@@ -28,17 +28,6 @@ __all__ = [
     "pixels_of",
     "unit_factor",
 ]
-
-#: Relative difference up to which the two sides of a pixel count as equal.
-_SQUARE_WITHIN = 0.01
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A value and where it comes from."""
-
-    value: float
-    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +113,10 @@ def facts_of(layer: Image) -> LayerFacts:
         return LayerFacts(problem=str(error))
     known = _from_metadata(layer.metadata)
     if sides is not None:
-        if not np.isclose(sides[0], sides[1], rtol=_SQUARE_WITHIN):
-            return LayerFacts(
-                axes,
-                problem=f"the pixels are not square: {sides[0]:.4g} µm in Y, {sides[1]:.4g} µm "
-                "in X. Resample the image to square pixels, or correct the layer's scale",
-            )
+        try:
+            require_square_pixels(sides)
+        except ImageError as error:
+            return LayerFacts(axes, problem=str(error))
         known["pixel_size_um"] = Known(sides[1], "layer scale")
     hint = "" if "pixel_size_um" in known else hint
     return LayerFacts(axes, known, hint, z_step_um=_z_step_um(layer, axes))

@@ -7,7 +7,7 @@ from collections.abc import Container, Mapping
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
 
-from napari_deepblur.widgets.layers.facts import Known
+from napari_deepblur.engine.known_optics import Known
 from napari_deepblur.widgets.layers.optics_fields import OPTICS_FIELDS
 from napari_deepblur.widgets.parts.number_edit import LengthEdit, NumberEdit
 from napari_deepblur.widgets.parts.text import plain_label

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from napari_deepblur.engine.events import Job, Warned
-from napari_deepblur.errors import describe
-
-__all__ = ["Cancelled", "Done", "Failed", "Outcome", "or_warned"]
-
-_LOG = logging.getLogger(__name__)
-
-Result = TypeVar("Result")
+__all__ = ["Cancelled", "Done", "Failed", "Outcome"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +29,3 @@ class Cancelled:
 
 #: How a task ended.
 Outcome = Done | Failed | Cancelled
-
-
-def or_warned(job: Job[Result], missing: str) -> Job[Result | None]:
-    """Run a job whose failure is a warning and costs its own result only, not earlier ones."""
-    try:
-        return (yield from job)
-    except Exception as error:  # noqa: BLE001 - logged, and shown to the user
-        _LOG.exception(missing)
-        yield Warned(f"{missing}: {describe(error)}")
-        return None

@@ -1,0 +1,101 @@
+"""`deepblur estimate`: the blur of an image."""
+
+# No postponed annotations here: typer reads them when a command is declared.
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_deepblur.cli import options as given
+from napari_deepblur.cli.outputs import write_psf
+from napari_deepblur.cli.progress import drive
+from napari_deepblur.cli.report import (
+    blur_lines,
+    blur_object,
+    optics_line,
+    print_json,
+    warn_of_concerns,
+)
+from napari_deepblur.io import check_image_output, check_output
+
+__all__ = ["estimate"]
+
+
+@given.expand_groups
+def estimate(
+    image: given.Image,
+    *,
+    optics: given.OpticsOptions,
+    model: given.ModelOption = None,
+    stored: given.ImageOptions,
+    per: given.PerOption = "plane",
+    focus_series: Annotated[
+        bool,
+        typer.Option(
+            "--focus-series",
+            help="IMAGE is a focus series of one thin object: tell the sign of the even modes "
+            "from the distance between its planes.",
+        ),
+    ] = False,
+    z_step: Annotated[
+        float | None,
+        typer.Option(
+            "--z-step",
+            help="Distance between the planes of a focus series in µm, if the file does not say "
+            "it; negative where they go up, out of the sample.",
+        ),
+    ] = None,
+    device: given.DeviceOption = "auto",
+    out: Annotated[Path | None, typer.Option(help="Blur file (.json) to write.")] = None,
+    psf: Annotated[
+        Path | None,
+        typer.Option(
+            help="PSF image (.tif, .zarr) to write; a mosaic over the field if it varies."
+        ),
+    ] = None,
+    overwrite: given.Overwrite = False,
+    as_json: given.AsJson = False,
+) -> None:
+    """Estimate the blur of IMAGE: aberrations, how far to trust them, and the PSF.
+
+    Printed as value ± 2·std (95 %); files and --json hold std. A warning says why an estimate
+    may be wrong beyond that.
+    """
+    from napari_deepblur.engine.request import Request, open_source
+    from napari_deepblur.engine.restore import find_blur_job
+
+    if out is not None:
+        check_output(out, overwrite=overwrite, source=image)
+    if psf is not None:
+        check_image_output(psf, overwrite=overwrite, source=image)
+    request = Request(
+        image=image,
+        axes=stored.axes,
+        channel=stored.channel,
+        series=stored.series,
+        optics=optics.typed,
+        model=model,
+        per=per,
+        focus_series=focus_series,
+        z_step_um=z_step,
+        device=device,
+    )
+    source = open_source(request)
+    blur = drive(find_blur_job(request, source))
+    warn_of_concerns(blur)
+    written = [str(path) for path in (out, psf) if path is not None]
+    if out is not None:
+        blur.save(out, overwrite=overwrite)
+    if psf is not None:
+        write_psf(psf, blur, source, overwrite=overwrite)
+    if as_json:
+        told = {"origins": source.origins, "written": written}
+        print_json({"image": image, **blur_object(blur), **told})
+        return
+    typer.echo(f"{image}: {source.axes} {source.shape}, model {blur.model}")
+    typer.echo(optics_line(blur.optics, source.origins))
+    typer.echo(f"cutoff {blur.optics.cutoff:.3f} cycles/pixel")
+    typer.echo("\n".join(blur_lines(blur)))
+    for path in written:
+        typer.echo(f"wrote {path}")

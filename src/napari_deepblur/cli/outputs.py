@@ -1,0 +1,90 @@
+"""Image files that the commands write, with what they say of their making."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_deepblur import __version__
+from napari_deepblur.cli.report import check_object, concern_lines, plain, psf_stack
+from napari_deepblur.io import ImageMetadata, write_image
+
+if TYPE_CHECKING:
+    from napari_deepblur.engine.blur import BlurEstimate
+    from napari_deepblur.engine.request import Source
+    from napari_deepblur.engine.restore import Restored
+
+__all__ = ["write_psf", "write_restored"]
+
+
+def write_psf(path: Path, blur: BlurEstimate, source: Source, *, overwrite: bool) -> None:
+    """Write the PSF of each plane, or the one that serves all, at the image's own pixels."""
+    psfs = psf_stack(blur, source.shape[:-2])
+    size, z_step_um = blur.optics.pixel_size_um, source.metadata.z_step_um
+    write_image(
+        path,
+        psfs,
+        source.axes[-psfs.ndim :],
+        metadata=ImageMetadata(pixel_sides_um=(size, size), z_step_um=z_step_um),
+        provenance=_provenance(blur),
+        overwrite=overwrite,
+    )
+
+
+def write_restored(
+    restored: Restored, source: Source, out: Path, residual: Path | None, *, overwrite: bool
+) -> dict[str, Path]:
+    """Write a deblurred image and its residual, if there is one, on the grid of the image.
+
+    Parameters
+    ----------
+    restored
+        What was computed.
+    source
+        The image that it was computed from.
+    out
+        File for the deblurred image.
+    residual
+        File for the residual.
+    overwrite
+        Whether to replace existing files.
+
+    Returns
+    -------
+        The files that were written, by the option that named them.
+    """
+    checked = {"check": plain(check_object(restored.check))} if restored.check else {}
+    provenance = _provenance(restored.blur) | checked
+    images = {"out": (out, restored.sharp)}
+    if residual is not None and restored.residual is not None:
+        images["residual"] = (residual, restored.residual)
+    for path, pixels in images.values():
+        write_image(
+            path,
+            pixels,
+            source.axes,
+            metadata=_on_grid_of(source, restored.blur),
+            provenance=provenance,
+            overwrite=overwrite,
+        )
+    return {option: path for option, (path, _) in images.items()}
+
+
+def _on_grid_of(source: Source, blur: BlurEstimate) -> ImageMetadata:
+    """What the input states; its pixel size only where nobody typed another."""
+    known = source.known.get("pixel_size_um")
+    if known is not None and known.source != "typed":
+        return source.metadata
+    size = blur.optics.pixel_size_um
+    return replace(source.metadata, pixel_sides_um=(size, size))
+
+
+def _provenance(blur: BlurEstimate) -> dict[str, Any]:
+    """What an output file tells of its making."""
+    return {
+        "software": f"napari-deepblur {__version__}",
+        "model": Path(blur.model).name,
+        **blur.optics.model_dump(),
+        "concerns": concern_lines(blur),
+    }

@@ -1,0 +1,246 @@
+"""Requests: everything that finding a blur, or restoring an image, needs to know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+from napari_deepblur.engine.axes import Planes
+from napari_deepblur.engine.blur import Per
+from napari_deepblur.engine.devices import Device
+from napari_deepblur.engine.known_optics import (
+    Known,
+    merge_optics,
+    missing_optics,
+    optics_of,
+    require_square_pixels,
+    stated,
+)
+from napari_deepblur.errors import ImageError
+from napari_deepblur.io import ImageFile, ImageMetadata, read_image
+from napari_deepblur.optics.settings import Optics
+
+__all__ = ["Request", "Source", "TypedOptics", "open_source", "read_one_channel"]
+
+#: Words for a value that is missing, and the option by which the command line takes it.
+_ASKED_FOR = {
+    "numerical_aperture": ("numerical aperture", "--na"),
+    "wavelength_um": ("emission wavelength", "--wavelength"),
+    "pixel_size_um": ("pixel size", "--pixel-size"),
+}
+
+
+class TypedOptics(BaseModel):
+    """What the user says of the microscope; None where the file or layer decides.
+
+    Attributes
+    ----------
+    numerical_aperture
+        NA of the detection objective.
+    wavelength_um
+        Emission wavelength in vacuum, µm.
+    pixel_size_um
+        Side of a pixel in the sample, µm.
+    refractive_index
+        Refractive index of the immersion medium.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    numerical_aperture: float | None = None
+    wavelength_um: float | None = None
+    pixel_size_um: float | None = None
+    refractive_index: float | None = None
+
+
+def _path(value: Any) -> Any:
+    return Path(value) if isinstance(value, str) else value
+
+
+def _typed(value: Any) -> Any:
+    return value.model_dump() if isinstance(value, Optics) else value
+
+
+class Request(BaseModel):
+    """A blur to be found, or an image to be restored; JSON can hold it where files are named.
+
+    Attributes
+    ----------
+    image
+        Image file, or an array of counts, shape (…, Y, X) with up to five axes.
+    axes
+        Letters of TCZYX, one per dimension as stored; by default what the file says, or the
+        last ones.
+    channel
+        Channel of the file to read, counted from 0.
+    series
+        Number of the image in a file of several, counted from 0.
+    optics
+        What the user says of the microscope; what is missing is taken from the file.
+    blur
+        Blur file, or a `BlurEstimate`, instead of an estimate from the image.
+    model
+        Bundled name or folder of the model; by default that of the blur, or the default model.
+    per
+        ``plane``: a blur for each plane. ``stack``: one blur, read off all of them together.
+    focus_series
+        Whether the planes are a focus series of one thin object.
+    z_step_um
+        Distance between its planes, µm, if the file does not say it.
+    device
+        ``auto``, ``cpu``, ``cuda`` or ``mps``.
+    residual
+        Whether to compute the image of what the result does not explain, too.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    image: Annotated[Any, BeforeValidator(_path)]
+    axes: str | None = None
+    channel: int | None = None
+    series: int | None = None
+    optics: Annotated[TypedOptics, BeforeValidator(_typed)] = TypedOptics()
+    blur: Annotated[Any, BeforeValidator(_path)] = None
+    model: str | None = None
+    per: Per = "plane"
+    focus_series: bool = False
+    z_step_um: float | None = None
+    device: Device = "auto"
+    residual: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The image of a request, opened.
+
+    Attributes
+    ----------
+    data
+        Array, lazy where the file allows.
+    axes
+        One letter of TCZYX per dimension.
+    known
+        Optical values and their sources, by their field of `Optics`.
+    z_step_um
+        Distance between the planes of a focus series, µm; None if the image is none.
+    metadata
+        What the file states; nothing for an array.
+    """
+
+    data: Any
+    axes: str
+    known: Mapping[str, Known]
+    z_step_um: float | None = None
+    metadata: ImageMetadata = field(default_factory=ImageMetadata)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the image."""
+        return tuple(int(n) for n in self.data.shape)
+
+    @property
+    def pixel_size_um(self) -> float | None:
+        """Side of a pixel, µm, if anyone states it."""
+        known = self.known.get("pixel_size_um")
+        return None if known is None else known.value
+
+    @property
+    def optics(self) -> Optics:
+        """Optics of the image.
+
+        Raises
+        ------
+        ValueError
+            If something is not known, or no microscope has such values.
+        """
+        missing = missing_optics(self.known)
+        if missing:
+            names = " and ".join(_ASKED_FOR[name][0] for name in missing)
+            options = ", ".join(_ASKED_FOR[name][1] for name in missing)
+            raise ValueError(f"the file does not say the {names}: give {options}")
+        return optics_of(self.known)
+
+    @property
+    def origins(self) -> dict[str, str]:
+        """Source of each optical value, by its field of `Optics`."""
+        return {name: known.source for name, known in self.known.items()}
+
+
+def open_source(request: Request) -> Source:
+    """Open the image of a request, without reading its pixels where the file allows.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ImageError
+        If the image cannot be used: damaged, in colour, of several channels, or of pixels that
+        are not square.
+    ValueError
+        If the image cannot be the focus series that it is said to be.
+    """
+    typed = stated("typed", request.optics)
+    if not isinstance(request.image, Path):
+        planes = Planes.of(request.image, request.axes)
+        step = _focus_step_um(request, planes.axes, planes.shape, None)
+        return Source(planes.data, planes.axes, merge_optics(typed), step)
+    file = read_one_channel(
+        request.image, channel=request.channel, series=request.series, axes=request.axes
+    )
+    known = merge_optics(typed, stated("file", file.metadata))
+    step = _focus_step_um(request, file.axes, file.shape, file.metadata.z_step_um)
+    return Source(file.data, file.axes, known, step, file.metadata)
+
+
+def read_one_channel(
+    path: Path, *, channel: int | None = None, series: int | None = None, axes: str | None = None
+) -> ImageFile:
+    """Read an image file, one channel of which is left, with square pixels.
+
+    Parameters
+    ----------
+    path
+        Image file.
+    channel, series, axes
+        As for `read_image`.
+
+    Raises
+    ------
+    ImageError
+        If the image has several channels and none was chosen, or pixels that are not square,
+        besides the errors of `read_image`.
+    """
+    file = read_image(path, series=series, channel=channel, axes=axes)
+    if file.n_channels > 1:
+        raise ImageError(
+            f"the image has {file.n_channels} channels, each with its own wavelength: "
+            f"choose one with --channel 0 … {file.n_channels - 1}"
+        )
+    if file.metadata.pixel_sides_um is not None:
+        require_square_pixels(file.metadata.pixel_sides_um)
+    return file
+
+
+def _focus_step_um(
+    request: Request, axes: str, shape: tuple[int, ...], stated_um: float | None
+) -> float | None:
+    """Distance between the planes of a focus series; None if the image is said to be none."""
+    if not request.focus_series:
+        if request.z_step_um is not None:
+            raise ValueError("--z-step is for a focus series: give --focus-series too")
+        return None
+    if axes != "ZYX" or shape[0] < 2:
+        raise ImageError(
+            "a focus series has the axes ZYX and two planes or more, the image is "
+            f"{axes} {shape}: name its axes with --axes if they are others"
+        )
+    step = stated_um if request.z_step_um is None else request.z_step_um
+    if step is None:
+        raise ValueError(
+            "the file does not say the distance between its planes: give it in µm with --z-step"
+        )
+    return step

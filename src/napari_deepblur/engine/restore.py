@@ -1,0 +1,166 @@
+"""Restore an image: find its blur, deblur it, check the result, and see what it leaves over.
+
+The one use case: docks, command line and batch runs send a `Request` and get the same.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_deepblur.engine.blur import BlurEstimate, load_blur
+from napari_deepblur.engine.concerns import Concern, ConcernKind
+from napari_deepblur.engine.deblur import deblur_job, outside_training
+from napari_deepblur.engine.diagnostics import (
+    DeblurringCheck,
+    check_deblurring_job,
+    residual_image_job,
+)
+from napari_deepblur.engine.estimate import estimate_blur_job
+from napari_deepblur.engine.events import Job, Warned
+from napari_deepblur.engine.models import DEFAULT_MODEL, load_model
+from napari_deepblur.engine.request import Request, Source, open_source
+from napari_deepblur.errors import describe
+
+__all__ = ["Restored", "find_blur_job", "restore_job"]
+
+_LOG = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+_NO_SIGN = (
+    "the planes do not change as those of a focus series with this distance would, or too "
+    "little to be sure: the sign of the even modes stays unknown"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A deblurred image, with the blur that was taken out and how well both fit the image.
+
+    Attributes
+    ----------
+    blur
+        The blur, on the image's own pixels.
+    sharp
+        Deblurred image, float32, shape of the image.
+    check
+        How it fits the image; None if the check failed.
+    residual
+        What of the image it does not explain, by the noise, shape of the image; None if it was
+        not asked for, or failed.
+    """
+
+    blur: BlurEstimate
+    sharp: NDArray[np.float32]
+    check: DeblurringCheck | None
+    residual: NDArray[np.float32] | None = None
+
+
+def find_blur_job(request: Request, source: Source | None = None) -> Job[BlurEstimate]:
+    """Estimate the blur of the request's image, or read the blur that it names, as a job.
+
+    Parameters
+    ----------
+    request
+        What is wanted.
+    source
+        The request's image, if it is open already.
+
+    Raises
+    ------
+    ValueError
+        If optics are missing or impossible, and all that `open_source`, `estimate_blur` and
+        `load_blur` raise.
+    """
+    source = source or open_source(request)
+    if request.blur is not None:
+        return (yield from _given_blur_job(request.blur, source))
+    blur = yield from estimate_blur_job(
+        source.data,
+        optics=source.optics,
+        model=request.model or DEFAULT_MODEL,
+        axes=source.axes,
+        per=request.per,
+        z_step_um=source.z_step_um,
+        device=request.device,
+    )
+    if source.z_step_um is not None and not blur.twin_resolved:
+        yield Warned(_NO_SIGN)
+    return blur
+
+
+def restore_job(request: Request, source: Source | None = None) -> Job[Restored]:
+    """Deblur the request's image and check the result, as a job.
+
+    A check or a residual that fails is a warning: it does not cost the deblurred image.
+
+    Parameters
+    ----------
+    request
+        What is wanted.
+    source
+        The request's image, if it is open already.
+
+    Raises
+    ------
+    ValueError
+        As `find_blur_job` and `deblur`.
+    """
+    source = source or open_source(request)
+    blur = yield from find_blur_job(request, source)
+    data, axes = source.data, source.axes
+    sharp = yield from deblur_job(data, blur, model=request.model, axes=axes, device=request.device)
+    check = yield from _or_warned(
+        check_deblurring_job(data, sharp, blur, axes=axes), "the deblurred image was not checked"
+    )
+    residual = None
+    if request.residual:
+        residual = yield from _or_warned(
+            residual_image_job(data, sharp, blur, axes=axes), "there is no image of the residual"
+        )
+    if check is not None:
+        check = _with_doubts(check, blur, request.model)
+    return Restored(blur, sharp, check, residual)
+
+
+def _given_blur_job(given: BlurEstimate | Path, source: Source) -> Job[BlurEstimate]:
+    """A blur that is known, brought to the pixels of the image."""
+    blur = load_blur(given) if isinstance(given, Path) else given
+    size_um = source.pixel_size_um
+    if size_um is None:
+        return blur
+    fitting = blur.at_pixel_size(size_um, source.data.shape[-2:])
+    if fitting is not blur:
+        yield Warned(
+            f"the blur was estimated for pixels of {blur.optics.pixel_size_um:g} µm, the image's "
+            f"are {size_um:g} µm: it was computed anew for those, from its optics and coefficients"
+        )
+    return fitting
+
+
+def _with_doubts(check: DeblurringCheck, blur: BlurEstimate, model: str | None) -> DeblurringCheck:
+    """A check that also says what is doubtful about the blur that was taken out."""
+    outside = outside_training(load_model(model or blur.model), blur.optics)
+    of_all = () if outside is None else (outside,)
+    doubted = (Concern.of(ConcernKind.DOUBTED_BLUR),)
+    concerns = [
+        (*of_all, *(() if blur.in_domain[blur.row_of(plane)] else doubted), *reasons)
+        for plane, reasons in enumerate(check.concerns)
+    ]
+    return replace(check, concerns=tuple(concerns))
+
+
+def _or_warned(job: Job[Result], missing: str) -> Job[Result | None]:
+    """Run a job whose failure is a warning and costs its own result only, not earlier ones."""
+    try:
+        return (yield from job)
+    except Exception as error:  # noqa: BLE001 - logged, and shown to the user
+        _LOG.exception(missing)
+        yield Warned(f"{missing}: {describe(error)}")
+        return None
