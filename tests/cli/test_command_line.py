@@ -12,6 +12,7 @@ import tifffile
 
 import napari_deepblur
 from helpers.command_line import OPTICS, fail, observed, run, succeed, write
+from napari_deepblur.engine.events import Progress
 from napari_deepblur.errors import DeviceError
 from napari_deepblur.io import read_image
 
@@ -110,7 +111,7 @@ class TestEstimate:
         assert set(content["origins"].values()) == {"file"}
         assert content["optics"]["numerical_aperture"] == pytest.approx(1.2)
         content = json.loads(succeed("estimate", path, "--na", 1.0, "--json").stdout)
-        assert content["origins"]["numerical_aperture"] == "command line"
+        assert content["origins"]["numerical_aperture"] == "typed"
         assert content["optics"]["numerical_aperture"] == pytest.approx(1.0)
 
     def test_undersampled_image_runs_with_a_warning(self, plane):
@@ -163,6 +164,7 @@ class TestDeblur:
 
     def test_a_check_that_fails_loses_no_result(self, plane, tmp_path, monkeypatch):
         def exhausted(*_arguments, **_options):
+            yield Progress(0, 1, "checking the result")
             raise DeviceError("out of memory")
 
         monkeypatch.setattr("napari_deepblur.engine.restore.check_deblurring_job", exhausted)
@@ -246,8 +248,6 @@ class TestTrain:
         return path
 
     def test_runs_the_job(self, tmp_path, monkeypatch):
-        from napari_deepblur.engine.events import Progress
-
         def job(kind, config):
             yield Progress(0, 2, "stage 1")
             yield Progress(2, 2, "stage 1")

@@ -136,8 +136,7 @@ def test_a_blur_without_checks_is_neither_clean_nor_flagged(bench: Bench) -> Non
     assert bench.message[0] is Tone.GOOD
 
 
-@pytest.mark.parametrize("resolved", [True, False])
-def test_a_focus_series_that_does_not_tell_the_sign_is_said_so(monkeypatch, resolved) -> None:
+def test_the_planes_distance_is_asked_of_the_engine(monkeypatch) -> None:
     asked = []
     monkeypatch.setattr(
         "napari_deepblur.widgets.deblur.controller.estimate_task",
@@ -146,11 +145,7 @@ def test_a_focus_series_that_does_not_tell_the_sign_is_said_so(monkeypatch, reso
     bench = Bench(known_layer(3, 64, 64))
     bench.controller.settings.focus_series = True
     bench.controller.estimate()
-    bench.runner.on_end(Done(estimated(3, concerns=((),) * 3, twin_resolved=resolved)))
     assert asked[0].z_step_um == 0.5
-    tone, text = bench.message
-    assert tone is (Tone.GOOD if resolved else Tone.WARNING)
-    assert ("sign of the even modes stays unknown" in text) is not resolved
 
 
 def test_what_was_said_of_one_layer_is_not_held_true_of_another() -> None:

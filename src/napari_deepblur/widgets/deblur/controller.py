@@ -145,7 +145,7 @@ class DeblurController:
         if self._may_run(wanted) and layer is not None:
             self._wanted = wanted
             task = estimate_task(pixels_of(layer), wanted)
-            self._slot.run(task, partial(self._take_blur, layer, wanted))
+            self._slot.run(task, partial(self._take_blur, layer))
 
     def deblur(self) -> None:
         """Deblur the layer, estimating its blur first where that was not done."""
@@ -214,11 +214,9 @@ class DeblurController:
 
     # Answers
 
-    def _take_blur(self, layer: Image, wanted: Resolved, estimated: Estimated) -> None:
+    def _take_blur(self, layer: Image, estimated: Estimated) -> None:
         self._keep(layer, estimated)
-        unresolved = wanted.z_step_um is not None and not estimated.blur.twin_resolved
-        text = f"Estimated the blur of {layer.name!r}."
-        self._report(text, estimated, sentences.NO_SIGN if unresolved else "")
+        self._report(f"Estimated the blur of {layer.name!r}.", estimated)
 
     def _take_sharp(self, layer: Image, result: Deblurred, *, is_new: bool) -> None:
         if is_new:

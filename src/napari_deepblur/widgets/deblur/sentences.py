@@ -12,12 +12,7 @@ if TYPE_CHECKING:
     from napari_deepblur.engine.blur import BlurEstimate
     from napari_deepblur.engine.diagnostics import DeblurringCheck
 
-__all__ = ["NO_SIGN", "deblurred_text", "doubts_about_blur", "doubts_about_image"]
-
-NO_SIGN = (
-    "The planes do not change as those of a focus series would, or too little to be sure: the "
-    "sign of the even modes stays unknown"
-)
+__all__ = ["deblurred_text", "doubts_about_blur", "doubts_about_image"]
 
 
 def doubts_about_blur(blur: BlurEstimate) -> str:
