@@ -107,18 +107,18 @@ def expand_groups(command: Callable[..., None]) -> Callable[..., None]:
             parameters.append(parameter.replace(annotation=hints[name]))
 
     @wraps(command)
-    def expanded(**options: Any) -> None:
+    def _expanded(**options: Any) -> None:
         for name, kind in groups.items():
             options[name] = kind(**{field.name: options.pop(field.name) for field in fields(kind)})
         command(**options)
 
-    expanded.__annotations__ = {
+    _expanded.__annotations__ = {
         parameter.name: parameter.annotation for parameter in parameters
     } | {"return": None}
-    expanded.__signature__ = signature(command).replace(  # type: ignore[attr-defined]
+    _expanded.__signature__ = signature(command).replace(  # type: ignore[attr-defined]
         parameters=parameters
     )
-    return expanded
+    return _expanded
 
 
 def _options_of(group: Any) -> list[Parameter]:

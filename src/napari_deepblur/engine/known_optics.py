@@ -49,7 +49,7 @@ def merge_optics(*sources: Mapping[str, Known]) -> dict[str, Known]:
 
     Parameters
     ----------
-    sources
+    *sources
         Values by their field of `Optics`; what was typed comes first.
     """
     defaults = {
