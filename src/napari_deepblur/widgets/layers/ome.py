@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from napari_deepblur.errors import ImageError
@@ -21,10 +22,12 @@ def ome_optics(metadata: Mapping[str, Any]) -> dict[str, float]:
     """
     for text in metadata.values():
         if isinstance(text, str) and "<OME" in text[:2000]:
-            return _read(text)
+            return dict(_read(text))
     return {}
 
 
+# The dock looks at its layer at each change of a setting or a slider.
+@lru_cache(maxsize=8)
 def _read(text: str) -> dict[str, float]:
     try:
         images = read_ome_xml(text)
