@@ -6,7 +6,7 @@ import scipy.ndimage
 import torch
 
 from helpers.images import CANONICAL_OPTICS, observed_scene, random_gamma
-from helpers.jobs import assert_reports_and_can_be_left
+from helpers.jobs import assert_reports_and_can_be_left, most_calls_in_one_step
 from napari_deepblur import Optics, estimate_blur
 from napari_deepblur.engine.estimate import estimate_blur_job
 from napari_deepblur.engine.models import load_model
@@ -283,3 +283,26 @@ def test_a_varying_blur_reports_and_can_be_left(tiny_varying_model, stack):
             stack[:2], optics=CANONICAL_OPTICS, model=tiny_varying_model, device="cpu"
         )
     )
+
+
+def test_an_estimate_can_be_cancelled_between_any_two_steps_on_a_plane(
+    tiny_model, stack, monkeypatch
+):
+    from napari_deepblur.engine import estimate as module
+
+    calls = []
+
+    def counted(name):
+        function = getattr(module, name)
+
+        def wrapper(*arguments, **more):
+            calls.append(name)
+            return function(*arguments, **more)
+
+        return wrapper
+
+    for name in ("without_hot_pixels", "concerns_of_plane", "resample"):
+        monkeypatch.setattr(module, name, counted(name))
+    job = estimate_blur_job(stack, model=tiny_model, device="cpu", optics=CANONICAL_OPTICS)
+    assert most_calls_in_one_step(job, calls) == 1
+    assert len(calls) == 9

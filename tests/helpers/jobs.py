@@ -35,3 +35,19 @@ def assert_reports_and_can_be_left(start: Callable[[], Job[Any]]) -> None:
             next(job)
         job.close()
         assert next(job, "left") == "left"
+
+
+def most_calls_in_one_step(job: Job[Any], calls: list[str]) -> int:
+    """Run a job to its end and return how many calls it made between two events, at most.
+
+    Parameters
+    ----------
+    job
+        Long work.
+    calls
+        List to which the functions that are looked at add their names when they are called.
+    """
+    most, before = 0, 0
+    for _ in job:
+        most, before = max(most, len(calls) - before), len(calls)
+    return max(most, len(calls) - before)

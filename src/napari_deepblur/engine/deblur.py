@@ -74,7 +74,7 @@ def deblur_job(
     axes: str | None = None,
     device: Device = "auto",
 ) -> Job[NDArray[np.float32]]:
-    """`deblur` as a job: yields after each iteration on each plane."""
+    """`deblur` as a job: yields before the work on a plane, and after each of its iterations."""
     import torch
 
     planes = Planes.of(image, axes)
@@ -91,10 +91,12 @@ def deblur_job(
         sharp = np.empty(planes.shape, np.float32)
         flat = sharp.reshape(-1, *planes.plane_shape)
         for index, plane in enumerate(planes):
+            yield Progress(index * network.n_iterations, total, "deblurring")
             with torch.no_grad():
                 gamma = blur.coefficients_of(index)
                 operator = blur.family.operator(gamma[None], planes.plane_shape)
             repaired = without_hot_pixels(plane)
+            yield Progress(index * network.n_iterations, total, "deblurring")
             restoration = PlaneRestoration(network, repaired, operator, blur.optics.cutoff)
             for step in range(network.n_iterations):
                 restoration.advance()

@@ -114,7 +114,7 @@ def check_deblurring(
 def check_deblurring_job(
     image: Any, sharp: Any, blur: BlurEstimate, *, axes: str | None = None
 ) -> Job[DeblurringCheck]:
-    """`check_deblurring` as a job: yields after each plane."""
+    """`check_deblurring` as a job: yields between the steps of work on a plane."""
     stage = "checking the result"
     observed, restored = _planes_of(image, sharp, blur, axes)
     rows = []
@@ -122,8 +122,12 @@ def check_deblurring_job(
     yield Progress(0, len(observed), stage)
     with memory_guard():
         for index in range(len(observed)):
+            at = Progress(index, len(observed), stage)
             pair = _Pair.of(observed, restored, blur, index)
-            residual, ringing, moved = pair.residual(), pair.border_ringing(), pair.flux_moved()
+            yield at
+            residual, moved = pair.residual(), pair.flux_moved()
+            yield at
+            ringing = pair.border_ringing()
             rows.append((residual, ringing, moved, pair.noise))
             concerns.append(pair.concerns(residual, ringing))
             yield Progress(index + 1, len(observed), stage)

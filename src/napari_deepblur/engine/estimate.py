@@ -106,7 +106,7 @@ def estimate_blur_job(
     z_step_um: float | None = None,
     device: Device = "auto",
 ) -> Job[BlurEstimate]:
-    """`estimate_blur` as a job: yields at least once in the time a 512 × 512 plane takes."""
+    """`estimate_blur` as a job: yields before each step of work on a plane."""
     import torch
 
     from napari_deepblur.networks.head import Reading
@@ -131,9 +131,13 @@ def estimate_blur_job(
         descriptions, concerns = [], []
         for index, plane in enumerate(planes):
             at = Progress(index, total, "estimating the blur")
+            yield at
             repaired = without_hot_pixels(plane)
+            yield at
             concerns.append(concerns_of_plane(repaired, optics))
+            yield at
             canonical = _at_canonical_cutoff(repaired, optics, ratio)
+            yield at
             band = sampled_band(ratio)
             tiles = _tiles(canonical, density)
             descriptions.append((yield from _describe_job(network, tiles, band, at)))
