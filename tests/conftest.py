@@ -12,6 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from napari_deepblur.openmp import let_waiting_threads_sleep
+
+let_waiting_threads_sleep()
+
 
 def pytest_collection_modifyitems(items):
     # Not earlier: by now pytest-xvfb has set DISPLAY.

@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from napari_deepblur.openmp import let_waiting_threads_sleep
+
 if TYPE_CHECKING:
     from napari_deepblur.calibration.result import CalibrationResult
     from napari_deepblur.engine.blur import BlurEstimate, load_blur
@@ -60,6 +62,7 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    let_waiting_threads_sleep()  # most names load torch sooner or later
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 

@@ -16,6 +16,7 @@ from napari_deepblur.cli.info import info
 from napari_deepblur.cli.models import models
 from napari_deepblur.cli.simulate import simulate
 from napari_deepblur.cli.train import train
+from napari_deepblur.openmp import let_waiting_threads_sleep
 
 __all__ = ["app", "main"]
 
@@ -54,6 +55,7 @@ def _program(
 
 def main() -> None:
     """Run the program; the entry point of the package."""
+    let_waiting_threads_sleep()
     try:
         app()
     except KeyboardInterrupt:  # before any command began

@@ -11,6 +11,7 @@ from napari.qt.threading import create_worker
 
 from napari_deepblur.engine.events import Event, Job
 from napari_deepblur.errors import DeviceError, describe
+from napari_deepblur.openmp import let_waiting_threads_sleep
 from napari_deepblur.widgets.tasks.task import Cancelled, Done, Failed, Outcome
 
 __all__ = ["start_task"]
@@ -30,6 +31,7 @@ def start_task(
     -------
         Function that cancels: the task is closed, in its thread, after its present step.
     """
+    let_waiting_threads_sleep()
     cancelled = threading.Event()
     worker = create_worker(
         _guarded, task, cancelled, _start_thread=False, _progress={"desc": "Deep-Blur"}
