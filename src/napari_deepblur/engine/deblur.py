@@ -15,11 +15,14 @@ from napari_deepblur.engine.devices import Device, memory_guard, resolve_device
 from napari_deepblur.engine.events import Job, Progress, Warned, finish
 from napari_deepblur.engine.hot_pixels import without_hot_pixels
 from napari_deepblur.engine.models import Model, load_model
-from napari_deepblur.engine.noise import noise_deviation
+from napari_deepblur.engine.evidence import supported_detail
+from napari_deepblur.engine.noise import NoiseModel, noise_model
 from napari_deepblur.engine.plausibility import check_sampling_job
 from napari_deepblur.optics.settings import Optics
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from napari_deepblur.networks.unrolled import DeblurringNetwork
     from napari_deepblur.operators.fourier_blur import FourierBlur
 
@@ -121,6 +124,8 @@ class PlaneRestoration:
         Its blur, a batch of one.
     cutoff
         f_c of its optics, cycles per pixel.
+    noise
+        Noise of the plane; by default as `noise_model` reads it.
     """
 
     def __init__(
@@ -129,6 +134,7 @@ class PlaneRestoration:
         plane: NDArray[np.float32],
         operator: FourierBlur,
         cutoff: float,
+        noise: NoiseModel | None = None,
     ) -> None:
         import torch
 
@@ -139,7 +145,10 @@ class PlaneRestoration:
         self._image = torch.from_numpy(plane)[None].to(place)
         self._scale = IntensityScale.of(self._image)
         normal = self._scale.normalise(self._image)
-        level = torch.tensor([noise_deviation(normal[0].cpu().numpy(), cutoff)]).to(place)
+        noise = noise_model(plane, cutoff) if noise is None else noise
+        self._plane, self._cutoff = plane, cutoff
+        self._noise = noise.map(plane, cutoff)
+        level = self._in_scale(self._noise if noise.varies else np.float32(noise.deviation))
         self._estimates = network.iterate(normal, self._operator, level)
 
     def advance(self) -> None:
@@ -151,13 +160,25 @@ class PlaneRestoration:
 
     def result(self) -> NDArray[np.float32]:
         """Current estimate over the field, counts, with the observation's flux."""
+        import torch
+
         # Light is not negative: nothing lies below the dark level, where ringing would go.
         seen = self._operator.crop(self._estimate).clamp_min(0)
+        estimate = self._scale.restore(seen)[0].cpu().numpy()
+        kept = supported_detail(estimate, self._plane, self._noise, self._cutoff)
+        light = self._scale.normalise(torch.from_numpy(kept).to(self._image))
         observed = self._scale.normalise(self._image)
         # Above the dark level, so that offset and gain of the camera stay what they are.
-        seen = seen * (observed.sum() / seen.sum().clamp_min(1e-6 * seen.numel()))
-        counts: NDArray[np.float32] = self._scale.restore(seen)[0].cpu().numpy()
+        light = light * (observed.sum() / light.sum().clamp_min(1e-6 * light.numel()))
+        counts: NDArray[np.float32] = self._scale.restore(light)[0].cpu().numpy()
         return counts
+
+    def _in_scale(self, noise: NDArray[np.float32] | np.float32) -> Tensor:
+        """Noise in the network's scale: one number, shape (1,), or a map, shape (1, Y, X)."""
+        import torch
+
+        counts = torch.as_tensor(noise)[None].to(self._image)
+        return counts / (self._scale.span if counts.ndim > 1 else self._scale.span[:, 0, 0])
 
 
 def outside_training(model: Model, optics: Optics) -> Concern | None:

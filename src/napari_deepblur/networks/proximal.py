@@ -44,13 +44,27 @@ class ProximalNetwork(nn.Module):
             nn.init.zeros_(parameter)
 
     def forward(self, image: Tensor, noise_level: Tensor) -> Tensor:
-        """Clean images (N, Y, X) of noise levels (N,), in the images' own unit."""
-        height, width = image.shape[-2:]
-        missing = (-height % self.unshuffle, -width % self.unshuffle)
-        padded = functional.pad(image[:, None], (0, missing[1], 0, missing[0]), mode="replicate")
-        blocks = functional.pixel_unshuffle(padded, self.unshuffle)
-        level = noise_level.clamp_min(_LEAST_NOISE).log() / _LOG_SCALE
-        level = level[:, None, None, None].expand(-1, 1, *blocks.shape[-2:])
+        """Clean images of a known noise level.
+
+        Parameters
+        ----------
+        image
+            Shape (N, Y, X).
+        noise_level
+            Standard deviation of the noise in the images' own unit: shape (N,), or (N, Y, X)
+            where it differs from pixel to pixel.
+        """
+        blocks = functional.pixel_unshuffle(self._padded(image), self.unshuffle)
+        if noise_level.ndim == 1:
+            level = noise_level[:, None, None, None].expand(-1, 1, *blocks.shape[-2:])
+        else:
+            level = functional.avg_pool2d(self._padded(noise_level), self.unshuffle)
+        level = level.clamp_min(_LEAST_NOISE).log() / _LOG_SCALE
         features = torch.cat([blocks, level], 1).to(memory_format=torch.channels_last)
         change = functional.pixel_shuffle(self.layers(features).float(), self.unshuffle)
-        return image + change[:, 0, :height, :width]
+        return image + change[:, 0, : image.shape[-2], : image.shape[-1]]
+
+    def _padded(self, image: Tensor) -> Tensor:
+        """Images (N, Y, X) continued to whole blocks, shape (N, 1, Y', X')."""
+        below, right = (-side % self.unshuffle for side in image.shape[-2:])
+        return functional.pad(image[:, None], (0, right, 0, below), mode="replicate")

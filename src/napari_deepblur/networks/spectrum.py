@@ -70,11 +70,19 @@ class PowerSpectrum(nn.Module):
 
     def power(self, image: Tensor) -> Tensor:
         """Power of each of `frequency`, mean over the windows of images (N, Y, X)."""
-        step = self.window // 2
-        windows = image.unfold(1, self.window, step).unfold(2, self.window, step).flatten(1, 2)
+        return self.power_of_windows(image).mean(1)
+
+    def power_of_windows(self, image: Tensor) -> Tensor:
+        """Power of each of `frequency` in each window of images (N, Y, X), shape (N, W, F)."""
+        windows = self.windows(image)
         windows = (windows - windows.mean((-2, -1), keepdim=True)) * self.hann
-        power: Tensor = fft.rfft2(windows).abs().square().mean(1).flatten(1)
+        power: Tensor = fft.rfft2(windows).abs().square().flatten(2)
         return power
+
+    def windows(self, image: Tensor) -> Tensor:
+        """Overlapping windows of images (N, Y, X), row by row: (N, W, window, window)."""
+        step = self.window // 2
+        return image.unfold(1, self.window, step).unfold(2, self.window, step).flatten(1, 2)
 
     def _corners(self, band: float) -> Tensor:
         """Sampled bins where an image has least signal: the corners of the sampled square."""

@@ -29,6 +29,8 @@ _USUAL_NOISE, _LEAST_NOISE = 0.02, 0.002
 #: all of them alike: stored in tens they learn as fast.
 _PACE = 10.0
 
+_TINY = torch.finfo(torch.float32).tiny
+
 
 class UnrolledFista(nn.Module):
     """FISTA with a proximal operator for each iteration and learned step sizes.
@@ -79,12 +81,17 @@ class UnrolledFista(nn.Module):
         operator
             The blur, of one or N batch elements.
         noise_level
-            Standard deviation of the noise in the image's unit, shape (N,).
+            Standard deviation of the noise in the image's unit, shape (N,), or a map of it,
+            shape (N, *operator.range_shape).
         """
         estimate = point = operator.extend(image)
+        overall = noise_level
+        if noise_level.ndim == image.ndim:
+            overall = _level_of_light(noise_level, image)
+            noise_level = operator.extend(noise_level)
         momentum = 1.0
         for proximal, step, curvature in zip(
-            self.proximal, self.steps, self.curvature(noise_level), strict=True
+            self.proximal, self.steps, self.curvature(overall), strict=True
         ):
             residual = operator.forward(point) - image
             slope = operator.preconditioned_adjoint(residual, curvature)
@@ -136,3 +143,14 @@ class DeblurringNetwork(UnrolledFista):
         relative = (noise_level.clamp_min(_LEAST_NOISE) / _USUAL_NOISE).log()
         logits = self.curvature_logits[:, None] - self.curvature_slopes[:, None] * relative
         return torch.sigmoid(_PACE * logits)
+
+
+def _level_of_light(noise_level: Tensor, image: Tensor) -> Tensor:
+    """Root mean square of noise maps (N, Y, X), each pixel weighted by its light: shape (N,).
+
+    The metric of a step is one for the whole image. That of dark places, where most pixels may
+    lie, would let the noise of the few bright ones grow.
+    """
+    light = image.clamp_min(0)
+    variance = (noise_level.square() * light).sum((-2, -1)) / light.sum((-2, -1)).clamp_min(_TINY)
+    return variance.sqrt()

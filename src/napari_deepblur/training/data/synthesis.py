@@ -64,7 +64,9 @@ def draw_noise_levels(n: int, highest: float, generator: Generator) -> Tensor:
     return level * (uniform[1] > 0.2)
 
 
-def add_noise(image: Tensor, level: Tensor, generator: Generator) -> Tensor:
+def add_noise(
+    image: Tensor, level: Tensor, generator: Generator, *, shot: float | None = None
+) -> Tensor:
     """Add Poisson-Gaussian noise, its shot part given by the normal approximation.
 
     Parameters
@@ -74,13 +76,17 @@ def add_noise(image: Tensor, level: Tensor, generator: Generator) -> Tensor:
     level
         σ as a fraction of each image's maximum, shape (n,): the noise's root mean square.
     generator
-        Draws also which part of the variance is shot noise.
+        Source of the noise, and of its shot part where that is not given.
+    shot
+        Share of the mean variance that is shot noise: 0 for noise alike everywhere, 1 for shot
+        noise alone. By default uniform in [0, 1] for each image.
     """
     peak = image.amax((-2, -1), keepdim=True).clamp_min(1e-6)
     relative = (image / peak).clamp_min(0)
-    shot = torch.rand(len(image), 1, 1, generator=generator, device=image.device)
+    drawn = torch.rand(len(image), 1, 1, generator=generator, device=image.device)
+    share = drawn if shot is None else torch.full_like(drawn, shot)
     mean = relative.mean((-2, -1), keepdim=True).clamp_min(1e-6)
-    variance = 1 - shot + shot * relative / mean
+    variance = 1 - share + share * relative / mean
     noise = torch.randn(image.shape, generator=generator, device=image.device)
     return image + peak * level[:, None, None] * variance.sqrt() * noise
 
