@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_deepblur.engine.noise import noise_deviation
+from napari_deepblur.engine.noise import noise_deviation, noise_model
 from napari_deepblur.operators import ZernikeFamily
 from napari_deepblur.samples import SAMPLES
 from napari_deepblur.training.data.scenes import SCENES
@@ -155,3 +155,60 @@ def test_importing_it_loads_no_torch():
     code = "import sys, napari_deepblur.engine.noise; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+class TestModel:
+    @pytest.mark.parametrize("cutoff", CUTOFFS)
+    def test_gain_and_read_noise_are_read(self, cutoff):
+        operator = ZernikeFamily(cutoff=cutoff).operator(torch.zeros(1, 7), (256, 256))
+        generator = torch.Generator().manual_seed(5)
+        found = []
+        for draw in (SCENES["nuclei"], SCENES["dead_leaves"], SCENES["membranes"]):
+            light = operator(draw(1, operator.domain_shape[0], generator))[0].clamp_min(0)
+            photons = 200 * light / light.max()
+            counts = 4 * torch.poisson(photons, generator=generator)
+            counts = counts + 100 + 10 * torch.randn(counts.shape, generator=generator)
+            model = noise_model(counts.numpy(), cutoff)
+            dark = 4 * float(photons.min())
+            found.append([model.gain / 4, model.dark_variance / (100 + 4 * dark)])
+        gain, variance = np.median(found, 0)
+        assert gain == pytest.approx(1, abs=0.1)
+        assert variance == pytest.approx(1, abs=0.4)
+
+    def test_noise_alike_everywhere_is_one_number(self, clean_images):
+        generator = torch.Generator().manual_seed(6)
+        images = clean_images[0.25]
+        noisy = images + 0.02 * torch.randn(images.shape, generator=generator)
+        models = [noise_model(image.numpy(), 0.25) for image in noisy]
+        assert not any(model.varies for model in models)
+        assert np.ptp(models[0].map(noisy[0].numpy(), 0.25)) == 0
+
+    def test_shot_noise_is_told_from_it(self, clean_images):
+        images = clean_images[0.25]
+        generator = torch.Generator().manual_seed(6)
+        noisy = add_noise(images, torch.full((len(images),), 0.02), generator, shot=1.0)
+        mean = images.mean((1, 2)) / images.amax((1, 2))
+        told = [noise_model(image.numpy(), 0.25).varies for image in noisy]
+        # A nearly even field has nothing to tell it by.
+        assert np.mean(np.array(told)[(mean < 0.6).numpy()]) > 0.9
+
+    def test_map_is_the_noise_of_each_place(self):
+        y, x = np.mgrid[:256, :256]
+        light = 50 + 400 * np.exp(-((y - 128) ** 2 + (x - 128) ** 2) / (2 * 30**2))
+        photons = np.random.default_rng(0).poisson(light).astype(np.float32)
+        found = noise_model(photons, 0.25).map(photons, 0.25)
+        assert np.median(np.abs(found / np.sqrt(light) - 1)) < 0.06
+        assert np.sqrt(np.square(found).mean()) == pytest.approx(
+            noise_deviation(photons, 0.25), rel=0.03
+        )
+
+    @pytest.mark.parametrize(("gain", "offset"), [(30.0, 0.0), (1e-3, 0.0), (1.0, 500.0)])
+    def test_gain_and_offset(self, gain, offset):
+        light = np.linspace(10, 400, 128)[None] * np.ones((128, 1))
+        photons = np.random.default_rng(0).poisson(light).astype(np.float32)
+        changed = (gain * photons.astype(float) + offset).astype(np.float32)
+        before, after = noise_model(photons, 0.25), noise_model(changed, 0.25)
+        assert after.gain == pytest.approx(gain * before.gain, rel=1e-3)
+        assert after.dark_variance == pytest.approx(gain**2 * before.dark_variance, rel=1e-2)
+        expected = gain * before.map(photons, 0.25)
+        np.testing.assert_allclose(after.map(changed, 0.25), expected, rtol=2e-3)

@@ -47,3 +47,25 @@ def test_first_step_of_training_moves_it():
     image = torch.randn(1, 16, 16)
     network(image, torch.zeros(1)).square().mean().backward()
     assert float(network.layers[-1].weight.grad.abs().max()) > 0
+
+
+def test_a_map_of_equal_levels_is_the_level():
+    network = trained_like()
+    image = torch.rand(2, 17, 23)
+    levels = torch.tensor([0.01, 0.1])
+    one = network(image, levels)
+    each = network(image, levels[:, None, None].expand(2, 17, 23))
+    torch.testing.assert_close(each, one)
+
+
+def test_a_map_is_heard_place_by_place():
+    network = trained_like()
+    image = torch.rand(1, 64, 64)
+    split = torch.full((1, 64, 64), 0.01)
+    split[..., 32:] = 0.1
+    found = network(image, split)
+    quiet, loud = (network(image, torch.tensor([level])) for level in (0.01, 0.1))
+    # Four convolutions of 2 × 2 blocks reach eight pixels.
+    torch.testing.assert_close(found[..., :24], quiet[..., :24])
+    torch.testing.assert_close(found[..., 40:], loud[..., 40:])
+    assert (quiet - loud).abs().max() > 1e-3

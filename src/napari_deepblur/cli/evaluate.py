@@ -42,6 +42,15 @@ _Docs = Annotated[
 ]
 _Picture = Annotated[Path | None, typer.Option(help="PNG of accuracy against noise to write.")]
 
+_Only = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--only",
+        help="Name of a further table, such as 'noise kinds', to measure alone; --write then "
+        "leaves the model as it is. Can be given several times.",
+    ),
+]
+
 _Examples = Annotated[Path | None, typer.Option(help="PNG of deblurred examples to write.")]
 
 _DOCS = Path("docs")
@@ -90,6 +99,7 @@ def deblurring(
     model: given.ModelOption = None,
     n_images: _Number = 60,
     size: _Size = 400,
+    only: _Only = None,
     device: given.DeviceOption = "auto",
     write: _Write = False,
     docs: _Docs = None,
@@ -103,6 +113,9 @@ def deblurring(
         return
     from napari_deepblur import evaluation
 
+    if only:
+        _measure_only(bench, only, write=write, docs=docs, as_json=as_json)
+        return
     names = [*evaluation.DEBLURRING_TABLES, "classical", *evaluation.DEBLURRING_QUESTIONS]
     docs = _docs(docs, names) if write else None
     pictures = [*([picture] if picture else []), *([docs / _EXAMPLES_DRAWING] if docs else [])]
@@ -120,6 +133,24 @@ def deblurring(
         tables.append(drive(question(bench)))
         _tell(tables[-1], as_json=as_json)
     _finish(bench, "deblurring", tables, write=write, docs=docs, as_json=as_json)
+
+
+def _measure_only(
+    bench: "Bench", names: list[str], *, write: bool, docs: Path | None, as_json: bool
+) -> None:
+    """Ask single questions about deblurring; their tables go to the page only."""
+    from napari_deepblur.evaluation import DEBLURRING_QUESTIONS
+
+    unknown = [name for name in names if name not in DEBLURRING_QUESTIONS]
+    if unknown:
+        known = ", ".join(DEBLURRING_QUESTIONS)
+        raise ValueError(f"--only takes one of {known}, got {unknown[0]!r}")
+    docs = _docs(docs, names) if write else None
+    tables = []
+    for name in names:
+        tables.append(drive(DEBLURRING_QUESTIONS[name](bench)))
+        _tell(tables[-1], as_json=as_json)
+    _finish(bench, "deblurring", tables, write=False, docs=docs, as_json=as_json)
 
 
 def _measure_varying(

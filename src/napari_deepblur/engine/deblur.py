@@ -13,9 +13,9 @@ from napari_deepblur.engine.blur import BlurEstimate
 from napari_deepblur.engine.concerns import Concern, ConcernKind
 from napari_deepblur.engine.devices import Device, memory_guard, resolve_device
 from napari_deepblur.engine.events import Job, Progress, Warned, finish
+from napari_deepblur.engine.evidence import softened_where_loud, supported_detail
 from napari_deepblur.engine.hot_pixels import without_hot_pixels
 from napari_deepblur.engine.models import Model, load_model
-from napari_deepblur.engine.evidence import supported_detail
 from napari_deepblur.engine.noise import NoiseModel, noise_model
 from napari_deepblur.engine.plausibility import check_sampling_job
 from napari_deepblur.optics.settings import Optics
@@ -147,7 +147,7 @@ class PlaneRestoration:
         normal = self._scale.normalise(self._image)
         noise = noise_model(plane, cutoff) if noise is None else noise
         self._plane, self._cutoff = plane, cutoff
-        self._noise = noise.map(plane, cutoff)
+        self._noise, self._noise_varies = noise.map(plane, cutoff), noise.varies
         level = self._in_scale(self._noise if noise.varies else np.float32(noise.deviation))
         self._estimates = network.iterate(normal, self._operator, level)
 
@@ -165,6 +165,9 @@ class PlaneRestoration:
         # Light is not negative: nothing lies below the dark level, where ringing would go.
         seen = self._operator.crop(self._estimate).clamp_min(0)
         estimate = self._scale.restore(seen)[0].cpu().numpy()
+        if self._noise_varies:
+            level = self._noise / float(self._scale.span)
+            estimate = softened_where_loud(estimate, level, self._cutoff)
         kept = supported_detail(estimate, self._plane, self._noise, self._cutoff)
         light = self._scale.normalise(torch.from_numpy(kept).to(self._image))
         observed = self._scale.normalise(self._image)

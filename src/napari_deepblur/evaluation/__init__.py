@@ -16,6 +16,7 @@ from napari_deepblur.evaluation.deblurring.against_classical import classical_jo
 from napari_deepblur.evaluation.deblurring.borders import borders_table
 from napari_deepblur.evaluation.deblurring.examples import draw_examples, examples_job
 from napari_deepblur.evaluation.deblurring.flat_field import flat_field_job
+from napari_deepblur.evaluation.deblurring.noise_kinds import noise_kinds_job
 from napari_deepblur.evaluation.deblurring.photometry import deblurring_photometry_job
 from napari_deepblur.evaluation.deblurring.restoration import Restoration, restorations_job
 from napari_deepblur.evaluation.deblurring.speed import deblurring_speed_job
@@ -88,6 +89,7 @@ DEBLURRING_TABLES: Mapping[str, Callable[[Sequence[Restoration]], Table]] = {
 
 #: What is asked of deblurring besides, and besides `classical_job`.
 DEBLURRING_QUESTIONS: Mapping[str, Callable[[Bench], Job[Table]]] = {
+    "noise kinds": noise_kinds_job,
     "strong blur": strong_blur_job,
     "deblurring photometry": deblurring_photometry_job,
     "flat field": flat_field_job,

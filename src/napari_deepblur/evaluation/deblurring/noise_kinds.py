@@ -1,4 +1,4 @@
-"""Compare a map of the noise with one number for it, on noise alike everywhere and on shot noise."""
+"""Compare a map of the noise with one number for it, for noise of two kinds."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from napari_deepblur.evaluation.deblurring.restoration import (
     restored,
 )
 from napari_deepblur.evaluation.tables import Table, markdown
-from napari_deepblur.operators import FourierBlur
+from napari_deepblur.operators.fourier_blur import FourierBlur
 from napari_deepblur.optics.settings import CANONICAL_CUTOFF
 from napari_deepblur.training.data.synthesis import add_noise
 
@@ -69,7 +69,11 @@ def _scenes(bench: Bench, name: str) -> Iterator[tuple[Tensor, FourierBlur, Tens
     step = max(1, len(folder) // bench.n_few)
     for number, gamma in enumerate(bench.coefficients[: bench.n_few]):
         operator = bench.model.family.operator(gamma[None], (bench.size, bench.size))
-        yield gamma, operator, folder.centre_crop(step * number % len(folder), operator.domain_shape[0])
+        yield (
+            gamma,
+            operator,
+            folder.centre_crop(step * number % len(folder), operator.domain_shape[0]),
+        )
 
 
 @torch.no_grad()
