@@ -36,7 +36,7 @@ def tiny_model(tmp_path_factory) -> Path:
     """A model folder with small untrained networks: fast, and independent of the bundled one."""
     import torch
 
-    from napari_deepblur.engine.models import write_network
+    from napari_deepblur.engine.model_files import write_network
     from napari_deepblur.networks.identification import IdentificationNetwork
     from napari_deepblur.networks.unrolled import DeblurringNetwork
     from napari_deepblur.operators import EigenPsfSpace, ZernikeFamily
@@ -44,7 +44,8 @@ def tiny_model(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "tiny"
     family = ZernikeFamily(tuple(range(4, 11)), limit_waves=0.15)
     torch.manual_seed(0)
-    reader = IdentificationNetwork(n_outputs=8, n_hidden=16)
+    space = EigenPsfSpace.of(ZernikeFamily(), n_eigen_psfs=8)
+    reader = IdentificationNetwork(space, n_hidden=16)
     with torch.no_grad():
         reader(torch.rand(8, 1, 96, 96))  # running statistics of some images
         reader.head.correction[-1].weight.normal_(std=0.1)
@@ -53,8 +54,7 @@ def tiny_model(tmp_path_factory) -> Path:
         for proximal in restorer.proximal:
             proximal.layers[-1].weight.normal_(std=0.01)
     card = {"arguments": {"n_outputs": 8, "n_hidden": 16}}
-    space = EigenPsfSpace.of(ZernikeFamily(), n_eigen_psfs=8)
-    write_network(folder, "identification", reader, family=family, card=card, space=space)
+    write_network(folder, "identification", reader, family=family, card=card)
     arguments = {"n_iterations": 3, "n_channels": 8, "n_layers": 2}
     card = {"arguments": arguments, "cutoff_range": (0.15, 0.35)}
     write_network(folder, "deblurring", restorer, family=family, card=card)
@@ -67,7 +67,7 @@ def tiny_varying_model(tmp_path_factory) -> Path:
     import torch
 
     from helpers.families import varying_family
-    from napari_deepblur.engine.models import write_network
+    from napari_deepblur.engine.model_files import write_network
     from napari_deepblur.networks.field_identification import FieldIdentificationNetwork
     from napari_deepblur.networks.unrolled import DeblurringNetwork
     from napari_deepblur.operators.field_space import FieldSpace
@@ -77,8 +77,7 @@ def tiny_varying_model(tmp_path_factory) -> Path:
     torch.manual_seed(0)
     space = FieldSpace.of(family, n_samples=200)
     arguments = {**space.sizes, "n_hidden": 16}
-    reader = FieldIdentificationNetwork(**arguments)
-    reader.head.space.load_state_dict(space.state_dict())
+    reader = FieldIdentificationNetwork(family, space, n_hidden=16)
     with torch.no_grad():
         reader.resnet(torch.rand(8, 1, 96, 96))  # running statistics of some images
         reader.head.answer[-1].weight.normal_(std=0.1)

@@ -49,7 +49,7 @@ def snr(cases):
     return {
         "estimated": psf_snr(torch.stack([case.psf for case in cases]), true),
         "unaberrated": psf_snr(family.psf(torch.zeros(len(cases), 7)), true),
-        "mean PSF": psf_snr(load_model().space.mean.expand_as(true), true),
+        "mean PSF": psf_snr(load_model().identification.space.mean.expand_as(true), true),
     }
 
 

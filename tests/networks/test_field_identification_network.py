@@ -177,8 +177,7 @@ def test_each_image_is_read_alone(head):
 @torch.no_grad()
 def test_the_network_from_tiles_to_coefficients(space):
     torch.manual_seed(0)
-    network = FieldIdentificationNetwork(**space.sizes, n_hidden=16)
-    network.head.space.load_state_dict(space.state_dict())
+    network = FieldIdentificationNetwork(varying_family(), space, n_hidden=16)
     network.eval()
     tiles = 100 + 20 * torch.randn(4, 64, 64, generator=torch.Generator().manual_seed(0))
     standard = network.standardise(tiles[None])[0]

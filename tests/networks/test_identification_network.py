@@ -8,6 +8,7 @@ import torch
 from napari_deepblur.networks.description import Whitening
 from napari_deepblur.networks.identification import IdentificationNetwork
 from napari_deepblur.networks.resnet import ResNet18
+from napari_deepblur.operators import EigenPsfSpace, ZernikeFamily
 
 
 def random_images(n, height, width, *, seed=0):
@@ -15,10 +16,14 @@ def random_images(n, height, width, *, seed=0):
     return 100 + 20 * torch.randn(n, height, width, generator=generator)
 
 
+def space_of(*noll_indices):
+    return EigenPsfSpace.empty(ZernikeFamily(noll_indices), n_eigen_psfs=7)
+
+
 @pytest.fixture(scope="module")
 def network():
     torch.manual_seed(0)
-    network = IdentificationNetwork(7, n_coefficients=3, n_hidden=32)
+    network = IdentificationNetwork(space_of(4, 5, 6), n_hidden=32)
     torch.nn.init.normal_(network.head.correction[-1].weight, std=0.1)
     with torch.no_grad():
         network(random_images(8, 64, 64)[:, None])  # statistics that are not the initial ones
@@ -93,7 +98,7 @@ def test_descriptions_are_additive(network):
 
 def test_the_head_begins_with_the_resnets_answer():
     torch.manual_seed(1)
-    network = IdentificationNetwork(7, n_hidden=32).eval()
+    network = IdentificationNetwork(space_of(4), n_hidden=32).eval()
     images = random_images(2, 96, 96)
     with torch.no_grad():
         alone = network.glance(network.standardise(images[:, None])[:, 0])

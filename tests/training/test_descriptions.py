@@ -5,7 +5,7 @@ import torch
 
 from napari_deepblur.engine.events import finish
 from napari_deepblur.networks.identification import IdentificationNetwork
-from napari_deepblur.operators import ZernikeFamily
+from napari_deepblur.operators import EigenPsfSpace, ZernikeFamily
 from napari_deepblur.optics.settings import CANONICAL_CUTOFF
 from napari_deepblur.training.config import ConditionsConfig, DescriptionsConfig
 from napari_deepblur.training.data.microscope import Microscope
@@ -21,7 +21,8 @@ CONFIG = DescriptionsConfig(n_blurs=7, images_per_blur=2, size=128, mix={"points
 @pytest.fixture(scope="module")
 def network():
     torch.manual_seed(0)
-    return IdentificationNetwork(6, n_hidden=8).eval()
+    space = EigenPsfSpace.empty(ZernikeFamily(), n_eigen_psfs=6)
+    return IdentificationNetwork(space, n_hidden=8).eval()
 
 
 def microscope():

@@ -15,7 +15,7 @@ from napari_deepblur.cli.report import print_json
 
 if TYPE_CHECKING:
     from napari_deepblur.engine.devices import Device
-    from napari_deepblur.engine.models import Kind
+    from napari_deepblur.engine.model_card import Kind
     from napari_deepblur.evaluation import Bench, Table
 
 __all__ = ["evaluate"]

@@ -37,10 +37,6 @@ __all__ = ["estimate_blur", "estimate_blur_job"]
 
 _TILES_AT_A_TIME = 16
 
-#: Where the blur varies tiles overlap by half: more places are looked at, which is worth 0.5 dB on
-#: held-out micrographs.
-_FIELD_DENSITY = 2
-
 
 def estimate_blur(
     image: Any,
@@ -110,8 +106,6 @@ def estimate_blur_job(
     import torch
 
     from napari_deepblur.networks.head import Reading
-    from napari_deepblur.operators import ZernikeFamily
-    from napari_deepblur.operators.phase_diversity import resolve_twins
 
     if per not in ("plane", "stack"):
         raise ValueError(f"per must be 'plane' or 'stack', got {per!r}")
@@ -126,8 +120,8 @@ def estimate_blur_job(
         network: IdentificationNetwork | FieldIdentificationNetwork = opened.network(
             "identification", resolve_device(device)
         )
-        ratio = opened.family.pixel_ratio(optics)
-        density = _FIELD_DENSITY if opened.varies else 1
+        family = opened.family
+        ratio, density = family.pixel_ratio(optics), family.tile_density
         descriptions, concerns = [], []
         for index, plane in enumerate(planes):
             at = Progress(index, total, "estimating the blur")
@@ -151,21 +145,17 @@ def estimate_blur_job(
             answer = network.read(described, places.to(described.device), n_apart=n_apart)
             reading = Reading(*(part.cpu() for part in answer))
             detail = network.detail(described.mean(1))
-        doubts = concerns_of_reading(reading, detail, opened.usual_std)
+        doubts = concerns_of_reading(reading, detail, opened.identification.prior_std)
         coefficients = yield from _fit_job(opened, reading.coordinates, total)
         concerns = [
             (*of_plane, *of_reading) for of_plane, of_reading in zip(concerns, doubts, strict=True)
         ]
         std = reading.log_std.exp()
         twin_resolved = False
-        if z_step_um is not None and isinstance(opened.family, ZernikeFamily):
-            coefficients, twin_resolved = resolve_twins(
-                coefficients,
-                std,
-                usable=reading.foreign < 0,
-                z_step_um=z_step_um,
-                family=opened.family,
-                optics=optics,
+        if z_step_um is not None:
+            usable = reading.foreign < 0
+            coefficients, twin_resolved = family.resolve_twins(
+                coefficients, std, usable=usable, z_step_um=z_step_um, optics=optics
             )
     return BlurEstimate(
         coefficients=coefficients.numpy(),
@@ -181,7 +171,7 @@ def estimate_blur_job(
 
 
 def _require_focus_series(planes: Planes, per: Per, z_step_um: float, model: Model) -> None:
-    if model.varies:
+    if not model.family.admits_focus_series:
         raise ValueError(
             f"z_step_um tells the signs of a pupil's modes, which model {model.name!r} has not: "
             "leave it out"
@@ -239,6 +229,6 @@ def _fit_job(model: Model, coordinates: Tensor, total: int) -> Job[Tensor]:
     best = []
     for index, row in enumerate(coordinates):
         yield Progress(total - len(coordinates) + index, total, "fitting the blur")
-        best.append(model.coefficients(row[None])[0])
+        best.append(model.identification.coefficients(row[None])[0])
     yield Progress(total, total, "fitting the blur")
     return torch.stack(best)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from napari_deepblur.engine.events import Job
-from napari_deepblur.engine.models import Kind
+from napari_deepblur.engine.model_card import Kind
 from napari_deepblur.evaluation.bench import Bench, Readings, held_out, optics_at
 from napari_deepblur.evaluation.deblurring.accuracy import deblurring_table
 from napari_deepblur.evaluation.deblurring.against_classical import classical_job

@@ -16,7 +16,8 @@ from napari_deepblur.engine.estimate import estimate_blur_job
 from napari_deepblur.engine.events import Job, Progress, finish
 from napari_deepblur.engine.metrics import psf_snr
 from napari_deepblur.engine.models import Model
-from napari_deepblur.operators import ZernikeFamily
+from napari_deepblur.networks.identification import IdentificationNetwork
+from napari_deepblur.operators import EigenPsfSpace, ZernikeFamily
 from napari_deepblur.optics.settings import CANONICAL_CUTOFF, Optics
 from napari_deepblur.training.data.sources import ImageFolder
 from napari_deepblur.training.data.synthesis import add_noise, observe
@@ -79,6 +80,13 @@ class Bench:
         """Family of a pupil model; measurements that need one use it."""
         assert isinstance(self.model.family, ZernikeFamily)
         return self.model.family
+
+    @property
+    def space(self) -> EigenPsfSpace:
+        """The space in which the network of a pupil model answers."""
+        network = self.model.identification
+        assert isinstance(network, IdentificationNetwork)
+        return network.space
 
     @cached_property
     def coefficients(self) -> Tensor:

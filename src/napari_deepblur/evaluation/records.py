@@ -9,7 +9,9 @@ import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from napari_deepblur.engine.models import Kind, Model, save_card
+from napari_deepblur.engine.model_card import Kind
+from napari_deepblur.engine.model_files import save_card
+from napari_deepblur.engine.models import Model
 from napari_deepblur.evaluation.tables import Table
 
 __all__ = ["record_in_model", "record_in_page", "replace_between", "require_marks"]

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from napari_deepblur.networks.description import Describer
 from napari_deepblur.networks.head import DescriptionReader, Reading
+from napari_deepblur.operators import ProductConvolutionFamily
 from napari_deepblur.operators.field_space import FieldSpace
 
 __all__ = ["FieldHead", "FieldIdentificationNetwork"]
@@ -128,37 +129,54 @@ class FieldIdentificationNetwork(Describer):
 
     Parameters
     ----------
-    n_coefficients, n_factors, n_local, n_eigen_psfs, n_nodes
-        Sizes of the family's `FieldSpace`.
+    family
+        The blurs that are told apart.
+    space
+        How the family's coefficients vary; it is stored with the weights.
     whitening_exponent
         See `Whitening`.
     n_hidden
         Width of the head that reads descriptions.
     dropout
         Of the head, in training.
+
+    Raises
+    ------
+    ValueError
+        If the space is not one of this family.
     """
 
     def __init__(
         self,
+        family: ProductConvolutionFamily,
+        space: FieldSpace,
         *,
-        n_coefficients: int,
-        n_factors: int,
-        n_local: int,
-        n_eigen_psfs: int,
-        n_nodes: int,
         whitening_exponent: float = 1.0,
         n_hidden: int = 1024,
         dropout: float = 0.0,
     ) -> None:
         super().__init__(whitening_exponent=whitening_exponent)
-        space = FieldSpace.empty(
-            n_coefficients=n_coefficients,
-            n_factors=n_factors,
-            n_local=n_local,
-            n_eigen_psfs=n_eigen_psfs,
-            n_nodes=n_nodes,
-        )
+        if space.maps.shape != family.maps.shape:
+            raise ValueError(
+                f"the network is for maps (P, K, G, G) of shape {tuple(space.maps.shape)}, those "
+                f"of the family have {tuple(family.maps.shape)}"
+            )
+        self.family = family
         self.head = FieldHead(space, self.spectrum.n_bins, width=n_hidden, dropout=dropout)
+
+    @property
+    def eigen_psfs(self) -> Tensor:
+        """Eigen-PSFs at the canonical cutoff, shape (K, h, w)."""
+        return self.family.eigen_psfs
+
+    @property
+    def prior_std(self) -> float:
+        """Standard deviation of a coefficient of which only the family is known."""
+        return float(self.head.space.factors.norm(dim=0).mean())
+
+    def coefficients(self, coordinates: Tensor) -> Tensor:
+        """Coefficients in the admissible set, shape (N, P), nearest to any (N, P)."""
+        return self.family.admissible_set.project(coordinates)
 
     def read(self, descriptions: Tensor, field_yx: Tensor, *, n_apart: int) -> Reading:
         """Read N images, each by T tiles' descriptions and places: `FieldHead.forward`."""

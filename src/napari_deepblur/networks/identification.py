@@ -6,6 +6,7 @@ from torch import Tensor
 
 from napari_deepblur.networks.description import Describer
 from napari_deepblur.networks.head import Head, Reading
+from napari_deepblur.operators import EigenPsfSpace
 
 __all__ = ["IdentificationNetwork"]
 
@@ -15,10 +16,9 @@ class IdentificationNetwork(Describer):
 
     Parameters
     ----------
-    n_outputs
-        Numbers K that describe the PSF: coordinates in an `EigenPsfSpace`.
-    n_coefficients
-        P, how many coefficients' errors to tell.
+    space
+        The space whose K coordinates the network answers; it is stored with the weights, since
+        computed anew it would turn with every change of the decomposition.
     whitening_exponent
         See `Whitening`.
     n_hidden
@@ -27,17 +27,33 @@ class IdentificationNetwork(Describer):
 
     def __init__(
         self,
-        n_outputs: int,
+        space: EigenPsfSpace,
         *,
-        n_coefficients: int = 7,
         whitening_exponent: float = 1.0,
         n_hidden: int = 1024,
     ) -> None:
         super().__init__(whitening_exponent=whitening_exponent)
-        self.n_outputs = n_outputs
+        self.space = space
         self.head = Head(
-            n_outputs, self.spectrum.n_bins, n_coefficients=n_coefficients, width=n_hidden
+            space.n_eigen_psfs,
+            self.spectrum.n_bins,
+            n_coefficients=space.family.n_coefficients,
+            width=n_hidden,
         )
+
+    @property
+    def eigen_psfs(self) -> Tensor:
+        """Eigen-PSFs at the canonical cutoff, shape (K, h, w)."""
+        return self.space.eigen_psfs
+
+    @property
+    def prior_std(self) -> float:
+        """Standard deviation of a coefficient of which only the family is known."""
+        return self.space.family.prior_std
+
+    def coefficients(self, coordinates: Tensor) -> Tensor:
+        """Coefficients in the admissible set, shape (N, P), of coordinates (N, K)."""
+        return self.space.fit(coordinates)
 
     def forward(self, tiles: Tensor, *, band: float = 0.5) -> Reading:
         """Read tiles that share a blur, shape (N, T, Y, X); arguments as for `describe`."""

@@ -25,6 +25,9 @@ class AdmissibleSet(Protocol):
     def project(self, coefficients: Tensor) -> Tensor:
         """Nearest point of the set (Euclidean) to each vector of shape (..., P)."""
 
+    def fold(self, coefficients: Tensor) -> Tensor:
+        """The vector with the same PSF on the set's side, for each of shape (..., P)."""
+
     def sample(
         self, n: int, *, seed: int | None = None, generator: torch.Generator | None = None
     ) -> Tensor:

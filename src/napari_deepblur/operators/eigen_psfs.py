@@ -6,6 +6,8 @@ space neither is a trouble: squared distance of coordinates *is* squared distanc
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import torch
 from torch import Tensor, nn
 
@@ -35,8 +37,6 @@ class EigenPsfSpace(nn.Module):
     mean: Tensor
     eigen_psfs: Tensor
     scale: Tensor
-    _starts: Tensor
-    _start_coordinates: Tensor
 
     def __init__(
         self,
@@ -49,14 +49,18 @@ class EigenPsfSpace(nn.Module):
     ) -> None:
         super().__init__()
         self.family = family
+        self.n_starts = n_starts
         self.register_buffer("mean", mean)
         self.register_buffer("eigen_psfs", eigen_psfs)
         self.register_buffer("scale", scale)
-        with torch.no_grad():
-            starts = family.admissible_set.sample(n_starts, seed=0)
-            coordinates = self.encode(family.psf(starts))
-        self.register_buffer("_starts", starts)
-        self.register_buffer("_start_coordinates", coordinates)
+        self.register_load_state_dict_post_hook(_forget_starts)  # type: ignore[no-untyped-call]
+
+    @classmethod
+    def empty(cls, family: ZernikeFamily, *, n_eigen_psfs: int) -> EigenPsfSpace:
+        """Space of zeros, to be filled from a file."""
+        window = family.pupil.window
+        shape = (n_eigen_psfs, window, window)
+        return cls(family, torch.zeros(shape[1:]), torch.zeros(shape), torch.zeros(n_eigen_psfs))
 
     @classmethod
     @torch.no_grad()
@@ -135,14 +139,21 @@ class EigenPsfSpace(nn.Module):
         Projected Levenberg-Marquardt from the nearest of the sampled PSFs.
         """
         target = coordinates * self.scale
-        distance = torch.cdist(target, self._start_coordinates * self.scale)
+        starts, start_weights = self._starts
+        distance = torch.cdist(target, start_weights.to(target.device))
         nearest = distance.topk(n_starts, largest=False).indices
-        gamma = self._starts[nearest].flatten(0, 1)
+        gamma = starts.to(target.device)[nearest].flatten(0, 1)
         target = target.repeat_interleave(n_starts, 0)
         gamma, misfit = self._levenberg_marquardt(gamma, target, n_iterations)
         best = misfit.reshape(-1, n_starts).argmin(1)
         picked: Tensor = gamma.reshape(len(coordinates), n_starts, -1)[range(len(best)), best]
         return picked
+
+    @cached_property
+    def _starts(self) -> tuple[Tensor, Tensor]:
+        """Coefficients (n_starts, P) of the family, and weights (n_starts, K) of their PSFs."""
+        starts = self.family.admissible_set.sample(self.n_starts, seed=0)
+        return starts, self.encode(self.family.psf(starts)) * self.scale
 
     def _levenberg_marquardt(
         self, gamma: Tensor, target: Tensor, n_iterations: int
@@ -171,3 +182,7 @@ class EigenPsfSpace(nn.Module):
             misfit = torch.where(better, trial_misfit, misfit)
             damping = torch.where(better[:, None, None], damping * 0.3, damping * 5)
         return gamma, misfit
+
+
+def _forget_starts(space: EigenPsfSpace, _keys: object) -> None:
+    space.__dict__.pop("_starts", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from napari_deepblur.operators.admissible_sets import AdmissibleSet, HalfBox
 from napari_deepblur.operators.convolution import Convolution
 from napari_deepblur.operators.fourier_blur import FourierBlur
+from napari_deepblur.operators.phase_diversity import resolve_twins
 from napari_deepblur.optics.pupil import Pupil
 from napari_deepblur.optics.settings import CANONICAL_CUTOFF, Optics
 from napari_deepblur.optics.zernike import mode_name, noll_to_radial_azimuthal
@@ -21,10 +23,17 @@ class OperatorFamily(nn.Module, ABC):
     """Blur operators that differ by their coefficients γ only."""
 
     admissible_set: AdmissibleSet
+    #: Name of the kind of family in model descriptions.
+    kind: str
     #: Whether the PSF changes over the field.
     varies: bool
-    #: What the coefficients are counted in, for people.
+    #: Unit of the coefficients, for people.
     unit: str
+    #: Tiles of an image that the same pixel lies in along each axis: more are looked at where the
+    #: blur varies.
+    tile_density = 1
+    #: Whether a focus series tells more of a coefficient than its planes one by one.
+    admits_focus_series = False
 
     @property
     def n_coefficients(self) -> int:
@@ -57,6 +66,21 @@ class OperatorFamily(nn.Module, ABC):
     def at_cutoff(self, cutoff: float) -> OperatorFamily:
         """The same microscope with other pixels: γ keeps its meaning."""
 
+    def resolve_twins(
+        self,
+        coefficients: Tensor,
+        std: Tensor,  # noqa: ARG002
+        *,
+        usable: Tensor,  # noqa: ARG002
+        z_step_um: float,  # noqa: ARG002
+        optics: Optics,  # noqa: ARG002
+    ) -> tuple[Tensor, bool]:
+        """Choose between γ and its twin in every plane of a focus series.
+
+        Here no γ has a twin: see `ZernikeFamily.resolve_twins`.
+        """
+        return coefficients, False
+
     def pixel_ratio(self, optics: Optics) -> float:
         """Side of an image's pixels by that of the family's."""
         return optics.cutoff / self.cutoff
@@ -80,8 +104,10 @@ class ZernikeFamily(OperatorFamily):
     """
 
     admissible_set: HalfBox
+    kind = "zernike"
     varies = False
     unit = "waves RMS"
+    admits_focus_series = True
 
     def __init__(
         self,
@@ -107,6 +133,11 @@ class ZernikeFamily(OperatorFamily):
         """Pupil radius in cycles per pixel."""
         return self.pupil.cutoff
 
+    @property
+    def prior_std(self) -> float:
+        """Standard deviation of a coefficient of which only the family is known, waves."""
+        return self.limit_waves / math.sqrt(3)
+
     def psf(self, coefficients: Tensor) -> Tensor:
         """PSF, shape (..., P) to (..., h, w), sum 1."""
         return self.pupil.psf(coefficients)
@@ -119,6 +150,20 @@ class ZernikeFamily(OperatorFamily):
     def operator(self, coefficients: Tensor, shape: tuple[int, int]) -> Convolution:
         """A(γ) for observed images of a shape (Y, X)."""
         return Convolution(self.psf(coefficients), shape)
+
+    def resolve_twins(
+        self,
+        coefficients: Tensor,
+        std: Tensor,
+        *,
+        usable: Tensor,
+        z_step_um: float,
+        optics: Optics,
+    ) -> tuple[Tensor, bool]:
+        """Choose between γ and its twin in every plane: see `phase_diversity.resolve_twins`."""
+        return resolve_twins(
+            coefficients, std, usable=usable, z_step_um=z_step_um, family=self, optics=optics
+        )
 
     def at_cutoff(self, cutoff: float) -> ZernikeFamily:
         """The same modes and limits with other pixels."""

@@ -9,13 +9,16 @@ Eng. 21 (1982).
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from napari_deepblur.operators.families import ZernikeFamily
 from napari_deepblur.optics.pupil import Pupil
 from napari_deepblur.optics.settings import Optics
+
+if TYPE_CHECKING:
+    from napari_deepblur.operators.families import ZernikeFamily
 
 __all__ = ["resolve_twins"]
 

@@ -89,14 +89,19 @@ class FieldIdentificationTask:
             self.family, config.family.cutoff, config.conditions, config.highest_noise, device
         )
         space = FieldSpace.of(self.family)
+        self.network = FieldIdentificationNetwork(
+            self.family,
+            space,
+            n_hidden=config.n_hidden,
+            dropout=config.dropout,
+            whitening_exponent=config.whitening_exponent,
+        ).to(device)
         self.arguments: dict[str, float | int] = {
             **space.sizes,
             "n_hidden": config.n_hidden,
             "dropout": config.dropout,
             "whitening_exponent": config.whitening_exponent,
         }
-        self.network = FieldIdentificationNetwork(**self.arguments).to(device)  # type: ignore[arg-type]
-        self.network.head.space.load_state_dict(space.state_dict())
         self._device = device
         self._folders = held_out_folders(config, device)
 

@@ -66,10 +66,8 @@ class IdentificationTask:
         self.microscope = Microscope(
             family, settings.cutoff, config.conditions, config.highest_noise, device
         )
-        self.space = EigenPsfSpace.of(family, n_eigen_psfs=config.n_eigen_psfs).to(device)
         self.network = IdentificationNetwork(
-            config.n_eigen_psfs,
-            n_coefficients=family.n_coefficients,
+            EigenPsfSpace.of(family, n_eigen_psfs=config.n_eigen_psfs),
             whitening_exponent=config.whitening_exponent,
             n_hidden=config.n_hidden,
         ).to(device)
@@ -82,10 +80,14 @@ class IdentificationTask:
         self._device = device
         self._folders = held_out_folders(config, device)
 
+    @property
+    def space(self) -> EigenPsfSpace:
+        """The space in which the network answers."""
+        return self.network.space
+
     def start_from(self, model: Model) -> None:
         """Take a model's weights, and the space in which it answers."""
         self.network.load_state_dict(model.identification.state_dict())
-        self.space = model.space.to(self.space.mean.device)
 
     def head_task(self, descriptions: Descriptions) -> HeadTask:
         """Task that trains the head."""

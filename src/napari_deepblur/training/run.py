@@ -9,13 +9,9 @@ from torch import nn
 
 from napari_deepblur.engine.devices import memory_guard, resolve_device
 from napari_deepblur.engine.events import Job
-from napari_deepblur.engine.models import (
-    Kind,
-    Model,
-    available_models,
-    load_model,
-    write_network,
-)
+from napari_deepblur.engine.model_card import Kind
+from napari_deepblur.engine.model_files import write_network
+from napari_deepblur.engine.models import Model, available_models, load_model
 from napari_deepblur.errors import ModelError
 from napari_deepblur.training.config import (
     DeblurringConfig,
@@ -97,8 +93,7 @@ def train_model_job(kind: Kind, config: TrainingConfig) -> Job[Path]:
                     kind,
                     network,
                     family=task.family,
-                    card=facts | {"arguments": task.arguments, "resnet_of": _lender(task, config)},
-                    space=task.space if isinstance(task, IdentificationTask) else None,
+                    card=facts | {"arguments": task.arguments} | _shared_resnet(task, config),
                 )
                 if isinstance(task, FieldIdentificationTask):
                     _lend_deblurring(config, task)
@@ -111,11 +106,11 @@ def _lend_deblurring(config: TrainingConfig, task: FieldIdentificationTask) -> N
     It serves any operator; one that the folder has already stays.
     """
     assert config.start_from is not None
-    lender = load_model(config.start_from)
-    if lender.card.deblurring is None or load_model(config.output).card.deblurring is not None:
+    base = load_model(config.start_from)
+    if base.card.deblurring is None or load_model(config.output).card.deblurring is not None:
         return
-    facts = lender.card.deblurring.model_dump(exclude={"sha256", "accuracy"})
-    write_network(config.output, "deblurring", lender.deblurring, family=task.family, card=facts)
+    facts = base.card.deblurring.model_dump(exclude={"sha256", "accuracy"})
+    write_network(config.output, "deblurring", base.deblurring, family=task.family, card=facts)
 
 
 def _start_from(
@@ -130,12 +125,17 @@ def _start_from(
         ) from error
 
 
-def _lender(task: object, config: TrainingConfig) -> str | None:
+def _shared_resnet(task: object, config: TrainingConfig) -> dict[str, str | None]:
     """Bundled model whose ResNet is used unchanged and need not be stored again."""
-    card = available_models().get(config.start_from or "")
-    if card is None or card.identification is None or not isinstance(task, FieldIdentificationTask):
-        return None
-    return card.identification.resnet_of or config.start_from
+    start = available_models().get(config.start_from or "")
+    if not isinstance(task, FieldIdentificationTask) or start is None:
+        return {}
+    card = start.identification
+    if card is None:
+        return {}
+    if card.resnet_of is not None:
+        return card.model_dump(include={"resnet_of", "resnet_sha256"})
+    return {"resnet_of": config.start_from, "resnet_sha256": card.sha256}
 
 
 def _description(config: TrainingConfig) -> dict[str, Any]:

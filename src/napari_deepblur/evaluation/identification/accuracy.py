@@ -98,7 +98,7 @@ def _figures(bench: Bench, readings: Readings) -> dict[str, float]:
         "coverage": (error.abs() <= 2 * readings.std).float().mean(),
         "in_domain": readings.in_domain.float().mean(),
         "floor_unaberrated": bench.snr(torch.zeros_like(gamma)).mean(),
-        "floor_mean_psf": psf_snr(bench.model.space.mean.expand_as(psf), psf).mean(),
+        "floor_mean_psf": psf_snr(bench.space.mean.expand_as(psf), psf).mean(),
         "floor_random_psf": psf_snr(_other_psfs(bench), psf).mean(),
     }
     return {name: float(value) for name, value in values.items()}

@@ -21,7 +21,7 @@ _SEED = 5
 def wrong_model_job(bench: Bench) -> Job[Table]:
     """PSF-SNR of blurs with five modes that the family lacks, each within ± 0.05 waves."""
     psf = _psf_with_further_modes(bench)
-    space = bench.model.space
+    space = bench.space
     best = torch.cat([space.fit(space.encode(part)) for part in psf.split(1)])
     limit = float(bench.snr(best, psf).mean())
     cells = []

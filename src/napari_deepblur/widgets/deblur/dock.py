@@ -21,7 +21,7 @@ from superqt.utils import qthrottled
 
 from napari_deepblur.engine.devices import Device
 from napari_deepblur.engine.events import Progress
-from napari_deepblur.engine.models import ModelCard
+from napari_deepblur.engine.model_card import ModelCard
 from napari_deepblur.widgets.deblur.blur_panel import BlurPanel
 from napari_deepblur.widgets.deblur.check_panel import CheckPanel
 from napari_deepblur.widgets.deblur.controller import DeblurController

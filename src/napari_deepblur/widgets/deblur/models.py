@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from napari_deepblur.engine.models import (
-    ModelCard,
-    ProductConvolutionSettings,
-    available_models,
-    load_model,
-)
+from napari_deepblur.engine.model_card import ModelCard
+from napari_deepblur.engine.models import available_models, load_model
 from napari_deepblur.errors import ModelError
 
 __all__ = ["ModelShelf"]
@@ -57,4 +53,4 @@ class ModelShelf:
     def varies(self, model: str) -> bool:
         """Whether the blurs of a model vary over the field."""
         card = self._cards.get(model)
-        return card is not None and isinstance(card.family, ProductConvolutionSettings)
+        return card is not None and card.family.varies

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deepblur.engine.events import Progress
-from napari_deepblur.engine.models import ModelCard
+from napari_deepblur.engine.model_card import ModelCard
 from napari_deepblur.engine.psf_field import PsfWidth
 from napari_deepblur.widgets.deblur.readiness import Resolved
 from napari_deepblur.widgets.parts.tone import Tone

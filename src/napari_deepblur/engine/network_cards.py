@@ -1,0 +1,181 @@
+"""What `model.json` says of a network: its sizes, its file, its training and its accuracy."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from napari_deepblur.engine.card import Card, Name, Sha256
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from napari_deepblur.operators import OperatorFamily
+
+__all__ = [
+    "AnyDeblurringCard",
+    "AnyIdentificationCard",
+    "FieldIdentificationCard",
+    "FistaCard",
+    "IdentificationCard",
+    "NetworkCard",
+]
+
+Count = Annotated[int, Field(ge=0, le=10**12)]
+
+#: Channels of deblurring networks, squared, over all their layers.
+_MOST_CHANNEL_PAIRS = 4_000_000
+
+# Limits that no sensible network meets, and within which none takes more than some 100 MB.
+_Width = Annotated[int, Field(ge=1, le=2048)]
+_FewCoefficients = Annotated[int, Field(ge=1, le=256)]
+_FewEigenPsfs = Annotated[int, Field(ge=1, le=64)]
+_Exponent = Annotated[float, Field(ge=0, le=4)]
+
+
+class NetworkCard(Card, ABC):
+    """One network of a model: the digest of its file, how it was trained, how good it is."""
+
+    sha256: Sha256
+    #: Bundled model whose ResNet this one uses; its 22 MB are not stored twice.
+    resnet_of: Name | None = None
+    #: Digest of that model's identification network, which must stay the same.
+    resnet_sha256: Sha256 | None = None
+    trained_on: Annotated[tuple[Name, ...], Field(max_length=100)] = ()
+    n_training_crops: Count = 0
+    #: Larger images, of which only the descriptions were learned from.
+    n_described_images: Count = 0
+    #: Factor by which the learned standard errors were scaled for 95 % within two of them.
+    std_factor: Annotated[float, Field(gt=0)] | None = None
+    cutoff_range: tuple[float, float] = (0.25, 0.25)
+    highest_noise: float = 0.1
+    accuracy: Annotated[dict[Name, float], Field(max_length=2000, default_factory=dict)]
+
+    @model_validator(mode="after")
+    def _shared_resnet_has_a_digest(self) -> Self:
+        if (self.resnet_of is None) != (self.resnet_sha256 is None):
+            raise ValueError("resnet_of and resnet_sha256 belong together")
+        return self
+
+    @abstractmethod
+    def build(self, family: OperatorFamily) -> nn.Module:
+        """Make the network with random weights.
+
+        Raises
+        ------
+        ValueError
+            If it does not fit the family.
+        """
+
+    @property
+    def main_figures(self) -> dict[str, float]:
+        """Accuracy figures that are shown where models are listed, in dB."""
+        names = (
+            " psf_snr", " psnr_observed", " psnr_estimated_operator", " psf_field_snr",
+            " floor_mean_operator", ", network, estimated operator: psnr_db",
+        )  # fmt: skip
+        return {name: value for name, value in self.accuracy.items() if name.endswith(names)}
+
+
+class _IdentificationSizes(Card):
+    n_outputs: Annotated[int, Field(ge=1, le=961)]
+    n_coefficients: _FewCoefficients = 7
+    n_hidden: _Width = 1024
+    whitening_exponent: _Exponent = 1.0
+
+
+class IdentificationCard(NetworkCard):
+    """Identification network of a family whose blur is the same over the whole field."""
+
+    arguments: _IdentificationSizes
+
+    def build(self, family: OperatorFamily) -> nn.Module:
+        """Make the network with random weights."""
+        from napari_deepblur.networks.identification import IdentificationNetwork
+        from napari_deepblur.operators import EigenPsfSpace, ZernikeFamily
+
+        assert isinstance(family, ZernikeFamily)
+        sizes = self.arguments
+        return IdentificationNetwork(
+            EigenPsfSpace.empty(family, n_eigen_psfs=sizes.n_outputs),
+            n_hidden=sizes.n_hidden,
+            whitening_exponent=sizes.whitening_exponent,
+        )
+
+
+class _FieldIdentificationSizes(Card):
+    n_coefficients: _FewCoefficients
+    n_factors: _FewCoefficients
+    n_local: _FewEigenPsfs
+    n_eigen_psfs: _FewEigenPsfs
+    n_nodes: Annotated[int, Field(ge=2, le=32)]
+    n_hidden: _Width = 1024
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    whitening_exponent: _Exponent = 1.0
+
+
+class FieldIdentificationCard(NetworkCard):
+    """Identification network of a family whose blur varies over the field."""
+
+    arguments: _FieldIdentificationSizes
+
+    def build(self, family: OperatorFamily) -> nn.Module:
+        """Make the network with random weights."""
+        from napari_deepblur.networks.field_identification import FieldIdentificationNetwork
+        from napari_deepblur.operators import ProductConvolutionFamily
+        from napari_deepblur.operators.field_space import FieldSpace
+
+        assert isinstance(family, ProductConvolutionFamily)
+        sizes = self.arguments
+        of_space = {"n_coefficients", "n_factors", "n_local", "n_eigen_psfs", "n_nodes"}
+        return FieldIdentificationNetwork(
+            family,
+            FieldSpace.empty(**sizes.model_dump(include=of_space)),
+            **sizes.model_dump(exclude=of_space),
+        )
+
+
+class _FistaSizes(Card):
+    n_iterations: Annotated[int, Field(ge=1, le=100)] = 15
+    n_channels: Annotated[int, Field(ge=1, le=256)] = 32
+    n_layers: Annotated[int, Field(ge=2, le=16)] = 4
+    unshuffle: Annotated[int, Field(ge=1, le=8)] = 2
+
+    @model_validator(mode="after")
+    def _not_too_large(self) -> _FistaSizes:
+        if self.n_iterations * self.n_layers * self.n_channels**2 > _MOST_CHANNEL_PAIRS:
+            raise ValueError(
+                f"{self.n_iterations} iterations of {self.n_layers} layers of {self.n_channels} "
+                "channels are more than any laptop can run"
+            )
+        return self
+
+
+class FistaCard(NetworkCard):
+    """Deblurring network that unrolls FISTA."""
+
+    arguments: _FistaSizes
+
+    def build(self, family: OperatorFamily) -> nn.Module:  # noqa: ARG002 - it serves any
+        """Make the network with random weights."""
+        from napari_deepblur.networks.unrolled import DeblurringNetwork
+
+        return DeblurringNetwork(**self.arguments.model_dump())
+
+
+def _has_field(card: Any) -> str:
+    """Tag of an identification network's card, or of its content."""
+    if isinstance(card, NetworkCard):
+        return "field" if isinstance(card, FieldIdentificationCard) else "stationary"
+    arguments = card.get("arguments") if isinstance(card, dict) else None
+    return "field" if isinstance(arguments, dict) and "n_factors" in arguments else "stationary"
+
+
+AnyIdentificationCard = Annotated[
+    Annotated[IdentificationCard, Tag("stationary")]
+    | Annotated[FieldIdentificationCard, Tag("field")],
+    Discriminator(_has_field),
+]
+AnyDeblurringCard = FistaCard
