@@ -28,6 +28,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 from real_data import NUCLEUS
+from ring_correlation import fourier_ring_correlation, radial_power
 from scipy.ndimage import gaussian_filter
 from torch import Generator, Tensor
 from torch.nn import functional
@@ -35,7 +36,6 @@ from tqdm import tqdm
 
 import napari_deepblur as ndb
 from napari_deepblur.engine.diagnostics import check_deblurring
-from napari_deepblur.engine.metrics import fourier_ring_correlation, radial_power
 from napari_deepblur.engine.models import DEFAULT_MODEL, Model, load_model
 from napari_deepblur.engine.noise import noise_deviation
 from napari_deepblur.evaluation import Table, markdown, record_in_page, require_marks
