@@ -114,7 +114,7 @@ def test_a_training_makes_a_model(trained, family_folder):
     assert (card.n_described_images, card.cutoff_range) == (20, (0.2, 0.3))
     # Of errors that are no larger nor smaller than the coefficients themselves.
     assert 0.05 < card.std_factor < 20
-    assert card.arguments["n_local"] == 2
+    assert card.arguments.n_local == 2
     (log,) = trained.rglob("log.csv")
     (row,) = csv.DictReader(log.read_text().splitlines())
     assert math.isfinite(float(row["pictures psf_field_snr_db sigma=0.01"]))

@@ -13,7 +13,7 @@ from napari_deepblur.cli import options as given
 from napari_deepblur.cli.progress import drive
 from napari_deepblur.cli.report import print_json
 from napari_deepblur.engine.events import finish
-from napari_deepblur.engine.models import Kind
+from napari_deepblur.engine.model_card import Kind
 
 if TYPE_CHECKING:
     from napari_deepblur.engine.events import Job

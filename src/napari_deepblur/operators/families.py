@@ -41,6 +41,11 @@ class OperatorFamily(nn.Module, ABC):
         return self.admissible_set.n_coefficients
 
     @property
+    def noll_indices(self) -> tuple[int, ...]:
+        """Zernike modes of the pupil that makes the PSFs; none where there is no pupil."""
+        return ()
+
+    @property
     @abstractmethod
     def coefficient_names(self) -> tuple[str, ...]:
         """What each coefficient is, for people."""
@@ -124,9 +129,14 @@ class ZernikeFamily(OperatorFamily):
         self.admissible_set = HalfBox([limit_waves] * len(degrees), even)
 
     @property
+    def noll_indices(self) -> tuple[int, ...]:
+        """Zernike modes of the pupil."""
+        return self.pupil.noll_indices
+
+    @property
     def coefficient_names(self) -> tuple[str, ...]:
         """Names of the modes, such as ``Z4 defocus``."""
-        return tuple(f"Z{j} {mode_name(j)}" for j in self.pupil.noll_indices)
+        return tuple(f"Z{j} {mode_name(j)}" for j in self.noll_indices)
 
     @property
     def cutoff(self) -> float:
@@ -168,6 +178,6 @@ class ZernikeFamily(OperatorFamily):
     def at_cutoff(self, cutoff: float) -> ZernikeFamily:
         """The same modes and limits with other pixels."""
         device = self.admissible_set.low.device
-        return ZernikeFamily(
-            self.pupil.noll_indices, limit_waves=self.limit_waves, cutoff=cutoff
-        ).to(device)
+        return ZernikeFamily(self.noll_indices, limit_waves=self.limit_waves, cutoff=cutoff).to(
+            device
+        )

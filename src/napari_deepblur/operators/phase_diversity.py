@@ -122,5 +122,5 @@ class _Series:
 
 def _defocus_per_um(family: ZernikeFamily, optics: Optics) -> Tensor:
     """What one µm of defocus adds to each coefficient, shape (P,), waves RMS."""
-    pupil = Pupil(family.pupil.noll_indices, cutoff=optics.cutoff, optics=optics)
+    pupil = Pupil(family.noll_indices, cutoff=optics.cutoff, optics=optics)
     return (pupil.modes * pupil.weights * pupil.axial).sum(-1)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from napari_deepblur.operators import ProductConvolutionFamily, ZernikeFamily
+from napari_deepblur.operators.family_file import read_family
+from napari_deepblur.optics.settings import CANONICAL_CUTOFF
 
 __all__ = [
     "ConditionsConfig",
@@ -50,6 +54,11 @@ class FamilyConfig(_Settings):
     noll_indices: tuple[int, ...] = tuple(range(4, 11))
     limit_waves: Positive = 0.15
     cutoff: tuple[Positive, Positive] = (0.25, 0.25)
+    varies: ClassVar[bool] = False
+
+    def read(self) -> ZernikeFamily:
+        """Make the family at the canonical cutoff."""
+        return ZernikeFamily(self.noll_indices, limit_waves=self.limit_waves)
 
 
 class FamilyFolderConfig(_Settings):
@@ -57,6 +66,17 @@ class FamilyFolderConfig(_Settings):
 
     folder: Path
     cutoff: tuple[Positive, Positive] = (0.25, 0.25)
+    varies: ClassVar[bool] = True
+
+    def read(self) -> ProductConvolutionFamily:
+        """Read the family, at the canonical cutoff.
+
+        Raises
+        ------
+        ModelError
+            If the folder has no valid family.
+        """
+        return read_family(self.folder / "family.npz").at_cutoff(CANONICAL_CUTOFF)
 
 
 class ConditionsConfig(_Settings):
@@ -158,7 +178,7 @@ class IdentificationConfig(TrainingConfig):
             raise ValueError("give stages (of the ResNet), head_stages, or both")
         if bool(self.head_stages) != (self.descriptions is not None):
             raise ValueError("head_stages and descriptions go together: give both or neither")
-        if isinstance(self.family, FamilyFolderConfig) and (self.stages or not self.start_from):
+        if self.family.varies and (self.stages or not self.start_from):
             raise ValueError(
                 "of a family that varies over the field only the head is trained: leave out "
                 "stages, and give start_from, whose ResNet describes the images, such as "
@@ -182,12 +202,11 @@ class DeblurringConfig(TrainingConfig):
 
     @model_validator(mode="after")
     def _check_shares(self) -> DeblurringConfig:
-        pupils = isinstance(self.family, FamilyConfig)
-        if pupils and bool(self.varying) != bool(self.varying_families):
+        if not self.family.varies and bool(self.varying) != bool(self.varying_families):
             raise ValueError("varying and varying_families go together: give both or neither")
         if self.varying + self.gaussian_mixtures > 1:
             raise ValueError("varying and gaussian_mixtures are shares: their sum exceeds 1")
-        if isinstance(self.family, FamilyFolderConfig) and self.varying + self.gaussian_mixtures:
+        if self.family.varies and self.varying + self.gaussian_mixtures:
             raise ValueError(
                 "a family that varies over the field blurs all batches: leave out varying, "
                 "varying_families and gaussian_mixtures"

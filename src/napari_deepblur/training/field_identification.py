@@ -17,13 +17,10 @@ from napari_deepblur.engine.events import Job, Progress
 from napari_deepblur.engine.metrics import psf_snr
 from napari_deepblur.engine.models import Model
 from napari_deepblur.networks.field_identification import FieldIdentificationNetwork
-from napari_deepblur.operators.family_file import read_family
 from napari_deepblur.operators.field_space import FieldSpace
 from napari_deepblur.operators.product_convolution_family import ProductConvolutionFamily
 from napari_deepblur.optics.field import field_grid
-from napari_deepblur.optics.settings import CANONICAL_CUTOFF
 from napari_deepblur.training.config import (
-    FamilyFolderConfig,
     IdentificationConfig,
     StageConfig,
 )
@@ -79,12 +76,12 @@ class FieldIdentificationTask:
     """
 
     def __init__(self, config: IdentificationConfig, device: torch.device) -> None:
-        assert isinstance(config.family, FamilyFolderConfig)
         self.config = config
         torch.manual_seed(config.seed)
-        calibrated = read_family(config.family.folder / "family.npz")
+        family = config.family.read()
+        assert isinstance(family, ProductConvolutionFamily)
         #: The family at the cutoff to which all images are resampled.
-        self.family = calibrated.at_cutoff(CANONICAL_CUTOFF).to(device)
+        self.family = family.to(device)
         self.microscope = Microscope(
             self.family, config.family.cutoff, config.conditions, config.highest_noise, device
         )

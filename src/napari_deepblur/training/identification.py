@@ -20,7 +20,7 @@ from napari_deepblur.engine.models import Model
 from napari_deepblur.networks.description import Describer
 from napari_deepblur.networks.identification import IdentificationNetwork
 from napari_deepblur.operators import EigenPsfSpace, ZernikeFamily
-from napari_deepblur.training.config import FamilyConfig, IdentificationConfig, StageConfig
+from napari_deepblur.training.config import IdentificationConfig, StageConfig
 from napari_deepblur.training.data.microscope import Microscope
 from napari_deepblur.training.data.sources import Mixture, Source
 from napari_deepblur.training.data.synthesis import add_noise, observe
@@ -58,13 +58,12 @@ class IdentificationTask:
     def __init__(self, config: IdentificationConfig, device: torch.device) -> None:
         self.config = config
         torch.manual_seed(config.seed)
-        settings = config.family
-        assert isinstance(settings, FamilyConfig)
-        family = ZernikeFamily(settings.noll_indices, limit_waves=settings.limit_waves).to(device)
+        family = config.family.read().to(device)
+        assert isinstance(family, ZernikeFamily)
         #: At the cutoff to which all images are resampled.
         self.family = family
         self.microscope = Microscope(
-            family, settings.cutoff, config.conditions, config.highest_noise, device
+            family, config.family.cutoff, config.conditions, config.highest_noise, device
         )
         self.network = IdentificationNetwork(
             EigenPsfSpace.of(family, n_eigen_psfs=config.n_eigen_psfs),

@@ -15,7 +15,6 @@ from napari_deepblur.engine.models import Model, available_models, load_model
 from napari_deepblur.errors import ModelError
 from napari_deepblur.training.config import (
     DeblurringConfig,
-    FamilyFolderConfig,
     FolderSource,
     IdentificationConfig,
     TrainingConfig,
@@ -68,8 +67,9 @@ def train_model_job(kind: Kind, config: TrainingConfig) -> Job[Path]:
         device = own_device(resolve_device(config.device))
         task: IdentificationTask | FieldIdentificationTask | DeblurringTask
         if kind == "identification" and isinstance(config, IdentificationConfig):
-            varies = isinstance(config.family, FamilyFolderConfig)
-            task = (FieldIdentificationTask if varies else IdentificationTask)(config, device)
+            task = (FieldIdentificationTask if config.family.varies else IdentificationTask)(
+                config, device
+            )
         elif kind == "deblurring" and isinstance(config, DeblurringConfig):
             task = DeblurringTask(config, device)
         else:

@@ -77,7 +77,6 @@ def learn_errors_job(
         raise ValueError("no blur of the family is left to learn errors from: give more n_blurs")
     generator = Generator(descriptions.description.device).manual_seed(seed)
     family = space.family
-    assert isinstance(family, ZernikeFamily)
     hidden: list[Tensor] = []
     errors: list[Tensor] = []
     total = n_examples + n_examples // 5

@@ -51,7 +51,7 @@ class ZernikeCard(FamilyCard):
         from napari_deepblur.operators import ZernikeFamily
 
         assert isinstance(family, ZernikeFamily)
-        return cls(noll_indices=family.pupil.noll_indices, limit_waves=family.limit_waves)
+        return cls(noll_indices=family.noll_indices, limit_waves=family.limit_waves)
 
     def read(self, folder: Path) -> ZernikeFamily:  # noqa: ARG002 - it needs no file
         """Make the family at its canonical cutoff."""

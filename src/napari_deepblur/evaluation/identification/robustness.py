@@ -95,7 +95,7 @@ def _row(bench: Bench, name: str, fault: str, readings: Readings, reference: Ten
 @torch.no_grad()
 def _hazy(bench: Bench, name: str, clean: Tensor) -> Tensor:
     """Images (n, Y, X) with the light of two planes, one on either side of the focus."""
-    haze = Haze(bench.pupil_family.pupil.noll_indices)
+    haze = Haze(bench.pupil_family.noll_indices)
     low, high = _HAZE_DEPTHS_UM
     depth = low + (high - low) * torch.rand(len(clean), 2, generator=_generator())
     depth[:, 1] *= -1

@@ -45,7 +45,7 @@ _HEAD = ("images", "σ", "PSF-SNR (dB)", "best of the family (dB)", "flagged")
 def _psf_with_further_modes(bench: Bench) -> Tensor:
     """PSFs (n, h, w) of the bench's γ and of the modes that follow in Noll's order."""
     family = bench.pupil_family
-    modes = family.pupil.noll_indices
+    modes = family.noll_indices
     further = range(max(modes) + 1, max(modes) + 1 + _N_FURTHER_MODES)
     pupil = Pupil((*modes, *further), cutoff=family.cutoff)
     uniform = torch.rand(bench.n_images, _N_FURTHER_MODES, generator=Generator().manual_seed(_SEED))

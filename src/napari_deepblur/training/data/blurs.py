@@ -51,9 +51,7 @@ class Blurs:
             folders = [config.family.folder, *folders]
             self._varying_share = 1 - self._smears
         else:
-            pupil = ZernikeFamily(
-                config.family.noll_indices, limit_waves=config.family.limit_waves
-            ).to(device)
+            pupil = config.family.read().to(device)
             self._pupils = [pupil.at_cutoff(cutoff) for cutoff in cutoffs]
         read = [
             read_family(folder / "family.npz").at_cutoff(CANONICAL_CUTOFF) for folder in folders

@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 
 from napari_deepblur.engine.hot_pixels import without_hot_pixels
 from napari_deepblur.engine.resample import resample_to, sampled_band
-from napari_deepblur.operators import OperatorFamily, ZernikeFamily
+from napari_deepblur.operators import OperatorFamily
 from napari_deepblur.optics.settings import CANONICAL_CUTOFF
 from napari_deepblur.training.config import ConditionsConfig
 from napari_deepblur.training.data.sources import Source
@@ -64,7 +64,7 @@ class Microscope:
         highest_noise: float,
         device: torch.device | str = "cpu",
     ) -> None:
-        if conditions.haze and not isinstance(family, ZernikeFamily):
+        if conditions.haze and not family.noll_indices:
             raise ValueError(
                 "haze is made by the pupil, which this family has not: set conditions.haze to 0"
             )
@@ -134,9 +134,7 @@ class Microscope:
         if not len(chosen):
             return image
         if cutoff not in self._hazes:
-            assert isinstance(self.family, ZernikeFamily)
-            modes = self.family.pupil.noll_indices
-            self._hazes[cutoff] = Haze(modes, cutoff).to(self._device)
+            self._hazes[cutoff] = Haze(self.family.noll_indices, cutoff).to(self._device)
         haze = self._hazes[cutoff]
         n = len(chosen)
         # One plane on either side of the focus.
