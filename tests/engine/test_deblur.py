@@ -213,7 +213,7 @@ def test_one_varying_blur_serves_any_stack(tiny_varying_model, stack):
 
 def test_a_varying_blur_of_another_field_is_refused(tiny_varying_model, stack):
     blur = varying_blur_of(tiny_varying_model)
-    with pytest.raises(ImageError, match=r"field of \(90, 77\) pixels, the image has \(70, 77\)"):
+    with pytest.raises(ImageError, match=r"field of 90 × 77 pixels, the image has 70 × 77"):
         restore(stack[:, :70], blur)
 
 
