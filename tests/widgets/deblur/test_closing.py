@@ -8,7 +8,7 @@ import weakref
 import pytest
 from napari.utils.notifications import notification_manager
 
-from helpers.layers import known_layer, spots
+from helpers.layers import estimated, known_layer, spots
 from helpers.windows import napari_window
 from napari_deepblur.engine.events import Progress
 from napari_deepblur.widgets.deblur import controller
@@ -43,6 +43,12 @@ def open_dock(viewer) -> DeblurDock:
     dock = DeblurDock(viewer)
     viewer.window.add_dock_widget(dock, name=DOCK)
     return dock
+
+
+def iter_result(result):
+    """A task that soon has a result."""
+    yield Progress(0, 1, "estimating the blur")
+    return result
 
 
 def press_close(viewer) -> None:
@@ -94,16 +100,24 @@ def test_a_dock_that_floats_or_hides_goes_on(module_viewer, viewer, qtbot, endle
     qtbot.waitUntil(lambda: endless.closed)
 
 
-def test_docks_that_were_closed_leave_nothing_behind(module_viewer, viewer, qtbot) -> None:
+def test_docks_that_were_closed_leave_nothing_behind(
+    module_viewer, viewer, qtbot, monkeypatch
+) -> None:
     viewer.add_layer(known_layer(64, 64))
     open_dock(module_viewer)
     press_close(module_viewer)
     before, docks = n_listeners(module_viewer), []
+    monkeypatch.setattr(controller, "estimate_task", lambda *_: iter_result(estimated()))
     for _ in range(3):
-        docks.append(weakref.ref(open_dock(module_viewer)))
+        dock = open_dock(module_viewer)
+        dock.run_bar.estimate.click()
+        qtbot.waitUntil(lambda dock=dock: not dock.controller.busy)
+        docks.append(weakref.ref(dock))
+        del dock
+        viewer.layers.remove("cells PSF")
         press_close(module_viewer)
     # Qt deletes the frames when it comes to its events.
-    qtbot.wait(10)
+    qtbot.wait(100)
     assert n_listeners(module_viewer) == before
     assert [dock() for dock in docks] == [None] * 3
 

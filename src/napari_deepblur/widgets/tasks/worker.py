@@ -36,10 +36,33 @@ def start_task(
     worker = create_worker(
         _guarded, task, cancelled, _start_thread=False, _progress={"desc": "Deep-Blur"}
     )
-    worker.yielded.connect(on_event)
-    worker.returned.connect(on_end)
+    tell_event, tell_end = _until_the_end(on_event, on_end)
+    worker.yielded.connect(tell_event)
+    worker.returned.connect(tell_end)
     worker.start()
     return cancelled.set
+
+
+def _until_the_end(
+    on_event: Callable[[Event], None], on_end: Callable[[Outcome], None]
+) -> tuple[Callable[[Event], None], Callable[[Outcome], None]]:
+    """Make callbacks that let go of the given ones at the task's end.
+
+    Qt may keep a worker, and with it all that its signals are connected to, as long as napari
+    runs.
+    """
+    callbacks = [(on_event, on_end)]
+
+    def tell_event(event: Event) -> None:
+        for tell, _ in callbacks:
+            tell(event)
+
+    def tell_end(outcome: Outcome) -> None:
+        while callbacks:
+            _, tell = callbacks.pop()
+            tell(outcome)
+
+    return tell_event, tell_end
 
 
 def _guarded(task: Job[Any], cancelled: threading.Event) -> Job[Outcome]:
