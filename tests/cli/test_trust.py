@@ -107,6 +107,14 @@ class TestLines:
         assert "0.006" not in text
         assert "95 %" in text
 
+    def test_a_summary_leaves_out_blank_planes(self):
+        blank = Concern.of(ConcernKind.BLANK, which="of this plane")
+        blur = blur_of((), (), (blank,), (), (), ())
+        lines = blur_lines(blur)
+        assert lines[0].startswith("5 planes")
+        least = blur.coefficients[[0, 1, 3, 4, 5], 3]
+        assert f"{least.mean():+.3f}" in lines[4]
+
     def test_sign(self):
         assert "cannot tell" in blur_lines(blur_of(()))[-1]
         resolved = blur_lines(blur_of((), twin_resolved=True))[-1]

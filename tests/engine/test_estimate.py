@@ -8,6 +8,7 @@ import torch
 from helpers.images import CANONICAL_OPTICS, observed_scene, random_gamma
 from helpers.jobs import assert_reports_and_can_be_left, most_calls_in_one_step
 from napari_deepblur import Optics, estimate_blur
+from napari_deepblur.engine.concerns import ConcernKind
 from napari_deepblur.engine.estimate import estimate_blur_job
 from napari_deepblur.engine.models import load_model
 from napari_deepblur.errors import DeviceError, ImageError, ModelError, SamplingError
@@ -45,6 +46,32 @@ def test_one_blur_per_stack(tiny_model, stack):
     blur = estimate(stack, tiny_model, per="stack")
     assert blur.coefficients.shape == blur.std.shape == (1, 7)
     assert (blur.per, blur.n_planes) == ("stack", 3)
+
+
+@pytest.mark.parametrize("filling", [0.0, 7.5, np.nan])
+def test_a_blank_plane_is_passed_over(tiny_model, stack, filling):
+    holed = np.insert(stack, 1, filling, axis=0)
+    blur = estimate(holed, tiny_model)
+    whole = estimate(stack, tiny_model)
+    np.testing.assert_allclose(blur.coefficients[[0, 2, 3]], whole.coefficients, atol=1e-6)
+    np.testing.assert_allclose(blur.std[[0, 2, 3]], whole.std, rtol=1e-5)
+    assert [concern.kind for concern in blur.concerns[1]] == [ConcernKind.BLANK]
+    assert (blur.concerns[0], *blur.concerns[2:]) == whole.concerns
+    assert np.isfinite(blur.coefficients).all()
+    assert np.isfinite(blur.std).all()
+
+
+def test_blank_planes_do_not_count_in_a_stack(tiny_model, stack):
+    blur = estimate(np.insert(stack, [1, 3], 0, axis=0), tiny_model, per="stack")
+    whole = estimate(stack, tiny_model, per="stack")
+    np.testing.assert_allclose(blur.coefficients, whole.coefficients, atol=1e-6)
+    (told,) = [concern for concern in blur.concerns[0] if concern.kind is ConcernKind.BLANK]
+    assert "planes 1, 4" in told
+
+
+def test_a_stack_of_blank_planes_is_refused(tiny_model, stack):
+    with pytest.raises(ImageError, match="all pixels are equal"):
+        estimate(np.zeros_like(stack), tiny_model)
 
 
 def test_planes_of_five_dimensions(tiny_model, stack):

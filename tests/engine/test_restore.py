@@ -74,6 +74,20 @@ def test_what_fails_after_deblurring_is_a_warning(file, tiny_model, monkeypatch,
     assert [text for text in told if "out of memory" in text]
 
 
+@pytest.mark.parametrize("per", ["plane", "stack"])
+def test_a_blank_plane_ends_nothing(tiny_model, per):
+    film = np.insert(observed((2, 64, 72)), 1, 100, axis=0)
+    request = Request(
+        image=film, optics=CANONICAL_OPTICS, model=str(tiny_model), per=per, residual=True
+    )
+    restored = finish(restore_job(request))
+    np.testing.assert_array_equal(restored.sharp[1], film[1])
+    assert np.isfinite(restored.sharp).all()
+    assert np.isnan(restored.check.residual).tolist() == [False, True, False]
+    assert ConcernKind.BLANK in [concern.kind for concern in restored.check.concerns[1]]
+    assert (restored.residual[1] == 0).all()
+
+
 class TestPixelsOfABlur:
     def test_a_blur_is_brought_to_the_images_pixels(self, tmp_path, tiny_model):
         image = write(tmp_path / "a.tif", observed((64, 72)), pixel_size_um=0.12)

@@ -138,7 +138,9 @@ def blur_lines(blur: BlurEstimate) -> list[str]:
     rms = np.sqrt(np.square(blur.coefficients).sum(-1))
     strehl = strehl_ratios(blur)
     if n > _MOST_COLUMNS:
-        head, rows = _summary(blur)
+        read = ~blur.is_blank
+        head, rows = _summary(blur, read)
+        rms, strehl = rms[read], strehl[read]
         strength = f"RMS {_extent(rms)} waves, Strehl ratio {_extent(strehl)} (mean, min … max)"
     else:
         titles = ["waves (95 %)"] if n == 1 else [f"plane {index}" for index in range(n)]
@@ -216,11 +218,13 @@ def _by_plane(blur: BlurEstimate) -> list[list[str]]:
     ]
 
 
-def _summary(blur: BlurEstimate) -> tuple[list[str], list[list[str]]]:
-    head = [f"{len(blur.coefficients)} planes, waves", "mean", "min", "max", "± (95 %)"]
+def _summary(blur: BlurEstimate, read: NDArray[np.bool_]) -> tuple[list[str], list[list[str]]]:
+    head = [f"{read.sum()} planes, waves", "mean", "min", "max", "± (95 %)"]
     rows = [
         [name, f"{a.mean():+.3f}", f"{a.min():+.3f}", f"{a.max():+.3f}", f"{2 * b.mean():.3f}"]
-        for name, a, b in zip(blur.coefficient_names, blur.coefficients.T, blur.std.T, strict=True)
+        for name, a, b in zip(
+            blur.coefficient_names, blur.coefficients[read].T, blur.std[read].T, strict=True
+        )
     ]
     return head, rows
 
@@ -263,7 +267,7 @@ def check_lines(check: DeblurringCheck | None) -> list[str]:
     if n > _MOST_COLUMNS:
         head = [f"check of {n} planes", "median", "min", "max"]
         columns = {
-            name: (np.median(values), values.min(), values.max())
+            name: (np.nanmedian(values), np.nanmin(values), np.nanmax(values))
             for name, (values, _) in rows.items()
         }
     else:

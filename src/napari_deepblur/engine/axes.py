@@ -106,10 +106,31 @@ class Planes:
         ImageError
             If the plane holds NaN or infinity, or is constant.
         """
-        plane = self.finite(index)
-        if plane.min() == plane.max():
+        plane = self.unless_blank(index)
+        if plane is None:
+            self.finite(index)
             raise ImageError(f"all pixels are equal{self._where(index)}: there is no blur to read")
         return plane
+
+    def unless_blank(self, index: int) -> NDArray[np.float32] | None:
+        """Plane by its number; None if all its pixels are equal, or none of them is a number.
+
+        Raises
+        ------
+        ImageError
+            If the plane holds NaN or infinity besides numbers.
+        """
+        plane = self.stored(index)
+        if not np.isfinite(plane).any():
+            return None
+        self._require_finite(plane, index)
+        return None if plane.min() == plane.max() else plane
+
+    def stored(self, index: int) -> NDArray[np.float32]:
+        """Plane by its number as it is, whatever it holds."""
+        position = np.unravel_index(index, self.lead_shape) if self.lead_shape else ()
+        # A copy: torch takes neither flipped nor read-only memory, and the caller's stays his.
+        return np.array(self.data[tuple(int(p) for p in position)], np.float32, order="C")
 
     def finite(self, index: int) -> NDArray[np.float32]:
         """Plane by its number, which may be constant: a result, not an observation.
@@ -119,16 +140,17 @@ class Planes:
         ImageError
             If the plane holds NaN or infinity.
         """
-        position = np.unravel_index(index, self.lead_shape) if self.lead_shape else ()
-        # A copy: torch takes neither flipped nor read-only memory, and the caller's stays his.
-        plane = np.array(self.data[tuple(int(p) for p in position)], np.float32, order="C")
-        if not np.isfinite(plane).all():
-            n_bad = int((~np.isfinite(plane)).sum())
+        plane = self.stored(index)
+        self._require_finite(plane, index)
+        return plane
+
+    def _require_finite(self, plane: NDArray[np.float32], index: int) -> None:
+        n_bad = int((~np.isfinite(plane)).sum())
+        if n_bad:
             where = self._where(index)
             raise ImageError(
                 f"{n_bad} pixels are NaN or infinite{where}: replace them before going on"
             )
-        return plane
 
     def _where(self, index: int) -> str:
         return f" in plane {index}" if len(self) > 1 else ""

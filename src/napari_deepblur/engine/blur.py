@@ -15,7 +15,7 @@ from pydantic import NonNegativeFloat, PositiveInt
 from napari_deepblur.atomic import replacing
 from napari_deepblur.engine.axes import Planes
 from napari_deepblur.engine.card import Card, Sha256
-from napari_deepblur.engine.concerns import Concern
+from napari_deepblur.engine.concerns import Concern, ConcernKind
 from napari_deepblur.engine.models import Model, load_model
 from napari_deepblur.errors import ImageError, describe
 from napari_deepblur.optics.field import to_field
@@ -104,6 +104,13 @@ class BlurEstimate:
         """Whether nothing is known against each row, shape (N,)."""
         concerns = self.concerns or ((),) * len(self.coefficients)
         return np.array([not reasons for reasons in concerns], bool)
+
+    @property
+    def is_blank(self) -> NDArray[np.bool_]:
+        """Whether each row is that of a blank plane, off which nothing was read, shape (N,)."""
+        concerns = self.concerns or ((),) * len(self.coefficients)
+        blank = [any(one.kind is ConcernKind.BLANK for one in reasons) for reasons in concerns]
+        return np.array(blank, bool) & (self.per == "plane")
 
     @property
     def coefficient_names(self) -> tuple[str, ...]:

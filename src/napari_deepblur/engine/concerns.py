@@ -14,6 +14,7 @@ class ConcernKind(StrEnum):
     """Kind of a reason to doubt a result; the value begins its text."""
 
     # The image
+    BLANK = "blank"
     UNDERSAMPLED = "undersampled"
     SATURATED = "saturated"
     NEARLY_EMPTY = "nearly empty"
@@ -32,6 +33,8 @@ class ConcernKind(StrEnum):
 
 
 _DETAILS = {
+    ConcernKind.BLANK: "all pixels {which} are equal, so there is no blur to read; deblurring "
+    "leaves it as it is",
     ConcernKind.SATURATED: "{share:.1%} of the pixels have the highest value",
     ConcernKind.NEARLY_EMPTY: "a few spots hold nearly all of the light; of single beads the "
     "network reads the blur badly (a bead's image is its PSF)",

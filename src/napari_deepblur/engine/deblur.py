@@ -55,7 +55,8 @@ def deblur(
     Returns
     -------
         Sharper image, float32, same shape and unit, same flux in each plane. Hot pixels are
-        repaired first, or each would become a bright point; their excess is no flux.
+        repaired first, or each would become a bright point; their excess is no flux. Blank
+        planes stay as they are.
 
     Raises
     ------
@@ -93,8 +94,12 @@ def deblur_job(
         yield Progress(0, total, "deblurring")
         sharp = np.empty(planes.shape, np.float32)
         flat = sharp.reshape(-1, *planes.plane_shape)
-        for index, plane in enumerate(planes):
+        for index in range(len(planes)):
             yield Progress(index * network.n_iterations, total, "deblurring")
+            plane = planes.unless_blank(index)
+            if plane is None:
+                flat[index] = planes.stored(index)
+                continue
             with torch.no_grad():
                 gamma = blur.coefficients_of(index)
                 operator = blur.family.operator(gamma[None], planes.plane_shape)
@@ -106,6 +111,7 @@ def deblur_job(
                 done = index * network.n_iterations + step + 1
                 yield Progress(done, total, "deblurring")
             flat[index] = restoration.result()
+        yield Progress(total, total, "deblurring")
     return sharp
 
 

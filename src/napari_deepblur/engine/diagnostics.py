@@ -58,7 +58,7 @@ _FAINT = 0.1
 class DeblurringCheck:
     """How a deblurred image x̂ fits the observed one y, plane by plane.
 
-    None of the numbers depends on the camera's gain or offset.
+    None of the numbers depends on the camera's gain or offset. Those of a blank plane are NaN.
 
     Attributes
     ----------
@@ -118,19 +118,23 @@ def check_deblurring_job(
     stage = "checking the result"
     observed, restored = _planes_of(image, sharp, blur, axes)
     rows = []
-    concerns = []
+    concerns: list[tuple[Concern, ...]] = []
     yield Progress(0, len(observed), stage)
     with memory_guard():
         for index in range(len(observed)):
             at = Progress(index, len(observed), stage)
             pair = _Pair.of(observed, restored, blur, index)
             yield at
+            if pair is None:
+                rows.append((np.nan,) * 4)
+                concerns.append((Concern.of(ConcernKind.BLANK, which="of this plane"),))
+                continue
             residual, moved = pair.residual(), pair.flux_moved()
             yield at
             ringing = pair.border_ringing()
             rows.append((residual, ringing, moved, pair.noise))
             concerns.append(pair.concerns(residual, ringing))
-            yield Progress(index + 1, len(observed), stage)
+        yield Progress(len(observed), len(observed), stage)
     residuals, ringings, shares, noises = np.array(rows, np.float32).T
     return DeblurringCheck(residuals, ringings, shares, noises, tuple(concerns))
 
@@ -179,7 +183,7 @@ def residual_image_job(
     with memory_guard():
         for index in range(len(observed)):
             pair = _Pair.of(observed, restored, blur, index)
-            flat[index] = (pair.image - pair.reblurred) / pair.noise
+            flat[index] = 0 if pair is None else (pair.image - pair.reblurred) / pair.noise
             yield Progress(index + 1, len(observed), stage)
     return residual
 
@@ -210,11 +214,15 @@ class _Pair:
     fine: float
 
     @classmethod
-    def of(cls, observed: Planes, restored: Planes, blur: BlurEstimate, index: int) -> _Pair:
+    def of(cls, observed: Planes, restored: Planes, blur: BlurEstimate, index: int) -> _Pair | None:
+        """Compare a plane; None if it is blank."""
         import torch
 
+        seen = observed.unless_blank(index)
+        if seen is None:
+            return None
         # As `deblur` does: a hot pixel is no light that the result has to explain.
-        image, sharp = without_hot_pixels(observed[index]), restored.finite(index)
+        image, sharp = without_hot_pixels(seen), restored.finite(index)
         with torch.no_grad():
             operator = blur.family.operator(blur.coefficients_of(index), observed.plane_shape)
             margins = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_deepblur.engine.axes import Planes
 from napari_deepblur.engine.blur import BlurEstimate, Per
-from napari_deepblur.engine.concerns import one_of_each_kind
+from napari_deepblur.engine.concerns import Concern, ConcernKind, one_of_each_kind
 from napari_deepblur.engine.devices import Device, memory_guard, resolve_device
 from napari_deepblur.engine.events import Job, Progress, finish
 from napari_deepblur.engine.hot_pixels import without_hot_pixels
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from napari_deepblur.networks.description import Describer
     from napari_deepblur.networks.field_identification import FieldIdentificationNetwork
+    from napari_deepblur.networks.head import Reading
     from napari_deepblur.networks.identification import IdentificationNetwork
 
 __all__ = ["estimate_blur", "estimate_blur_job"]
@@ -103,10 +105,6 @@ def estimate_blur_job(
     device: Device = "auto",
 ) -> Job[BlurEstimate]:
     """`estimate_blur` as a job: yields before each step of work on a plane."""
-    import torch
-
-    from napari_deepblur.networks.head import Reading
-
     if per not in ("plane", "stack"):
         raise ValueError(f"per must be 'plane' or 'stack', got {per!r}")
     planes = Planes.of(image, axes)
@@ -115,48 +113,27 @@ def estimate_blur_job(
         _require_focus_series(planes, per, z_step_um, opened)
     yield from check_sampling_job(optics)
     with memory_guard():
-        total = len(planes) + (len(planes) if per == "plane" else 1)
+        n_rows = len(planes) if per == "plane" else 1
+        total = len(planes) + n_rows
         yield Progress(0, total, "loading the model")
         network: IdentificationNetwork | FieldIdentificationNetwork = opened.network(
             "identification", resolve_device(device)
         )
-        family = opened.family
-        ratio, density = family.pixel_ratio(optics), family.tile_density
-        descriptions, concerns = [], []
-        for index, plane in enumerate(planes):
-            at = Progress(index, total, "estimating the blur")
-            yield at
-            repaired = without_hot_pixels(plane)
-            yield at
-            concerns.append(concerns_of_plane(repaired, optics))
-            yield at
-            canonical = _at_canonical_cutoff(repaired, optics, ratio)
-            yield at
-            band = sampled_band(ratio)
-            tiles = _tiles(canonical, density)
-            descriptions.append((yield from _describe_job(network, tiles, band, at)))
+        looked = yield from _look_job(network, planes, optics, opened, total)
         if per == "stack":
-            descriptions = [torch.stack(descriptions).mean(0)]
-            concerns = [one_of_each_kind(concerns)]
-        with torch.no_grad():
-            described = torch.stack(descriptions)
-            places = torch.from_numpy(tile_places(canonical.shape, density=density))
-            n_apart = len(tile_places(canonical.shape))
-            answer = network.read(described, places.to(described.device), n_apart=n_apart)
-            reading = Reading(*(part.cpu() for part in answer))
-            detail = network.detail(described.mean(1))
-        doubts = concerns_of_reading(reading, detail, opened.identification.prior_std)
-        coefficients = yield from _fit_job(opened, reading.coordinates, total)
-        concerns = [
-            (*of_plane, *of_reading) for of_plane, of_reading in zip(concerns, doubts, strict=True)
-        ]
-        std = reading.log_std.exp()
+            looked = looked.together()
+        reading, doubts = _read(network, looked, opened)
+        fitted = yield from _fit_job(opened, reading.coordinates, total)
+        coefficients, std = _rows(opened, fitted, reading.log_std.exp(), looked.seen, n_rows)
         twin_resolved = False
         if z_step_um is not None:
-            usable = reading.foreign < 0
-            coefficients, twin_resolved = family.resolve_twins(
+            usable = _usable(reading, looked.seen, n_rows)
+            coefficients, twin_resolved = opened.family.resolve_twins(
                 coefficients, std, usable=usable, z_step_um=z_step_um, optics=optics
             )
+    concerns = [list(of_row) for of_row in looked.concerns]
+    for row, of_reading in zip(looked.seen, doubts, strict=True):
+        concerns[row] += of_reading
     return BlurEstimate(
         coefficients=coefficients.numpy(),
         std=std.numpy(),
@@ -164,7 +141,7 @@ def estimate_blur_job(
         model=opened.reference,
         per=per,
         n_planes=len(planes),
-        concerns=tuple(concerns),
+        concerns=tuple(map(tuple, concerns)),
         twin_resolved=twin_resolved,
         field_shape=planes.plane_shape if opened.varies else None,
     )
@@ -185,6 +162,113 @@ def _require_focus_series(planes: Planes, per: Per, z_step_um: float, model: Mod
         raise ValueError(
             f"z_step_um must not be {z_step_um:g}: give the distance between planes in µm"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What the network saw of the planes.
+
+    Attributes
+    ----------
+    descriptions
+        Descriptions of the tiles of each row that was seen, shape (T, D).
+    seen
+        Numbers of those rows; the others are blank planes.
+    concerns
+        Concerns of all rows.
+    canonical_shape
+        (Y, X) of a plane at the canonical cutoff.
+    """
+
+    descriptions: list[Tensor]
+    seen: list[int]
+    concerns: list[tuple[Concern, ...]]
+    canonical_shape: tuple[int, int]
+
+    def together(self) -> _Looked:
+        """The same with one row for all planes."""
+        import torch
+
+        n, concerns = len(self.concerns), one_of_each_kind(self.concerns)
+        blank = sorted(set(range(n)) - set(self.seen))
+        if blank:
+            others = [concern for concern in concerns if concern.kind is not ConcernKind.BLANK]
+            which = ", ".join(map(str, blank))
+            concerns = (*others, Concern.of(ConcernKind.BLANK, which=f"of planes {which}"))
+        mean = torch.stack(self.descriptions).mean(0)
+        return replace(self, descriptions=[mean], seen=[0], concerns=[concerns])
+
+
+def _look_job(
+    network: Describer, planes: Planes, optics: Optics, model: Model, total: int
+) -> Job[_Looked]:
+    """Descriptions of the planes that are not blank, and concerns of all."""
+    ratio = model.family.pixel_ratio(optics)
+    band, density = sampled_band(ratio), model.family.tile_density
+    looked = _Looked([], [], [], (0, 0))
+    for index in range(len(planes)):
+        at = Progress(index, total, "estimating the blur")
+        yield at
+        plane = planes.unless_blank(index)
+        if plane is None:
+            looked.concerns.append((Concern.of(ConcernKind.BLANK, which="of this plane"),))
+            continue
+        repaired = without_hot_pixels(plane)
+        yield at
+        looked.concerns.append(concerns_of_plane(repaired, optics))
+        yield at
+        canonical = _at_canonical_cutoff(repaired, optics, ratio)
+        yield at
+        tiles = _tiles(canonical, density)
+        looked.descriptions.append((yield from _describe_job(network, tiles, band, at)))
+        looked.seen.append(index)
+        looked = replace(looked, canonical_shape=canonical.shape)
+    if not looked.seen:
+        planes[0]  # raises, and says why
+    return looked
+
+
+def _read(
+    network: IdentificationNetwork | FieldIdentificationNetwork, looked: _Looked, model: Model
+) -> tuple[Reading, list[tuple[Concern, ...]]]:
+    """The network's answer for the rows that were seen, and its doubts."""
+    import torch
+
+    from napari_deepblur.networks.head import Reading
+
+    shape = looked.canonical_shape
+    with torch.no_grad():
+        described = torch.stack(looked.descriptions)
+        places = torch.from_numpy(tile_places(shape, density=model.family.tile_density))
+        n_apart = len(tile_places(shape))
+        answer = network.read(described, places.to(described.device), n_apart=n_apart)
+        reading = Reading(*(part.cpu() for part in answer))
+        detail = network.detail(described.mean(1))
+    return reading, concerns_of_reading(reading, detail, model.identification.prior_std)
+
+
+def _rows(
+    model: Model, fitted: Tensor, std: Tensor, seen: list[int], n_rows: int
+) -> tuple[Tensor, Tensor]:
+    """Coefficients and standard errors of all rows; of blank ones the prior is all one knows."""
+    import torch
+
+    if len(seen) == n_rows:
+        return fitted, std
+    neutral = model.family.admissible_set.project(torch.zeros_like(fitted[:1]))
+    coefficients = neutral.repeat(n_rows, 1)
+    errors = torch.full_like(coefficients, model.identification.prior_std)
+    coefficients[seen], errors[seen] = fitted, std
+    return coefficients, errors
+
+
+def _usable(reading: Reading, seen: list[int], n_rows: int) -> Tensor:
+    """Rows whose blur is one of the family, shape (N,)."""
+    import torch
+
+    usable = torch.zeros(n_rows, dtype=torch.bool)
+    usable[seen] = reading.foreign < 0
+    return usable
 
 
 def _at_canonical_cutoff(

@@ -150,10 +150,16 @@ def _with_doubts(check: DeblurringCheck, blur: BlurEstimate, model: str | None) 
     of_all = () if outside is None else (outside,)
     doubted = (Concern.of(ConcernKind.DOUBTED_BLUR),)
     concerns = [
-        (*of_all, *(() if blur.in_domain[blur.row_of(plane)] else doubted), *reasons)
+        (*of_all, *(doubted if _is_doubted(blur, plane) else ()), *reasons)
         for plane, reasons in enumerate(check.concerns)
     ]
     return replace(check, concerns=tuple(concerns))
+
+
+def _is_doubted(blur: BlurEstimate, plane: int) -> bool:
+    """Whether something speaks against a plane's blur; that others are blank does not."""
+    concerns = blur.concerns[blur.row_of(plane)] if blur.concerns else ()
+    return any(concern.kind is not ConcernKind.BLANK for concern in concerns)
 
 
 def _or_warned(job: Job[Result], missing: str) -> Job[Result | None]:

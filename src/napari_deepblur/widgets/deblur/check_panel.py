@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from qtpy.QtWidgets import QGridLayout, QVBoxLayout, QWidget
@@ -105,6 +106,13 @@ class CheckPanel(QWidget):
             label.setVisible(value is not None and value.n_planes > 1)
         for row in _ROWS:
             columns = (self.numbers, self.medians, self.highest)
-            numbers = (0.0,) * 3 if value is None else getattr(value, row.field)
+            numbers = (None,) * 3 if value is None else getattr(value, row.field)
             for column, number in zip(columns, numbers, strict=True):
-                column[row.field].setText("" if value is None else row.written.format(number))
+                column[row.field].setText(_written(row, number))
+
+
+def _written(row: _Row, number: float | None) -> str:
+    """A number as text; a blank plane has none."""
+    if number is None:
+        return ""
+    return "–" if math.isnan(number) else row.written.format(number)

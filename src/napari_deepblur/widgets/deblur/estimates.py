@@ -114,7 +114,7 @@ def check_table(layer: Image, check: DeblurringCheck, plane: int) -> CheckTable:
     one_of = f", plane {row}" if n > 1 else ""
     flagged = tuple(index for index, reasons in enumerate(check.concerns) if reasons)
     residual, ringing, moved = (
-        (float(values[row]), float(np.median(values)), float(values.max()))
+        (float(values[row]), float(np.nanmedian(values)), float(np.nanmax(values)))
         for values in (check.residual, check.border_ringing, check.flux_moved)
     )
     title = f"{layer.name}{one_of}"

@@ -42,4 +42,4 @@ def deblurred_text(name: str, check: DeblurringCheck | None) -> str:
     if check is None:
         return f"Deblurred {name!r}."
     which = "residual" if len(check.residual) == 1 else "median residual"
-    return f"Deblurred {name!r}, {which} {float(np.median(check.residual)):.1f} × noise."
+    return f"Deblurred {name!r}, {which} {float(np.nanmedian(check.residual)):.1f} × noise."
