@@ -5,28 +5,29 @@ Operators under test are best built in double precision, where the tolerances ar
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 from napari_deepblur.operators import LinearOperator
 
 
-def random_images(shape: tuple[int, int], *, batch: tuple[int, ...] = (), seed: int = 0) -> Tensor:
+def random_images(shape: tuple[int, ...], *, batch: tuple[int, ...] = (), seed: int = 0) -> Tensor:
     """Images of independent normal values in double precision, shape (*batch, *shape)."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(*batch, *shape, generator=generator, dtype=torch.float64)
 
 
-def inner_product(a: Tensor, b: Tensor) -> Tensor:
-    """⟨a, b⟩ over Y and X: shape (..., Y, X) to (...)."""
-    return (a * b).sum((-2, -1))
+def inner_product(a: Tensor, b: Tensor, n_dimensions: int = 2) -> Tensor:
+    """⟨a, b⟩ over the last dimensions: shape (..., Y, X) to (...) by default."""
+    return (a * b).flatten(-n_dimensions).sum(-1)
 
 
 def dense_matrix(operator: LinearOperator) -> Tensor:
     """The operator as a matrix (pixels of the range, pixels of the domain)."""
-    height, width = operator.domain_shape
-    units = torch.eye(height * width, dtype=torch.float64).reshape(-1, height, width)
-    return operator.forward(units).flatten(1).T
+    units = torch.eye(math.prod(operator.domain_shape), dtype=torch.float64)
+    return operator.forward(units.reshape(-1, *operator.domain_shape)).flatten(1).T
 
 
 def assert_adjoint(
@@ -35,8 +36,9 @@ def assert_adjoint(
     """⟨A x, y⟩ = ⟨x, A* y⟩ for each batch element."""
     x = random_images(operator.domain_shape, batch=batch, seed=1)
     y = random_images(operator.range_shape, batch=batch, seed=2)
-    left = inner_product(operator.forward(x), y)
-    right = inner_product(x, operator.adjoint(y))
+    n_dimensions = len(operator.range_shape)
+    left = inner_product(operator.forward(x), y, n_dimensions)
+    right = inner_product(x, operator.adjoint(y), n_dimensions)
     scale = x.square().sum().sqrt() * y.square().sum().sqrt()
     assert left.shape == right.shape
     assert float((left - right).abs().max() / scale) < tolerance

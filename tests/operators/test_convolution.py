@@ -5,7 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.signal import convolve2d
+from scipy.signal import convolve
 
 from helpers import properties
 from napari_deepblur.operators import Convolution, LinearOperator, ZernikeFamily
@@ -19,11 +19,18 @@ def random_psf(*shape, seed=0):
 
 odd_sides = st.integers(0, 6).map(lambda half: 2 * half + 1)
 sides = st.integers(1, 23)
+few_odd_sides = st.integers(0, 3).map(lambda half: 2 * half + 1)
+few_sides = st.integers(1, 9)
+geometries = st.one_of(
+    st.tuples(st.tuples(odd_sides, odd_sides), st.tuples(sides, sides)),
+    st.tuples(st.tuples(*[few_odd_sides] * 3), st.tuples(*[few_sides] * 3)),
+)
 
 
-@given(psf_shape=st.tuples(odd_sides, odd_sides), shape=st.tuples(sides, sides))
-@settings(deadline=None, max_examples=25)
-def test_properties_for_any_geometry(psf_shape, shape):
+@given(geometry=geometries)
+@settings(deadline=None, max_examples=40)
+def test_properties_for_any_geometry(geometry):
+    psf_shape, shape = geometry
     properties.assert_is_linear_operator(Convolution(random_psf(*psf_shape), shape), batch=(2,))
 
 
@@ -36,13 +43,14 @@ def test_properties_of_the_adjoint():
     properties.assert_is_linear_operator(Convolution(random_psf(5, 3), (8, 11)).H)
 
 
-@given(psf_shape=st.tuples(odd_sides, odd_sides), shape=st.tuples(sides, sides))
-@settings(deadline=None, max_examples=25)
-def test_equals_scipy(psf_shape, shape):
+@given(geometry=geometries)
+@settings(deadline=None, max_examples=40)
+def test_equals_scipy(geometry):
+    psf_shape, shape = geometry
     psf = random_psf(*psf_shape)
     operator = Convolution(psf, shape)
     sharp = properties.random_images(operator.domain_shape)
-    expected = convolve2d(sharp.numpy(), psf.numpy(), mode="valid")
+    expected = convolve(sharp.numpy(), psf.numpy(), mode="valid")
     np.testing.assert_allclose(operator.forward(sharp).numpy(), expected, atol=1e-12)
 
 
@@ -97,6 +105,21 @@ def test_norm_has_the_batch_of_the_blurs():
 @pytest.mark.parametrize("shape", [(12, 12), (11, 9), (13, 17)])
 def test_preconditioned_steps_never_overshoot(shape):
     properties.assert_preconditioned_steps_never_overshoot(Convolution(random_psf(5, 3), shape))
+
+
+def test_norm_and_steps_in_three_dimensions():
+    operator = Convolution(random_psf(3, 5, 3) - 0.01, (5, 6, 4))
+    properties.assert_norm_bounds(operator, excess=0.6)
+    properties.assert_preconditioned_steps_never_overshoot(operator)
+    assert float(LinearOperator.norm(operator, n_iterations=200)) <= float(operator.norm())
+
+
+def test_a_volume_is_continued_by_its_outermost_voxels():
+    operator = Convolution(random_psf(3, 5, 3), (4, 6, 5))
+    volume = properties.random_images((4, 6, 5), batch=(2,))
+    extended = operator.extend(volume)
+    assert torch.equal(operator.crop(extended), volume)
+    assert torch.equal(extended[:, 0, 2:-2, 1:-1], volume[:, 0])
 
 
 def test_without_curvature_the_direction_is_the_gradients():

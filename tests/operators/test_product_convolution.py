@@ -191,7 +191,7 @@ def test_an_application_costs_one_transform_more_than_there_are_eigen_psfs(monke
     share = torch.full((3,), 0.5, dtype=torch.float64)
     operator.preconditioned_adjoint(image, share)
     calls = []
-    for name in ("rfft2", "irfft2", "fft2", "ifft2"):
+    for name in ("rfftn", "irfftn", "rfft2", "irfft2", "fft2", "ifft2"):
         transform = getattr(torch.fft, name)
 
         def counted(*arguments, transform=transform, **options):

@@ -9,6 +9,7 @@ from napari_deepblur.operators.linear_operator import LinearOperator
 from napari_deepblur.operators.product_convolution import ProductConvolution
 from napari_deepblur.operators.product_convolution_family import ProductConvolutionFamily
 from napari_deepblur.operators.spread import spread
+from napari_deepblur.operators.volume_blur import VolumeBlur
 
 __all__ = [
     "AdmissibleSet",
@@ -21,6 +22,7 @@ __all__ = [
     "OperatorFamily",
     "ProductConvolution",
     "ProductConvolutionFamily",
+    "VolumeBlur",
     "ZernikeFamily",
     "spread",
 ]

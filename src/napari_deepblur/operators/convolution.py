@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from napari_deepblur.operators.fourier_blur import FourierBlur
+from napari_deepblur.operators.fourier_blur import FourierBlur, domain_for
 
 __all__ = ["Convolution"]
 
@@ -15,29 +15,34 @@ class Convolution(FourierBlur):
     Parameters
     ----------
     psf
-        Shape (..., h, w) with odd h and w; leading dimensions are a batch of blurs that
-        broadcasts with the images' leading dimensions.
+        Shape (..., h, w) or (..., d, h, w), sides odd; leading dimensions are a batch of blurs
+        that broadcasts with the images' leading dimensions.
     shape
-        (Y, X) of the observed image.
+        (Y, X) or (Z, Y, X) of the observed image.
+
+    Raises
+    ------
+    ValueError
+        If a side of the PSF is even.
     """
 
     transfer: Tensor
     _psf: Tensor
 
-    def __init__(self, psf: Tensor, shape: tuple[int, int]) -> None:
-        super().__init__(shape, (psf.shape[-2], psf.shape[-1]))
+    def __init__(self, psf: Tensor, shape: tuple[int, ...]) -> None:
+        super().__init__(shape, domain_for(shape, tuple(psf.shape[-len(shape) :])))
         self.register_buffer("_psf", psf, persistent=False)
         self.register_buffer("transfer", self._transfer(psf), persistent=False)
 
     def forward(self, sharp: Tensor) -> Tensor:
         """Blur: shape (..., *domain_shape) to (..., *range_shape)."""
         self._check(sharp, self.domain_shape)
-        return self.crop(self._image(self._spectrum(sharp) * self.transfer))
+        return self.crop(self.image(self.spectrum(sharp) * self.transfer))
 
     def adjoint(self, image: Tensor) -> Tensor:
         """Correlate with the PSF: shape (..., *range_shape) to (..., *domain_shape)."""
         self._check(image, self.range_shape)
-        return self._image(self._spectrum(self.embed(image)) * self.transfer.conj())
+        return self.image(self.spectrum(self.embed(image)) * self.transfer.conj())
 
     def preconditioned_adjoint(self, image: Tensor, curvature: Tensor) -> Tensor:
         """P A* image with P = ((1 - s) ‖A‖² + s H*H)⁻¹, H being the circular convolution.
@@ -45,11 +50,11 @@ class Convolution(FourierBlur):
         A*A ≤ H*H, so a step of 1 along it never overshoots.
         """
         self._check(image, self.range_shape)
-        share = curvature.reshape(-1, 1, 1)
-        largest = self.norm().square()[..., None, None]
+        share = self._per_image(curvature)
+        largest = self._per_image(self.norm().square())
         power = self.transfer.real.square() + self.transfer.imag.square()
         shaped = self.transfer.conj() / ((1 - share) * largest + share * power)
-        return self._image(self._spectrum(self.embed(image)) * shaped)
+        return self.image(self.spectrum(self.embed(image)) * shaped)
 
     def norm(self, *, n_iterations: int = 0, seed: int = 0) -> Tensor:  # noqa: ARG002
         """Upper bound of the norm, exact up to the border: the largest |OTF|.
@@ -57,8 +62,8 @@ class Convolution(FourierBlur):
         The operator is a part of a circular convolution, whose norm that is; so no
         iteration is needed, and steps 1 / norm² are safe.
         """
-        return self.transfer.abs().amax(dim=(-2, -1))
+        return self.transfer.abs().amax(dim=self.dims)
 
     def psf(self, position_yx: tuple[float, float] | None = None) -> Tensor:  # noqa: ARG002
-        """PSF, shape (..., h, w); the same at every position."""
+        """PSF, shape (..., h, w) or (..., d, h, w); the same at every position."""
         return self._psf

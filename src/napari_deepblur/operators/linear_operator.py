@@ -8,19 +8,25 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["AdjointOperator", "LinearOperator"]
+__all__ = ["AdjointOperator", "LinearOperator", "surrounding"]
 
 
 class LinearOperator(nn.Module, ABC):
     """Linear map from a sharp image (domain) to an observed one (range).
 
-    Leading dimensions are a batch; the last two are Y, X.
+    Images are planes (Y, X) or volumes (Z, Y, X), whichever `range_shape` says; dimensions in
+    front of those are a batch.
     """
 
-    #: (Y, X) of the sharp image, larger than the range where the border is unknown.
-    domain_shape: tuple[int, int]
-    #: (Y, X) of the observed image.
-    range_shape: tuple[int, int]
+    #: (Y, X) or (Z, Y, X) of the sharp image, larger than the range where the border is unknown.
+    domain_shape: tuple[int, ...]
+    #: (Y, X) or (Z, Y, X) of the observed image.
+    range_shape: tuple[int, ...]
+
+    @property
+    def dims(self) -> tuple[int, ...]:
+        """Dimensions of an image, counted from the last one: (-2, -1) of a plane."""
+        return tuple(range(-len(self.range_shape), 0))
 
     @abstractmethod
     def forward(self, sharp: Tensor) -> Tensor:
@@ -55,9 +61,9 @@ class LinearOperator(nn.Module, ABC):
         size = torch.ones(())
         for _ in range(n_iterations):
             vector = self.adjoint(self.forward(vector))
-            size = torch.linalg.vector_norm(vector, dim=(-2, -1), keepdim=True)
+            size = torch.linalg.vector_norm(vector, dim=self.dims, keepdim=True)
             vector = vector / size
-        return size[..., 0, 0].sqrt()
+        return size.sum(self.dims).sqrt()
 
     def preconditioned_adjoint(self, image: Tensor, curvature: Tensor) -> Tensor:  # noqa: ARG002
         """A descent direction P A* image, between gradient descent and Newton's method.
@@ -77,21 +83,32 @@ class LinearOperator(nn.Module, ABC):
         -------
             Shape (N, *domain_shape).
         """
-        return self.adjoint(image) / self.norm().square()[..., None, None]
+        return self.adjoint(image) / self._per_image(self.norm().square())
 
     def extend(self, image: Tensor) -> Tensor:
         """Continue an image beyond its border by its outermost pixels.
 
         Shape (N, *range_shape) to (N, *domain_shape).
         """
-        (height, width), (tall, wide) = self.range_shape, self.domain_shape
-        top, left = (tall - height) // 2, (wide - width) // 2
-        around = (left, wide - width - left, top, tall - height - top)
+        around = surrounding(self.range_shape, self.domain_shape)
         return functional.pad(image[:, None], around, mode="replicate")[:, 0]
 
-    def _check(self, image: Tensor, expected: tuple[int, int]) -> None:
-        if tuple(image.shape[-2:]) != expected:
+    def _per_image(self, values: Tensor) -> Tensor:
+        """One value for each image of a batch, so that it multiplies images."""
+        return values.reshape(*values.shape, *(1 for _ in self.dims))
+
+    def _check(self, image: Tensor, expected: tuple[int, ...]) -> None:
+        if tuple(image.shape[-len(expected) :]) != expected:
             raise ValueError(f"expected shape (..., {expected}), got {tuple(image.shape)}")
+
+
+def surrounding(inner: tuple[int, ...], outer: tuple[int, ...]) -> list[int]:
+    """Widths that surround an image to a larger one, in the order of `torch.nn.functional.pad`."""
+    around: list[int] = []
+    for small, large in zip(reversed(inner), reversed(outer), strict=True):
+        before = (large - small) // 2
+        around += [before, large - small - before]
+    return around
 
 
 class AdjointOperator(LinearOperator):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from napari_deepblur.operators.fourier_blur import FourierBlur
+from napari_deepblur.operators.fourier_blur import FourierBlur, domain_for
 
 __all__ = ["ORDER", "ProductConvolution"]
 
@@ -51,7 +51,8 @@ class ProductConvolution(FourierBlur):
                 f"{n_eigen_psfs} eigen-PSFs of {height} × {width} pixels need as many weight "
                 f"maps, of the field and half a PSF around it, got {n_maps} of {tall} × {wide}"
             )
-        super().__init__((tall - height + 1, wide - width + 1), (height, width))
+        shape = (tall - height + 1, wide - width + 1)
+        super().__init__(shape, domain_for(shape, (height, width)))
         self.register_buffer("eigen_psfs", eigen_psfs, persistent=False)
         self.register_buffer("weight_maps", weight_maps, persistent=False)
         self.register_buffer("transfers", self._transfer(eigen_psfs), persistent=False)
@@ -63,13 +64,13 @@ class ProductConvolution(FourierBlur):
         # One map after the other: the memory of K images is what a large field lacks.
         total = torch.zeros((), device=sharp.device)
         for weights, transfer in zip(self.weight_maps.unbind(-3), self.transfers, strict=True):
-            total = total + self._spectrum(weights * sharp) * transfer
-        return self.crop(self._image(total))
+            total = total + self.spectrum(weights * sharp) * transfer
+        return self.crop(self.image(total))
 
     def adjoint(self, image: Tensor) -> Tensor:
         """Transpose of `forward`: shape (..., *range_shape) to (..., *domain_shape)."""
         self._check(image, self.range_shape)
-        return self._correlate(self._spectrum(self.embed(image)))
+        return self._correlate(self.spectrum(self.embed(image)))
 
     def preconditioned_adjoint(self, image: Tensor, curvature: Tensor) -> Tensor:
         """A* Q image: the gradient of a misfit whose frequencies are weighted by Q.
@@ -82,7 +83,7 @@ class ProductConvolution(FourierBlur):
         share = curvature.reshape(-1, 1, 1)
         power = self._largest_power()
         largest = power.amax((-2, -1), keepdim=True)
-        spectrum = self._spectrum(self.embed(image))
+        spectrum = self.spectrum(self.embed(image))
         return self._correlate(spectrum / ((1 - share) * largest + share * power))
 
     def psf(self, position_yx: tuple[float, float] | None = None) -> Tensor:
@@ -101,7 +102,7 @@ class ProductConvolution(FourierBlur):
     def _correlate(self, spectrum: Tensor) -> Tensor:
         total = torch.zeros((), device=spectrum.device)
         for weights, transfer in zip(self.weight_maps.unbind(-3), self.transfers, strict=True):
-            total = total + weights * self._image(spectrum * transfer.conj())
+            total = total + weights * self.image(spectrum * transfer.conj())
         return total
 
     def _largest_power(self) -> Tensor:

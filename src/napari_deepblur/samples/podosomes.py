@@ -39,7 +39,7 @@ def podosomes() -> Sample:
     return Sample("podosomes", image, "YX", optics, coefficients, sharp, None)
 
 
-def _draw(shape: tuple[int, int], pixel_um: float, rng: np.random.Generator) -> NDArray[np.float32]:
+def _draw(shape: tuple[int, ...], pixel_um: float, rng: np.random.Generator) -> NDArray[np.float32]:
     """Photons per pixel."""
     canvas = np.zeros(shape)
     centre = np.array(shape) / 2

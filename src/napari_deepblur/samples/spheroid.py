@@ -41,7 +41,7 @@ def spheroid() -> Sample:
     return Sample("spheroid", image, "ZYX", optics, coefficients, sharp, _Z_STEP_UM)
 
 
-def _draw(shape: tuple[int, int], pixel_um: float, rng: np.random.Generator) -> NDArray[np.float32]:
+def _draw(shape: tuple[int, ...], pixel_um: float, rng: np.random.Generator) -> NDArray[np.float32]:
     """Photons per pixel, shape (12, *shape)."""
     stack = np.zeros((_N_PLANES, *shape))
     texture = _chromatin(stack.shape, rng)
@@ -84,7 +84,7 @@ def _chromatin(shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
     return np.asarray(np.clip(planes, 0.05, 1) + dense)
 
 
-def _ellipse(shape: tuple[int, int], centre_yx: Floats, semi_axes: Floats, turn: float) -> Floats:
+def _ellipse(shape: tuple[int, ...], centre_yx: Floats, semi_axes: Floats, turn: float) -> Floats:
     """1 inside a turned ellipse, 0 outside, shaded over its edge pixels only."""
     row, column = np.indices(shape)
     dy, dx = row - centre_yx[0], column - centre_yx[1]
