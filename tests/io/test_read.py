@@ -217,3 +217,111 @@ def test_truncated_file_is_told(tmp_path, kept, compression):
     path.write_bytes(whole[: int(kept * len(whole))])
     with pytest.raises((ImageError, UserWarning), match=r"cut\.tif"):  # warnings are errors here
         read_image(path)
+
+
+@pytest.mark.parametrize("compression", ["lzw", "zstd", "deflate", "packbits", "lzma", "jpegxl"])
+def test_compressed_without_loss(tmp_path, compression):
+    path = tmp_path / "packed.tif"
+    tifffile.imwrite(path, STACK, compression=compression, photometric="minisblack")
+    np.testing.assert_array_equal(read_image(path).data, STACK)
+
+
+def test_compressed_as_jpeg(tmp_path):
+    path = tmp_path / "packed.tif"
+    smooth = np.add.outer(np.arange(64), np.arange(72)).astype(np.uint8)
+    tifffile.imwrite(path, smooth, compression="jpeg")
+    np.testing.assert_allclose(read_image(path).data, smooth, atol=3)
+
+
+@pytest.mark.parametrize("n_bits", [10, 12, 14])
+def test_packed_bits(tmp_path, n_bits):
+    path = tmp_path / "packed.tif"
+    data = STACK[0] % 2**n_bits
+    tifffile.imwrite(path, data, bitspersample=n_bits)
+    np.testing.assert_array_equal(read_image(path).data, data)
+
+
+@pytest.mark.parametrize("dtype", [">u2", "<i4", ">f4", "f2", "f8", "u1", "i8", "c8", "?"])
+def test_types_of_numbers(tmp_path, dtype):
+    path = tmp_path / "plain.tif"
+    order = ">" if dtype[0] == ">" else "<"
+    data = STACK.astype(dtype)
+    tifffile.imwrite(path, data, byteorder=order, photometric="minisblack")
+    np.testing.assert_array_equal(read_image(path).data, data)
+
+
+@pytest.mark.parametrize("options", [{"tile": (16, 16)}, {"bigtiff": True}, {"rowsperstrip": 5}])
+def test_layouts(tmp_path, options):
+    path = tmp_path / "plain.tif"
+    tifffile.imwrite(path, STACK, photometric="minisblack", **options)
+    np.testing.assert_array_equal(read_image(path).data, STACK)
+
+
+def test_the_ending_of_a_name_may_lie(tmp_path):
+    tifffile.imwrite(tmp_path / "a.stk", STACK, photometric="minisblack")
+    assert read_image(tmp_path / "a.stk").shape == STACK.shape
+    tifffile.imwrite(tmp_path / "a.png", STACK, photometric="minisblack")
+    assert read_image(tmp_path / "a.png").shape == STACK.shape
+
+
+@pytest.mark.parametrize("name", ["a.czi", "a.nd2", "a.lif"])
+def test_formats_of_other_programs(tmp_path, name):
+    (tmp_path / name).write_bytes(b"any bytes at all")
+    with pytest.raises(ImageError, match="Fiji"):
+        read_image(tmp_path / name)
+
+
+def test_an_empty_file(tmp_path):
+    (tmp_path / "a.tif").touch()
+    with pytest.raises(ImageError, match="is empty"):
+        read_image(tmp_path / "a.tif")
+
+
+class TestColour:
+    @pytest.fixture
+    def colour(self, tmp_path):
+        data = np.random.default_rng(0).integers(0, 255, (16, 17, 3)).astype(np.uint8)
+        tifffile.imwrite(tmp_path / "a.tif", data, photometric="rgb")
+        return tmp_path / "a.tif", data
+
+    def test_a_channel_can_be_chosen(self, colour):
+        path, data = colour
+        image = read_image(path, channel=1)
+        assert image.axes == "YX"
+        np.testing.assert_array_equal(image.data, data[..., 1])
+
+    def test_the_error_says_which(self, colour):
+        with pytest.raises(ImageError, match=r"--channel 0 … 2"):
+            read_image(colour[0])
+
+    def test_grey_that_is_stored_as_colour_is_grey(self, tmp_path):
+        from PIL import Image
+
+        grey = STACK[0].astype(np.uint8)
+        tifffile.imwrite(tmp_path / "a.tif", np.stack([grey] * 3, -1), photometric="rgb")
+        Image.fromarray(grey).convert("LA").save(tmp_path / "a.png")
+        for name in ("a.tif", "a.png"):
+            np.testing.assert_array_equal(read_image(tmp_path / name).data, grey)
+
+    def test_three_planes_that_are_marked_as_colour(self, tmp_path):
+        path, data = tmp_path / "a.tif", STACK[:3].astype(np.uint8)
+        tifffile.imwrite(path, data, photometric="rgb", planarconfig="separate")
+        np.testing.assert_array_equal(read_image(path, axes="ZYX").data, data)
+
+
+@pytest.mark.parametrize("kept", [0.3, 0.7])
+@pytest.mark.parametrize("options", [{}, {"imagej": True}])
+def test_a_file_cut_short_is_incomplete(tmp_path, kept, options):
+    path = tmp_path / "cut.tif"
+    more = {} if options else {"photometric": "minisblack"}
+    tifffile.imwrite(path, STACK, **options, **more)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(kept * len(whole))])
+    with pytest.warns(
+        UserWarning, match=r"cut\.tif is incomplete: it declares 5 planes and \d"
+    ) as told:
+        image = read_image(path)
+    n_held = int(str(told[0].message).split(" and ")[1][0])
+    assert n_held < 5
+    planes = np.reshape(image.data, (-1, *STACK.shape[1:]))
+    np.testing.assert_array_equal(planes[:n_held], STACK[:n_held])

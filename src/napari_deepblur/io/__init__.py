@@ -2,8 +2,8 @@
 
 from napari_deepblur.io.image_file import ImageFile, StoredImage
 from napari_deepblur.io.metadata import Channel, ImageMetadata, Position
-from napari_deepblur.io.read import list_images, read_image
-from napari_deepblur.io.write import check_image_output, check_output, write_image
+from napari_deepblur.io.read import list_images, read_image, read_metadata
+from napari_deepblur.io.write import check_image_output, check_output, check_space, write_image
 
 __all__ = [
     "Channel",
@@ -13,7 +13,9 @@ __all__ = [
     "StoredImage",
     "check_image_output",
     "check_output",
+    "check_space",
     "list_images",
     "read_image",
+    "read_metadata",
     "write_image",
 ]

@@ -9,14 +9,12 @@ import numpy as np
 
 from napari_deepblur.errors import ImageError
 
-__all__ = ["AXES", "arrange", "colour_error", "is_apart", "letters_of_names"]
+__all__ = ["AXES", "arrange", "is_apart", "letters_of_names"]
 
 #: Letters of the dimensions that the engine knows, in their order.
 AXES = "TCZYX"
 #: Letters that formats use for a dimension of unknown meaning.
 _UNKNOWN = "IQ"
-#: Letter of the samples of a colour pixel.
-_SAMPLES = "S"
 
 _NAMES = {
     "T": {"t", "time", "frame", "frames"},
@@ -29,8 +27,14 @@ _TYPES = {"time": "T", "channel": "C"}
 
 
 def is_apart(letter: str) -> bool:
-    """Whether the images along a dimension are images apart: positions, angles, phases."""
-    return letter not in AXES + _UNKNOWN + _SAMPLES
+    """Whether the images along a dimension are images apart: positions, angles, phases.
+
+    Parameters
+    ----------
+    letter
+        tifffile's letter of the dimension; S are the samples of a colour pixel.
+    """
+    return letter not in AXES + _UNKNOWN + "S"
 
 
 def letters_of_names(names: Sequence[str], types: Sequence[str | None]) -> str:
@@ -68,8 +72,7 @@ def arrange(data: Any, stored: str, axes: str | None = None) -> tuple[Any, str]:
     data
         Array as stored.
     stored
-        tifffile's letter of each dimension: besides T C Z Y X these are S (samples of a
-        colour pixel) and I or Q (unknown).
+        Letter of each dimension: besides T C Z Y X these are I and Q (unknown).
     axes
         The user's own letters of T C Z Y X, which override the stored ones.
 
@@ -83,21 +86,13 @@ def arrange(data: Any, stored: str, axes: str | None = None) -> tuple[Any, str]:
     Raises
     ------
     ImageError
-        For a colour image, or axes that do not fit it.
+        If axes do not fit the array, or leave no image with Y and X.
     """
     letters = _name_unknown(stored, data.shape) if axes is None else _check(axes, data.shape)
     order = sorted(range(len(letters)), key=lambda place: AXES.index(letters[place]))
     if order != list(range(len(letters))):
         data = np.asarray(data).transpose(order)
     return data, "".join(letters[place] for place in order)
-
-
-def colour_error(shape: Sequence[int]) -> ImageError:
-    """Error that tells what to do with a colour image of a shape."""
-    return ImageError(
-        f"this is a colour image (RGB), shape {tuple(int(n) for n in shape)}: "
-        "choose one of its channels, counted from 0, or save it as grey"
-    )
 
 
 def _letter_of_name(name: str) -> str | None:
@@ -107,8 +102,6 @@ def _letter_of_name(name: str) -> str | None:
 
 def _name_unknown(stored: str, shape: Sequence[int]) -> str:
     """Letters for dimensions that the file leaves unnamed: Z for the last, then T, then C."""
-    if _SAMPLES in stored:
-        raise colour_error(shape)
     free = [letter for letter in "ZTC" if letter not in stored]
     letters = list(stored)
     for place in reversed(range(len(letters))):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from napari_deepblur.errors import ImageError
-from napari_deepblur.io.axes import arrange, colour_error, is_apart
+from napari_deepblur.io.axes import arrange, is_apart
 from napari_deepblur.io.metadata import ImageMetadata
 
 __all__ = ["ImageFile", "StoredImage", "read_stored", "separate"]
@@ -146,7 +146,10 @@ def _without_colour(data: Any, letters: str, channel: int | None) -> tuple[Any, 
     # Two and four samples are one and three with a transparency.
     grey = samples[: len(samples) - (len(samples) + 1) % 2]
     if any(not np.array_equal(grey[0], one) for one in grey[1:]):
-        raise colour_error(data.shape)
+        raise ImageError(
+            f"this is a colour image (RGB), shape {data.shape}: choose one of its channels "
+            f"(--channel 0 … {len(samples) - 1}), or save it as grey"
+        )
     return grey[0], letters.replace("S", "")
 
 

@@ -109,7 +109,10 @@ def _step_of_planes(
         return None
     steps = np.array([b - a for a, b in pairwise(places)])
     mean = float(steps.mean())
-    return positive(abs(mean)) if np.allclose(steps, mean, rtol=0.1, atol=0) else None
+    if not np.allclose(steps, mean, rtol=0.1, atol=0):
+        return None
+    # Six digits: differences of positions show the rounding of binary numbers.
+    return positive(float(f"{abs(mean):.6g}"))
 
 
 def _position(image: Element, planes: Sequence[Element]) -> Position | None:

@@ -13,10 +13,11 @@ import numpy as np
 
 from napari_deepblur.errors import ImageError, describe
 from napari_deepblur.io.image_file import ImageFile, StoredImage, read_stored, separate
+from napari_deepblur.io.metadata import ImageMetadata
 from napari_deepblur.io.tiff import tiff_images
 from napari_deepblur.io.zarr_images import is_zarr, zarr_images
 
-__all__ = ["list_images", "read_image"]
+__all__ = ["list_images", "read_image", "read_metadata"]
 
 _FORMATS = "TIFF, OME-TIFF, OME-Zarr, PNG and JPEG"
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -72,19 +73,33 @@ def read_image(
     """
     with _opened(path) as (name, images):
         apart = separate(images, axes)
-        image = apart[_choose(name, apart, series)]
-        if image.damage:
-            warnings.warn(f"{name} is incomplete: {image.damage}", UserWarning, stacklevel=2)
-        return read_stored(image, channel, axes)
+        number, doubt = _choose(name, apart, series)
+        image = apart[number]
+        if doubt:
+            warnings.warn(doubt, UserWarning, stacklevel=2)
+        incomplete = image.damage and f"{name} is incomplete: {image.damage}"
+        try:
+            file = read_stored(image, channel, axes)
+        # Decoders raise anything at all where the pixels end.
+        except Exception as error:
+            if incomplete and not isinstance(error, ImageError):
+                raise ImageError(incomplete) from error
+            raise
+        if incomplete:
+            warnings.warn(incomplete, UserWarning, stacklevel=2)
+        return file
 
 
-def list_images(path: str | Path) -> list[StoredImage]:
-    """List the images of a file without reading their pixels.
+def list_images(path: str | Path, *, axes: str | None = None) -> list[StoredImage]:
+    """List the images of a file, and what it states of each, without reading their pixels.
 
     Parameters
     ----------
     path
         File as `read_image` takes it.
+    axes
+        Letters of T C Z Y X as `read_image` takes them: positions or angles that they name are
+        no longer images of their own.
 
     Returns
     -------
@@ -93,11 +108,42 @@ def list_images(path: str | Path) -> list[StoredImage]:
 
     Raises
     ------
-    FileNotFoundError, PermissionError, ImageError
-        As `read_image`.
+    FileNotFoundError
+        If there is no such file.
+    PermissionError
+        If it may not be read.
+    ImageError
+        If it is not an image, or is damaged.
     """
     with _opened(path) as (_, images):
-        return separate(images, None)
+        return separate(images, axes)
+
+
+def read_metadata(path: str | Path, *, series: int | None = None) -> ImageMetadata:
+    """Read what a file states of its image, without reading the pixels.
+
+    Parameters
+    ----------
+    path
+        File as `read_image` takes it.
+    series
+        Number of the image, counted from 0; by default the one that `read_image` reads.
+
+    Returns
+    -------
+        Metadata of all channels.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    PermissionError
+        If it may not be read.
+    ImageError
+        If it is not an image, is damaged, or has no such series.
+    """
+    images = list_images(path)
+    return images[_choose(str(path), images, series)[0]].metadata
 
 
 @contextmanager
@@ -110,7 +156,7 @@ def _opened(path: str | Path) -> Iterator[tuple[str, Sequence[StoredImage]]]:
     try:
         with _reader(place) as images:
             yield name, images
-    except (ImageError, PermissionError, MemoryError):
+    except (ImageError, PermissionError, MemoryError, Warning):
         raise
     # Readers of foreign formats raise anything at all when a file is damaged.
     except Exception as error:
@@ -126,9 +172,14 @@ def _web_address(path: str | Path) -> str | None:
 def _failure(place: Path | str, error: Exception) -> str:
     if isinstance(place, Path):
         return f"{place} cannot be read as an image; is it whole? ({describe(error)})"
+    if isinstance(error, ImportError):
+        return (
+            f"to read {place}, pip install 'napari-deepblur[web]', or download it first "
+            f"({describe(error)})"
+        )
     return (
-        f"{place} cannot be read: OME-Zarr is read from the web if pip install "
-        f"'napari-deepblur[web]' was done; download anything else first ({describe(error)})"
+        f"{place} cannot be read as OME-Zarr, the only format that is read from the web: check "
+        f"the address, or download it first ({describe(error)})"
     )
 
 
@@ -169,23 +220,21 @@ def _picture(path: Path) -> Iterator[list[StoredImage]]:
     yield [StoredImage(lambda: data, axes, data.shape, data.dtype)]
 
 
-def _choose(name: str, images: Sequence[StoredImage], series: int | None) -> int:
-    """Number of the image to read."""
+def _choose(name: str, images: Sequence[StoredImage], series: int | None) -> tuple[int, str]:
+    """Number of the image to read, and a doubt in words where another may be meant."""
     if series is not None:
         if not 0 <= series < len(images):
             raise ImageError(
                 f"there is no image {series} in {name}: it holds {len(images)}, counted from 0"
             )
-        return series
+        return series, ""
     if not images:
         raise ImageError(f"{name} holds no image")
     whole = [number for number, image in enumerate(images) if not image.is_thumbnail] or [0]
-    if len(images) > 1 and (len(whole) > 1 or whole[0] > 0):
-        warnings.warn(
-            f"{name} holds {len(images)} images: number {whole[0]} is read "
-            f"({images[whole[0]].describe()}); choose another with --series, "
-            "`deepblur info` lists them",
-            UserWarning,
-            stacklevel=2,
-        )
-    return whole[0]
+    first = whole[0]
+    if len(whole) == 1 and first == 0:
+        return first, ""
+    return first, (
+        f"{name} holds {len(images)} images: number {first} is read "
+        f"({images[first].describe()}); choose another with --series, `deepblur info` lists them"
+    )

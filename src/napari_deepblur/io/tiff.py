@@ -19,6 +19,7 @@ from napari_deepblur.io.image_file import StoredImage
 from napari_deepblur.io.metadata import ImageMetadata
 from napari_deepblur.io.ome_xml import read_ome_xml
 from napari_deepblur.io.tiff_dialects import read_tags
+from napari_deepblur.io.units import bytes_text, positive
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPageSeries
@@ -40,12 +41,15 @@ def tiff_images(path: Path) -> Iterator[list[StoredImage]]:
     """
     from tifffile import TiffFile
 
-    with _complaints(path), TiffFile(path) as tiff:
-        told = _metadata(tiff)
+    with _complaints(path) as complaints, TiffFile(path) as tiff:
+        told = _metadata(tiff, complaints)
         images = [
-            _stored(path, series, metadata)
+            _stored(path, series, metadata, _n_declared(tiff, series))
             for series, metadata in zip(tiff.series, told, strict=True)
         ]
+        if any(image.damage for image in images):
+            # What the reader makes of it is the same in its own words.
+            complaints.clear()
         yield [replace(image, is_thumbnail=_is_thumbnail(image, images)) for image in images]
 
 
@@ -61,7 +65,7 @@ class _Recorder(logging.Handler):
 
 
 @contextmanager
-def _complaints(path: Path) -> Iterator[None]:
+def _complaints(path: Path) -> Iterator[list[str]]:
     """Turn what the reader logs as an error into one warning.
 
     A file cut short may still be read, with planes missing: only the log tells.
@@ -71,29 +75,30 @@ def _complaints(path: Path) -> Iterator[None]:
     logger.addHandler(handler)
     propagates, logger.propagate = logger.propagate, False
     try:
-        yield
+        yield handler.messages
     finally:
         logger.removeHandler(handler)
         logger.propagate = propagates
     if handler.messages:
         warnings.warn(
-            f"{path.name} may be damaged ({handler.messages[0]}): "
+            f"{path.name} is incomplete or damaged ({handler.messages[0]}): "
             "check the number of planes that were read",
             UserWarning,
             stacklevel=2,
         )
 
 
-def _metadata(tiff: TiffFile) -> list[ImageMetadata]:
-    """Metadata of each series."""
+def _metadata(tiff: TiffFile, complaints: list[str]) -> list[ImageMetadata]:
+    """Metadata of each series; without those of OME-XML that is damaged."""
     n_series = len(tiff.series)
     common = read_tags(tiff)
-    if not tiff.is_ome or tiff.ome_metadata is None:
+    xml = tiff.pages.first.description
+    if "<OME" not in xml[:2000] and "OME>" not in xml[-20:]:
         return [replace(common, name=_name(series)) for series in tiff.series]
     try:
-        told = read_ome_xml(tiff.ome_metadata)
+        told = read_ome_xml(xml)
     except ImageError as error:
-        warnings.warn(f"{error}: its metadata are left out", UserWarning, stacklevel=2)
+        complaints.insert(0, str(error))
         return [common] * n_series
     if len(told) == n_series:
         return told
@@ -106,17 +111,20 @@ def _name(series: TiffPageSeries) -> str:
     return str(series.name or "").strip()
 
 
-def _stored(path: Path, series: TiffPageSeries, metadata: ImageMetadata) -> StoredImage:
+def _stored(
+    path: Path, series: TiffPageSeries, metadata: ImageMetadata, n_declared: int
+) -> StoredImage:
     page = series.keyframe
     shape = tuple(int(n) for n in series.shape)
     return StoredImage(
         load=partial(_pixels, path, series),
-        axes=series.axes,
+        # Of a spectral image each wavelength is a channel.
+        axes=series.axes if "C" in series.axes else series.axes.replace("E", "C"),
         shape=shape,
         dtype=np.dtype(series.dtype),
         metadata=metadata,
-        is_thumbnail=bool(page.is_reduced) or _name(series).lower().startswith(_ASIDE),
-        damage=_damage(path, series, shape),
+        is_thumbnail=page.is_reduced or page.is_mask or _name(series).lower().startswith(_ASIDE),
+        damage=_damage(path, series, n_declared),
     )
 
 
@@ -141,18 +149,27 @@ def _believe(path: Path, series: TiffPageSeries) -> None:
     stored = path.stat().st_size
     if series.nbytes > _PACKED_AT_MOST * stored + _SMALL_BYTES and not series.is_multifile:
         raise ImageError(
-            f"{path.name} is incomplete or damaged: it declares {series.nbytes / 1e9:.3g} GB of "
-            f"pixels, and holds {stored / 1e9:.3g} GB"
+            f"{path.name} is incomplete or damaged: it declares {bytes_text(series.nbytes)} "
+            f"of pixels, and holds {bytes_text(stored)}"
         )
 
 
-def _damage(path: Path, series: TiffPageSeries, shape: Sequence[int]) -> str:
+def _n_declared(tiff: TiffFile, series: TiffPageSeries) -> int:
+    """Number of planes; an ImageJ file that is cut short states more than tifffile makes of it."""
+    n_planes = max(math.prod(series.shape) // max(series.keyframe.size, 1), 1)
+    told = tiff.imagej_metadata if tiff.is_imagej and series.kind != "imagej" else None
+    return max(n_planes, int(positive((told or {}).get("images")) or 1))
+
+
+def _damage(path: Path, series: TiffPageSeries, n_declared: int) -> str:
     """Say how many planes a series declares, and how many of them the file holds."""
-    n_planes = max(math.prod(shape) // max(series.keyframe.size, 1), 1)
+    n_planes = max(math.prod(series.shape) // max(series.keyframe.size, 1), 1)
     n_held = n_planes - _n_missing(path, series, n_planes)
-    if n_held == n_planes:
+    if n_held == n_declared:
         return ""
-    return f"it declares {n_planes} planes and holds {n_held}; what is missing is read as zeros"
+    rest = "; what is missing is read as zeros" if n_planes == n_declared else ""
+    planes = "plane" if n_declared == 1 else "planes"
+    return f"it declares {n_declared} {planes} and {n_held} can be read{rest}"
 
 
 def _n_missing(path: Path, series: TiffPageSeries, n_planes: int) -> int:

@@ -98,7 +98,7 @@ def _attributes_of(channel: Channel) -> dict[str, Any]:
     lengths = {"Emission": channel.wavelength_um, "Excitation": channel.excitation_um}
     for kind, length in lengths.items():
         if length is not None:
-            fields |= {f"{kind}Wavelength": round(1000 * length, 6), f"{kind}WavelengthUnit": "nm"}
+            fields |= {f"{kind}Wavelength": f"{1000 * length:.9g}", f"{kind}WavelengthUnit": "nm"}
     return fields
 
 

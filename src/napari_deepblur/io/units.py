@@ -1,4 +1,4 @@
-"""Lengths and times as files spell them, in µm and s.
+"""Lengths and times as files spell them, in µm and s; sizes of files in words.
 
 Units are those of the library pint, in the spellings that microscopes' programs use.
 """
@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
-__all__ = ["length_um", "number", "positive", "time_s", "unit_factor"]
+__all__ = ["bytes_text", "length_um", "number", "positive", "time_s", "unit_factor"]
 
 #: Ways in which a micro sign arrives: ImageJ's escape, UTF-8 read as Latin-1, Mac's encoding.
 _MICRO = re.compile(r"\\u00b5|\\u03bc|Âµ|Î¼|&#181;|æ(?=m\b)", re.IGNORECASE)
@@ -65,6 +65,14 @@ def unit_factor(unit: object, target: str) -> float | None:
 def _converted(value: object, unit: object, target: str) -> float | None:
     found, factor = positive(value), unit_factor(unit, target)
     return None if found is None or factor is None else positive(found * factor)
+
+
+def bytes_text(n_bytes: float) -> str:
+    """Size of a file in words, such as 1.5 GB."""
+    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
+        if n_bytes >= size:
+            return f"{n_bytes / size:.3g} {unit}"
+    return f"{n_bytes / 1e3:.3g} kB"
 
 
 @lru_cache(maxsize=256)

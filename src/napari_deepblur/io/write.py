@@ -15,6 +15,7 @@ from napari_deepblur.atomic import check_writable, replacing
 from napari_deepblur.errors import describe
 from napari_deepblur.io.metadata import ImageMetadata
 from napari_deepblur.io.tiff_writer import write_tiff
+from napari_deepblur.io.units import bytes_text
 from napari_deepblur.io.zarr_images import is_zarr
 from napari_deepblur.io.zarr_writer import write_ome_zarr
 
@@ -54,18 +55,18 @@ def check_output(
         If it is the input or holds it, or is a folder that is no image.
     """
     path = Path(path).expanduser()
-    if source is not None and _holds(path, Path(source).expanduser()):
-        raise ValueError(f"{path} is the input: choose another output name")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {path.parent} to write {path.name} into")
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} exists: choose another name or ask to overwrite it")
-    if path.is_dir() and not is_zarr(path):
-        raise ValueError(f"{path} is a folder, but not OME-Zarr: it will not be replaced")
     try:
         check_writable(path)
     except OSError as error:
         raise type(error)(f"{path} cannot be written ({error.strerror or error})") from error
+    if source is not None and _holds(path, Path(source).expanduser()):
+        raise ValueError(f"{path} is the input: choose another output name")
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path} exists: choose another name or ask to overwrite it")
+    if path.is_dir() and not is_zarr(path):
+        raise ValueError(f"{path} is a folder, but not OME-Zarr: it will not be replaced")
     return path
 
 
@@ -99,7 +100,7 @@ def check_space(path: str | Path, n_bytes: int) -> None:
     """
     path = Path(path).expanduser()
     free = shutil.disk_usage(path.parent).free
-    text = f"{n_bytes / 1e9:.3g} GB of pixels are to be written, {free / 1e9:.3g} GB are free"
+    text = f"{bytes_text(n_bytes)} of pixels are to be written, {bytes_text(free)} are free"
     if free < _COMPRESSED_TO * n_bytes:
         raise OSError(f"the disk of {path} is too full: {text}")
     if free < n_bytes:

@@ -5,11 +5,10 @@ Source: the OME-NGFF specification, https://ngff.openmicroscopy.org.
 
 from __future__ import annotations
 
-import math
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import count, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from napari_deepblur.io.image_file import StoredImage
 from napari_deepblur.io.metadata import Channel, ImageMetadata, Position
 from napari_deepblur.io.ome_xml import read_ome_xml
 from napari_deepblur.io.units import length_um, number, positive, time_s, unit_factor
+from napari_deepblur.io.zarr_chunks import check_believable, describe_missing
 
 if TYPE_CHECKING:
     import zarr
@@ -28,10 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["is_zarr", "zarr_images"]
 
 Fields = Mapping[str, Any]
-
-#: Chunks pack zeros and constants well; what claims more declares pixels that are not there.
-_PACKED_AT_MOST = 4096
-_SMALL_BYTES = 1 << 26
 
 
 def is_zarr(path: Path) -> bool:
@@ -63,36 +59,7 @@ def zarr_images(place: Path | str) -> Iterator[list[StoredImage]]:
     images = list(_images(node, _beside(place)))
     if not images:
         raise ImageError(f"{place} is a zarr store without an image in it{_advice(node)}")
-    if isinstance(place, Path) and place.is_dir():
-        images = [replace(image, load=_Believed(image, place)) for image in images]
     yield images
-
-
-class _Believed:
-    """Array of a folder that holds enough bytes for the pixels it declares."""
-
-    def __init__(self, image: StoredImage, folder: Path) -> None:
-        self._image, self._folder = image, folder
-
-    def __call__(self) -> Any:
-        declared = math.prod(self._image.shape) * self._image.dtype.itemsize
-        needed = (declared - _SMALL_BYTES) / _PACKED_AT_MOST
-        if not _holds(self._folder, needed):
-            raise ImageError(
-                f"{self._folder.name} is incomplete or damaged: it declares {declared / 1e9:.3g} "
-                "GB of pixels, and hardly any of its chunks are there"
-            )
-        return self._image.load()
-
-
-def _holds(folder: Path, n_bytes: float) -> bool:
-    """Whether the files of a folder have so many bytes; looks no further than it must."""
-    found = 0
-    for parent, _, names in os.walk(folder):
-        if found >= n_bytes:
-            break
-        found += sum((Path(parent) / name).stat().st_size for name in names)
-    return found >= n_bytes
 
 
 def _images(node: Any, beside: Fields) -> Iterator[StoredImage]:
@@ -127,8 +94,8 @@ def _children(group: zarr.Group, fields: Fields) -> list[str]:
             return [str(one["path"]) for one in listed.get(key, [])]
     if "bioformats2raw.layout" in fields:
         listed = _fields(group["OME"].attrs).get("series") if "OME" in group else None
-        names = [name for name in group.group_keys() if name.isdecimal()]
-        return [str(name) for name in listed or sorted(names, key=int)]
+        # Not by listing the group, for the web has no listing.
+        return [str(name) for name in listed or takewhile(group.__contains__, map(str, count()))]
     return []
 
 
@@ -145,7 +112,21 @@ def _advice(node: Any) -> str:
 def _of_array(array: zarr.Array[Any]) -> StoredImage:
     names = _dimension_names(array)
     letters = letters_of_names(names, [None] * len(names)) if names else _usual(array.ndim)
-    return StoredImage(lambda: array, letters, array.shape, np.dtype(array.dtype))
+    return _stored(array, letters, ImageMetadata())
+
+
+def _stored(array: Any, letters: str, metadata: ImageMetadata) -> StoredImage:
+    root = getattr(array.store, "root", None)
+    folder = Path(root) / array.path if root is not None else None
+
+    def load() -> Any:
+        if folder is not None:
+            check_believable(array, folder)
+        return array
+
+    damage = "" if folder is None else describe_missing(array, folder)
+    shape, dtype = tuple(array.shape), np.dtype(array.dtype)
+    return StoredImage(load, letters, shape, dtype, metadata, damage=damage)
 
 
 def _dimension_names(array: zarr.Array[Any]) -> Sequence[str]:
@@ -163,8 +144,7 @@ def _usual(n_dimensions: int) -> str:
 def _of_multiscale(
     group: zarr.Group, multiscale: Fields, omero: Fields, told: ImageMetadata
 ) -> StoredImage:
-    dataset = multiscale["datasets"][0]
-    array: Any = group[dataset["path"]]
+    dataset, array = _finest(group, multiscale)
     letters, units = _axes(multiscale.get("axes"), array.ndim)
     scale, shift = _scale_and_shift([*_steps(dataset), *_steps(multiscale)], array.ndim)
     sides = [_length(letters, scale, units, letter) for letter in "YX"]
@@ -175,9 +155,20 @@ def _of_multiscale(
         time_step_s=_time(letters, scale, units) or told.time_step_s,
         position=_position(letters, shift, units) or told.position,
         channels=_channels(omero, told.channels),
-        name=str(multiscale.get("name") or omero.get("name") or told.name or ""),
+        name=str(multiscale.get("name") or omero.get("name") or told.name or group.path),
     )
-    return StoredImage(lambda: array, letters, array.shape, np.dtype(array.dtype), metadata)
+    return _stored(array, letters, metadata)
+
+
+def _finest(group: zarr.Group, multiscale: Fields) -> tuple[Fields, Any]:
+    """First dataset of a multiscale image, and its array."""
+    datasets = multiscale.get("datasets")
+    if not isinstance(datasets, list) or not datasets:
+        raise ImageError("this OME-Zarr image lists no array: is it whole?")
+    path = str(datasets[0].get("path", ""))
+    if path not in group:
+        raise ImageError(f"this OME-Zarr image is incomplete: its array {path!r} is missing")
+    return datasets[0], group[path]
 
 
 def _axes(axes: Any, n_dimensions: int) -> tuple[str, list[str | None]]:

@@ -17,6 +17,7 @@ def write_ome_zarr(
     path: Path, data: Any, axes: str, metadata: ImageMetadata, provenance: Mapping[str, Any]
 ) -> None:
     """Write an image of one level."""
+    import zarr
     from yaozarrs import v05
     from yaozarrs.write.v05 import write_image
 
@@ -37,7 +38,9 @@ def write_ome_zarr(
     image = v05.Image(multiscales=[multiscale], omero=_omero(metadata, data))
     own = {**provenance, **_own_fields(metadata)}
     attributes = {"napari_deepblur": own} if own else None
-    write_image(path, image, data, writer="zarr", extra_attributes=attributes)
+    # Empty planes too: without chunks they would look like those of an interrupted writer.
+    with zarr.config.set({"array.write_empty_chunks": True}):
+        write_image(path, image, data, writer="zarr", extra_attributes=attributes)
 
 
 def _scale(metadata: ImageMetadata) -> dict[str, float | None]:
