@@ -2,6 +2,7 @@
 
 # No postponed annotations here: typer reads them when a command is declared.
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,13 +19,16 @@ from napari_deepblur.cli.report import (
     print_json,
     warn_of_concerns,
 )
-from napari_deepblur.io import check_image_output
+from napari_deepblur.io import check_image_output, check_space
 
 if TYPE_CHECKING:
     from napari_deepblur.engine.request import Source
     from napari_deepblur.engine.restore import Restored
 
 __all__ = ["deblur"]
+
+#: Of float32, in which results are written.
+_BYTES_PER_PIXEL = 4
 
 
 @given.expand_groups
@@ -76,6 +80,8 @@ def deblur(
         residual=residual is not None,
     )
     source = open_source(request)
+    n_images = 1 if residual is None else 2
+    check_space(out, n_images * _BYTES_PER_PIXEL * math.prod(source.shape))
     # In two jobs, so that doubts about the blur are told before the long part.
     found = drive(find_blur_job(request, source))
     warn_of_concerns(found)

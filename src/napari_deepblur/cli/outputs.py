@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_deepblur import __version__
 from napari_deepblur.cli.report import check_object, concern_lines, plain, psf_stack
-from napari_deepblur.io import ImageMetadata, write_image
+from napari_deepblur.io import Channel, ImageMetadata, write_image
 
 if TYPE_CHECKING:
     from napari_deepblur.engine.blur import BlurEstimate
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from napari_deepblur.engine.restore import Restored
 
 __all__ = ["write_psf", "write_restored"]
+
+_OBJECTIVE = ("numerical_aperture", "refractive_index")
 
 
 def write_psf(path: Path, blur: BlurEstimate, source: Source, *, overwrite: bool) -> None:
@@ -72,12 +74,19 @@ def write_restored(
 
 
 def _on_grid_of(source: Source, blur: BlurEstimate) -> ImageMetadata:
-    """What the input states; its pixel size only where nobody typed another."""
-    known = source.known.get("pixel_size_um")
-    if known is not None and known.source != "typed":
-        return source.metadata
-    size = blur.optics.pixel_size_um
-    return replace(source.metadata, pixel_sides_um=(size, size))
+    """What the input states, and before that what was typed."""
+    typed = {name: known.value for name, known in source.known.items() if known.source == "typed"}
+    metadata = source.metadata
+    if "pixel_size_um" in typed or metadata.pixel_sides_um is None:
+        size = blur.optics.pixel_size_um
+        metadata = replace(metadata, pixel_sides_um=(size, size))
+    if "wavelength_um" in typed:
+        channel = next(iter(metadata.channels), Channel())
+        metadata = replace(
+            metadata, channels=(replace(channel, wavelength_um=typed["wavelength_um"]),)
+        )
+    objective: dict[str, Any] = {name: typed[name] for name in _OBJECTIVE if name in typed}
+    return replace(metadata, **objective)
 
 
 def _provenance(blur: BlurEstimate) -> dict[str, Any]:
