@@ -6,7 +6,13 @@ import torch
 
 from helpers.images import CANONICAL_OPTICS, observed_scene, random_gamma
 from napari_deepblur.engine.concerns import ConcernKind
-from napari_deepblur.engine.plausibility import concerns_of_plane, concerns_of_reading
+from napari_deepblur.engine.models import load_model
+from napari_deepblur.engine.plausibility import (
+    concerns_of_model,
+    concerns_of_plane,
+    concerns_of_psfs,
+    concerns_of_reading,
+)
 from napari_deepblur.networks.head import Reading
 from napari_deepblur.operators import ZernikeFamily
 from napari_deepblur.training.data.scenes import SCENES
@@ -70,3 +76,40 @@ def test_the_networks_own_doubt():
     kinds = [[concern.kind for concern in row] for row in concerns]
     unlike, no_detail, guess = ConcernKind.UNLIKE, ConcernKind.NO_DETAIL, ConcernKind.GUESS
     assert kinds == [[], [unlike], [no_detail], [guess], [unlike, no_detail, guess]]
+
+
+def gaussian(fwhm):
+    """PSF of a full width at half maximum in pixels, shape (1, 41, 41)."""
+    y, x = np.mgrid[-20:21, -20:21]
+    psf = np.exp(-4 * np.log(2) * (y**2 + x**2) / fwhm**2).astype(np.float32)
+    return psf[None] / psf.sum()
+
+
+def test_a_psf_far_wider_than_the_diffraction_limit():
+    limit = 1 / (2 * CANONICAL_OPTICS.cutoff)  # λ / 2NA in pixels
+    assert concerns_of_psfs(gaussian(3.5 * limit), CANONICAL_OPTICS) == ()
+    (concern,) = concerns_of_psfs(gaussian(4.5 * limit), CANONICAL_OPTICS)
+    assert concern.kind is ConcernKind.PSF_TOO_WIDE
+    assert "4.5 times λ / 2NA" in concern
+
+
+def test_where_the_psf_varies_its_sharpest_place_counts():
+    limit = 1 / (2 * CANONICAL_OPTICS.cutoff)
+    psfs = np.concatenate([gaussian(6 * limit), gaussian(3 * limit)])
+    assert concerns_of_psfs(psfs, CANONICAL_OPTICS) == ()
+    (concern,) = concerns_of_psfs(psfs[[0, 0]], CANONICAL_OPTICS)
+    assert "where the PSF is sharpest" in concern
+
+
+@pytest.mark.parametrize(
+    ("aperture", "index", "is_far"),
+    [(0.8, 1.333, False), (1.0, 1.333, False), (1.4, 1.518, True), (0.4, 1.0, True)],
+)
+def test_a_model_of_another_microscope(aperture, index, is_far):
+    made_for = load_model("spim").card.made_for
+    optics = made_for.model_copy(
+        update={"numerical_aperture": aperture, "refractive_index": index, "pixel_size_um": 0.1}
+    )
+    kinds = [concern.kind for concern in concerns_of_model(made_for, optics)]
+    assert kinds == [ConcernKind.FAR_OPTICS] * is_far
+    assert concerns_of_model(load_model("widefield-zernike").card.made_for, optics) == ()

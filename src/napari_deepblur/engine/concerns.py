@@ -23,6 +23,8 @@ class ConcernKind(StrEnum):
     UNLIKE = "unlike the model's blurs"
     NO_DETAIL = "hardly any detail above the noise"
     GUESS = "little better than a guess"
+    PSF_TOO_WIDE = "PSF far wider than the diffraction limit"
+    FAR_OPTICS = "far from the model's optics"
     # The deblurred image
     NOT_EXPLAINED = "not explained"
     BORDER_RINGING = "ringing at the border"
@@ -43,6 +45,12 @@ _DETAILS = {
     ConcernKind.UNLIKE: "stronger, or of another kind, than it was trained for",
     ConcernKind.NO_DETAIL: "the image says little about its blur",
     ConcernKind.GUESS: "the standard errors are as large as coefficients of the model commonly are",
+    ConcernKind.PSF_TOO_WIDE: "half of a point's light falls within {width:.2f} µm{where}, "
+    "{ratio:.1f} times λ / 2NA = {limit:.2g} µm; check NA, wavelength and pixel size, and whether "
+    "the model is one for this microscope",
+    ConcernKind.FAR_OPTICS: "it was made for NA {aperture:g} in a medium of n = {index:.3g} at "
+    "{wavelength:g} µm; here planes go out of focus {times:.1f} times as {how}, so what it reads "
+    "means little. Choose a model for this microscope",
     ConcernKind.NOT_EXPLAINED: "blurred again, the deblurred image misses the observed one by "
     "{residual:.1f} times the noise; the blur may be too strong or of another kind, or pixels are "
     "saturated",

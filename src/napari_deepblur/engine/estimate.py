@@ -19,12 +19,15 @@ from napari_deepblur.engine.hot_pixels import without_hot_pixels
 from napari_deepblur.engine.models import DEFAULT_MODEL, Model, load_model
 from napari_deepblur.engine.plausibility import (
     check_sampling_job,
+    concerns_of_model,
     concerns_of_plane,
+    concerns_of_psfs,
     concerns_of_reading,
 )
 from napari_deepblur.engine.resample import resample, sampled_band
 from napari_deepblur.engine.tiles import SMALLEST_TILE, tile_places, tile_slices
 from napari_deepblur.errors import ImageError
+from napari_deepblur.optics.field import field_grid
 from napari_deepblur.optics.settings import Optics
 
 if TYPE_CHECKING:
@@ -38,6 +41,10 @@ if TYPE_CHECKING:
 __all__ = ["estimate_blur", "estimate_blur_job"]
 
 _TILES_AT_A_TIME = 16
+
+#: Places of the field whose PSFs are looked at; one where they are all the same.
+_PLACES = field_grid(3, 3)
+_CENTRE = field_grid(1, 1)
 
 
 def estimate_blur(
@@ -131,20 +138,25 @@ def estimate_blur_job(
             coefficients, twin_resolved = opened.family.resolve_twins(
                 coefficients, std, usable=usable, z_step_um=z_step_um, optics=optics
             )
+    of_model = concerns_of_model(opened.card.made_for, optics)
     concerns = [list(of_row) for of_row in looked.concerns]
     for row, of_reading in zip(looked.seen, doubts, strict=True):
-        concerns[row] += of_reading
-    return BlurEstimate(
+        concerns[row] += [*of_reading, *of_model]
+    estimate = BlurEstimate(
         coefficients=coefficients.numpy(),
         std=std.numpy(),
         optics=optics,
         model=opened.reference,
         per=per,
         n_planes=len(planes),
-        concerns=tuple(map(tuple, concerns)),
         twin_resolved=twin_resolved,
         field_shape=planes.plane_shape if opened.varies else None,
     )
+    places = _PLACES if opened.varies else _CENTRE
+    for row in looked.seen:
+        yield Progress(total, total, "fitting the blur")
+        concerns[row] += concerns_of_psfs(estimate.psf_field(row, places), optics)
+    return replace(estimate, concerns=tuple(map(tuple, concerns)))
 
 
 def _require_focus_series(planes: Planes, per: Per, z_step_um: float, model: Model) -> None:

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from napari_deepblur.engine.card import Card, Name
 from napari_deepblur.engine.families import AnyFamilyCard
 from napari_deepblur.engine.network_cards import AnyDeblurringCard, AnyIdentificationCard
+from napari_deepblur.optics.settings import Optics
 
 __all__ = ["Kind", "ModelCard"]
 
@@ -17,13 +18,35 @@ Text = Annotated[str, Field(max_length=2000)]
 
 
 class ModelCard(Card):
-    """The contents of `model.json`."""
+    """The contents of `model.json`.
+
+    Attributes
+    ----------
+    format
+        Version of the layout of the file.
+    name
+        Name of the model.
+    status
+        Whether its figures are those that it shall have.
+    description
+        What it is for, in a sentence.
+    licence
+        Licence of its weights.
+    made_for
+        Optics of the microscope that its family was measured or simulated for; None where the
+        family knows no microscope of its own.
+    family
+        Description of the family of blurs.
+    identification, deblurring
+        Descriptions of its networks.
+    """
 
     format: Literal[1] = 1
     name: Name
     status: Literal["preview", "stable"] = "preview"
     description: Text = ""
     licence: Text = "BSD-3-Clause"
+    made_for: Optics | None = None
     family: AnyFamilyCard
     identification: AnyIdentificationCard | None = None
     deblurring: AnyDeblurringCard | None = None

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_deepblur.engine.concerns import Concern, ConcernKind
 from napari_deepblur.engine.events import Job, Warned
+from napari_deepblur.engine.psf_field import psf_width
 from napari_deepblur.engine.tiles import TILE, tile_slices
 from napari_deepblur.optics.settings import Optics, Sampling
 
@@ -21,7 +22,13 @@ if TYPE_CHECKING:
 
     from napari_deepblur.networks.head import Reading
 
-__all__ = ["check_sampling_job", "concerns_of_plane", "concerns_of_reading"]
+__all__ = [
+    "check_sampling_job",
+    "concerns_of_model",
+    "concerns_of_plane",
+    "concerns_of_psfs",
+    "concerns_of_reading",
+]
 
 _SATURATED_ABOVE = 0.01
 
@@ -45,6 +52,14 @@ _NO_DETAIL_BELOW = 0.05
 #: Logit at which one in twenty images of 256² pixels with a blur of the family is flagged, one or
 #: two in a hundred of larger ones; the network saw few foreign blurs and is slow to call one so.
 _UNLIKE_ABOVE = -1.0
+
+
+#: Width of the PSF by λ / 2NA where it is sharpest. Of 200 blurs drawn from the family of
+#: widefield-zernike none is above, of that of spim at its own optics one in six.
+_TOO_WIDE_ABOVE = 4.0
+
+#: Quotient of two depths of field: NA 0.8 in water to NA 1.13 in water, or 0.57.
+_FAR_ABOVE = 2.0
 
 
 def check_sampling_job(optics: Optics) -> Job[None]:
@@ -106,6 +121,62 @@ def concerns_of_reading(
         tuple(Concern.of(kind) for kind, rows in flags.items() if rows[row])
         for row in range(len(reading.foreign))
     ]
+
+
+def concerns_of_psfs(psfs: NDArray[np.float32], optics: Optics) -> tuple[Concern, ...]:
+    """Concerns about an estimate, from the PSFs that it gives.
+
+    Parameters
+    ----------
+    psfs
+        PSFs at places spread over the field, at the image's own pixels, shape (M, h, w).
+    optics
+        Optics of the image.
+    """
+    width_um = min(map(psf_width, psfs)) * optics.pixel_size_um
+    limit_um = optics.wavelength_um / (2 * optics.numerical_aperture)
+    if width_um <= _TOO_WIDE_ABOVE * limit_um:
+        return ()
+    where = " where the PSF is sharpest" if len(psfs) > 1 else ""
+    ratio = width_um / limit_um
+    return (
+        Concern.of(
+            ConcernKind.PSF_TOO_WIDE, width=width_um, where=where, ratio=ratio, limit=limit_um
+        ),
+    )
+
+
+def concerns_of_model(made_for: Optics | None, optics: Optics) -> tuple[Concern, ...]:
+    """Concerns about a model whose family is that of one microscope, for an image of another.
+
+    Parameters
+    ----------
+    made_for
+        Optics of the family's microscope; None where it is that of no microscope in particular.
+    optics
+        Optics of the image.
+    """
+    if made_for is None:
+        return ()
+    # Distances from the focal plane are part of such a family, and blur by the depth of field.
+    times = _depth_of_field_um(made_for) / _depth_of_field_um(optics)
+    if max(times, 1 / times) <= _FAR_ABOVE:
+        return ()
+    return (
+        Concern.of(
+            ConcernKind.FAR_OPTICS,
+            aperture=made_for.numerical_aperture,
+            index=made_for.refractive_index,
+            wavelength=made_for.wavelength_um,
+            times=max(times, 1 / times),
+            how="fast" if times > 1 else "slowly",
+        ),
+    )
+
+
+def _depth_of_field_um(optics: Optics) -> float:
+    """Depth of field of diffraction, n λ / NA²."""
+    return optics.refractive_index * optics.wavelength_um / optics.numerical_aperture**2
 
 
 def _in_the_brightest(plane: NDArray[np.float32]) -> float:
