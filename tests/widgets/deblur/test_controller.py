@@ -148,6 +148,22 @@ def test_the_planes_distance_is_asked_of_the_engine(monkeypatch) -> None:
     assert asked[0].z_step_um == 0.5
 
 
+def test_a_scale_without_unit_can_be_taken_as_micrometres() -> None:
+    bench = Bench(Image(spots(3, 64, 64), scale=(0.5, 0.09, 0.09), name="cells"))
+    assert bench.resolved.bare_scale == 0.09
+    bench.controller.take_scale_as_um()
+    assert bench.resolved.bare_scale is None
+    assert bench.resolved.fields["pixel_size_um"].value == 0.09
+    assert bench.resolved.focus_step_um == 0.5
+
+
+@pytest.mark.parametrize(
+    "arguments", [{}, {"scale": (0.09, 0.09), "units": ("um", "um")}], ids=["1", "µm"]
+)
+def test_a_scale_is_offered_only_where_it_tells_something(arguments) -> None:
+    assert Bench(Image(spots(64, 64), **arguments)).resolved.bare_scale is None
+
+
 def test_what_was_said_of_one_layer_is_not_held_true_of_another() -> None:
     bench = Bench(known_layer(3, 64, 64, name="one"), known_layer(3, 64, 64, name="other"))
     bench.controller.settings.focus_series = True

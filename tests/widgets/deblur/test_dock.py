@@ -175,6 +175,17 @@ def test_what_is_missing_is_asked_for_and_can_be_typed(viewer, dock: DeblurDock,
     assert dock.controller.resolved.optics.model_dump() == OPTICS
 
 
+def test_a_bare_scale_is_taken_by_a_click(viewer, dock: DeblurDock) -> None:
+    layer = viewer.add_layer(Image(spots(64, 64), scale=(0.09, 0.09), name="plain"))
+    button = dock.optics_form.accept_scale
+    assert not button.isHidden()
+    assert "0.09" in button.text()
+    button.click()
+    assert button.isHidden()
+    assert [str(unit) for unit in layer.units] == ["micrometer", "micrometer"]
+    assert dock.optics_form.value()["pixel_size_um"] == 0.09
+
+
 def test_a_focus_series_can_be_ticked_where_the_z_step_is_known(viewer, dock: DeblurDock) -> None:
     viewer.add_layer(known_layer(96, 96, name="plane"))
     assert dock.focus_box.isHidden()
@@ -203,7 +214,7 @@ def test_the_focus_series_reaches_the_engine(viewer, dock: DeblurDock, qtbot, mo
         yield Progress(0, 1, "estimating the blur")
         return estimated(3).blur
 
-    monkeypatch.setattr("napari_deepblur.widgets.deblur.tasks.estimate_blur_job", job)
+    monkeypatch.setattr("napari_deepblur.engine.restore.estimate_blur_job", job)
     viewer.add_layer(known_layer(3, 96, 96))
     dock.focus_box.click()
     dock.run_bar.estimate.click()

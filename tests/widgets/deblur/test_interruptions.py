@@ -79,9 +79,11 @@ def test_an_edit_that_stops_a_task_says_so(bench: Bench, layer, name, value, cha
 
 
 def test_another_pixel_size_marks_the_estimate_and_does_not_drop_it(bench, layer) -> None:
-    estimate(bench)
+    bench.controller.deblur()
+    bench.runner.on_end(Done(deblurred(estimated(), 128, 128)))
     layer.scale = (0.1, 0.1)
     assert shown(bench).outdated == "pixel size (µm) 0.09"
+    assert bench.view.show_check.call_args.args[0].outdated == "pixel size (µm) 0.09"
     layer.scale = (0.09, 0.09)
     assert not shown(bench).outdated
 

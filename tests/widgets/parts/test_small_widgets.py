@@ -85,6 +85,21 @@ def test_pasted_lengths_are_understood(qtbot, text: str, value: float) -> None:
     assert edit.text() == f"{value:.7g}"
 
 
+def test_who_types_the_number_that_is_there_makes_it_his_own(qtbot) -> None:
+    edit = NumberEdit()
+    qtbot.addWidget(edit)
+    edit.setValue(1.518)
+    with qtbot.assertNotEmitted(edit.valueChanged):
+        edit.editingFinished.emit()
+    edit.selectAll()
+    qtbot.keyClicks(edit, "1.518")
+    with qtbot.waitSignal(edit.valueChanged) as signal:
+        qtbot.keyClick(edit, Qt.Key.Key_Return)
+    assert signal.args == [1.518]
+    with qtbot.assertNotEmitted(edit.valueChanged):
+        edit.editingFinished.emit()
+
+
 def test_a_number_without_unit_takes_none(qtbot) -> None:
     edit = NumberEdit()
     qtbot.addWidget(edit)
@@ -223,7 +238,9 @@ def test_every_plane_of_a_stack_shows_how_many_are_flagged(panel: BlurPanel, con
     panel.setValue(table_of(concerns=concerns, flagged=(2, 5, 7), n_planes=25))
     assert panel.notice.planes.text() == "3 of 25 planes are flagged: 2, 5, 7."
     panel.setValue(table_of(concerns=concerns, flagged=tuple(range(20)), n_planes=25))
-    assert panel.notice.planes.text().endswith("6, 7, ….")
+    assert panel.notice.planes.text().endswith("6, 7 …")
+    panel.setValue(table_of(concerns=concerns, flagged=(2,), n_planes=25))
+    assert panel.notice.planes.text() == "1 of 25 planes is flagged: 2."
     panel.setValue(table_of(concerns=(), flagged=(), n_planes=25))
     assert panel.notice.planes.isHidden()
 
@@ -346,7 +363,7 @@ def test_a_stack_shows_median_and_highest(check_panel: CheckPanel) -> None:
     assert not {"median", "highest", "3.4"} & set(shown(check_panel))
     check_panel.setValue(check_of(n_planes=5, flagged=(2,)))
     assert {"median", "highest", "1.2", "3.4", "2.1", "20%"} <= set(shown(check_panel))
-    assert check_panel.notice.planes.text() == "1 of 5 planes are flagged: 2."
+    assert check_panel.notice.planes.text() == "1 of 5 planes is flagged: 2."
 
 
 def test_each_number_says_what_it_means(check_panel: CheckPanel) -> None:

@@ -8,25 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QImage, QPixmap
-from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QHeaderView,
-    QLabel,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_deepblur.widgets.deblur.trust_notice import NoticeWords, TrustNotice
 from napari_deepblur.widgets.deblur.view import BlurTable, OverField, PsfPicture
-from napari_deepblur.widgets.parts.text import literal, plain_label
+from napari_deepblur.widgets.parts.text import plain_label
+from napari_deepblur.widgets.parts.text_table import TextTable
 from napari_deepblur.widgets.parts.tone import Tone
 
 __all__ = ["BlurPanel"]
 
 _PSF_SIDE = 124
-_COLUMNS = 3
 _PLUS_MINUS = (
     "± is twice the standard error: of images like those of the training, 95 % of the true "
     "coefficients lie within. It does not hold for a plane with a warning"
@@ -87,7 +79,7 @@ class BlurPanel(QWidget):
         self.outdated = plain_label(wrap=True)
         self.notice = TrustNotice(_WORDS)
         self.over_field = plain_label(tip=_OVER_FIELD_TIP, wrap=True)
-        self.table = self._make_table()
+        self.table = TextTable(n_columns=3)
         self.limits = plain_label(wrap=True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -138,39 +130,18 @@ class BlurPanel(QWidget):
             self._psf.setToolTip(_PSF_TIP)
             self.limits.setText(_SIGN_KNOWN if value.twin_resolved else _SIGN_UNKNOWN)
 
-    def _make_table(self) -> QTableWidget:
-        table = QTableWidget(0, _COLUMNS)
-        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        table.verticalHeader().setVisible(False)
-        table.verticalHeader().setDefaultSectionSize(table.fontMetrics().height() + 8)
-        table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column in (1, 2):
-            table.horizontalHeader().setSectionResizeMode(
-                column, QHeaderView.ResizeMode.ResizeToContents
-            )
-        table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        return table
-
     def _fill(self, value: BlurTable) -> None:
         varies = value.over_field is not None
         tip, unit = (_VARYING_TIP, "") if varies else (_ZERNIKE_TIP, f" {value.unit}")
         heads = ("Coefficient", "Value" if varies else "Waves", "± (95 %)")
-        self.table.setHorizontalHeaderLabels(heads)
-        for widget in (self.table, self.table.horizontalHeader()):
-            widget.setToolTip(tip)
-        rows = list(zip(value.names, value.coefficients, 2 * value.std, strict=True))
         digits = _digits(2 * value.std) if varies else 3
-        self.table.setRowCount(len(rows))
-        for index, (name, coefficient, error) in enumerate(rows):
-            texts = (name, f"{coefficient:+.{digits}f}", f"±{error:.{digits}f}")
-            for column, text in enumerate(texts):
-                item = QTableWidgetItem(text)
-                item.setToolTip(literal(f"{' '.join(texts)}{unit}\n{tip}"))
-                self.table.setItem(index, column, item)
-        # All rows at once: a table that scrolls inside a dock that scrolls is a nuisance.
-        height = self.table.horizontalHeader().sizeHint().height() + 4
-        height += sum(self.table.rowHeight(index) for index in range(len(rows)))
-        self.table.setFixedHeight(height)
+        rows = [
+            (name, f"{coefficient:+.{digits}f}", f"±{error:.{digits}f}")
+            for name, coefficient, error in zip(
+                value.names, value.coefficients, 2 * value.std, strict=True
+            )
+        ]
+        self.table.setRows(heads, rows, unit=unit, tip=tip)
 
 
 def _digits(errors: NDArray[np.float32]) -> int:

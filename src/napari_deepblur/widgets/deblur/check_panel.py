@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 from napari_deepblur.widgets.deblur.trust_notice import NoticeWords, TrustNotice
 from napari_deepblur.widgets.deblur.view import CheckTable
 from napari_deepblur.widgets.parts.text import plain_label
+from napari_deepblur.widgets.parts.tone import Tone
 
 __all__ = ["CheckPanel"]
 
@@ -71,6 +72,7 @@ class CheckPanel(QWidget):
         super().__init__(parent)
         self._value: CheckTable | None = None
         self._title = plain_label(wrap=True)
+        self.outdated = plain_label(wrap=True)
         self.notice = TrustNotice(_WORDS)
         self.numbers = {row.field: plain_label() for row in _ROWS}
         self.medians = {row.field: plain_label() for row in _ROWS}
@@ -82,14 +84,16 @@ class CheckPanel(QWidget):
             grid.addWidget(head, 0, column + 1)
         for place, row in enumerate(_ROWS):
             columns = (self.numbers, self.medians, self.highest)
-            labels = [plain_label(row.name), *(column[row.field] for column in columns)]
+            labels = [plain_label(row.name, wrap=True), *(column[row.field] for column in columns)]
             for column, label in enumerate(labels):
                 label.setToolTip(row.meaning)
                 grid.addWidget(label, place + 1, column)
-        grid.setColumnStretch(3, 1)
+        for column, stretch in enumerate((2, 1, 1, 1)):
+            grid.setColumnStretch(column, stretch)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._title)
+        layout.addWidget(self.outdated)
         layout.addWidget(self.notice)
         layout.addLayout(grid)
 
@@ -102,6 +106,9 @@ class CheckPanel(QWidget):
         self._value = value
         self.notice.setValue(value)
         self._title.setText("" if value is None else value.title)
+        outdated = "" if value is None else value.outdated
+        self.outdated.setVisible(bool(outdated))
+        self.outdated.setText(f"{Tone.WARNING.value} Deblurred with other settings: {outdated}")
         for label in self._for_stacks:
             label.setVisible(value is not None and value.n_planes > 1)
         for row in _ROWS:

@@ -27,7 +27,7 @@ from napari_deepblur.widgets.deblur.tasks import (
 from napari_deepblur.widgets.deblur.view import DeblurView
 from napari_deepblur.widgets.layers.by_product import is_by_product
 from napari_deepblur.widgets.layers.cursor import Pace
-from napari_deepblur.widgets.layers.facts import facts_of, pixels_of
+from napari_deepblur.widgets.layers.facts import facts_of, pixels_of, take_scale_as_um
 from napari_deepblur.widgets.layers.watch import LayerWatch
 from napari_deepblur.widgets.parts.tone import Tone
 from napari_deepblur.widgets.tasks.task_slot import StartTask, TaskSlot
@@ -35,6 +35,9 @@ from napari_deepblur.widgets.tasks.task_slot import StartTask, TaskSlot
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
+
+    from napari_deepblur.engine.blur import BlurEstimate
+    from napari_deepblur.engine.diagnostics import DeblurringCheck
 
 __all__ = ["DeblurController"]
 
@@ -139,6 +142,11 @@ class DeblurController:
             self._view.show_message(Tone.INFO, "")
             self._use_model(model)
 
+    def take_scale_as_um(self) -> None:
+        """Take the layer's scale, which has no unit of length, as µm."""
+        if self._layer is not None:
+            take_scale_as_um(self._layer)
+
     def estimate(self) -> None:
         """Estimate the blur of the layer."""
         layer, wanted = self._layer, self.resolved
@@ -216,7 +224,7 @@ class DeblurController:
 
     def _take_blur(self, layer: Image, estimated: Estimated) -> None:
         self._keep(layer, estimated)
-        self._report(f"Estimated the blur of {layer.name!r}.", estimated)
+        self._report(f"Estimated the blur of {layer.name!r}.", estimated.blur)
 
     def _take_sharp(self, layer: Image, result: Deblurred, *, is_new: bool) -> None:
         if is_new:
@@ -225,7 +233,7 @@ class DeblurController:
         self._session.results.keep_check(layer, result.check)
         self._refresh()
         text = sentences.deblurred_text(layer.name, result.check)
-        self._report(text, result.estimated, sentences.doubts_about_image(result.check))
+        self._report(text, result.estimated.blur, result.check)
 
     def _take_loaded(self, layer: Image, file_name: str, estimated: Estimated) -> None:
         n_planes = int(np.prod(pixels_of(layer).shape[:-2], dtype=int))
@@ -238,12 +246,12 @@ class DeblurController:
         self.settings.update(blur.optics.model_dump() | {"per": blur.per})
         self._use_model(self._session.models.add(blur.model))
         self._keep(layer, estimated, file_name=file_name)
-        self._report(f"Loaded the blur of {layer.name!r} from {file_name}.", estimated)
+        self._report(f"Loaded the blur of {layer.name!r} from {file_name}.", blur)
 
-    def _report(self, text: str, estimated: Estimated, *more: str) -> None:
-        """Tell how a task ended, and that there is something to read below."""
-        doubts = sentences.doubts_about_blur(estimated.blur)
-        self._slot.report(text, *filter(None, [doubts, *more]))
+    def _report(self, text: str, blur: BlurEstimate, check: DeblurringCheck | None = None) -> None:
+        """Tell how a task ended, and once that there are doubts to read below."""
+        doubts = sentences.doubts_about_image(check) or sentences.doubts_about_blur(blur)
+        self._slot.report(text, *filter(None, [doubts]))
 
     def _keep(self, layer: Image, estimated: Estimated, *, file_name: str = "") -> None:
         """Remember a layer's blur and show its PSFs."""

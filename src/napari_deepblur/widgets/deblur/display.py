@@ -84,7 +84,10 @@ class ResultDisplay:
         outdated = result.outdated(self._wanted)
         self._view.show_blur(replace(table, title=f"{table.title}{origin}", outdated=outdated))
         check = result.check
-        self._view.show_check(None if check is None else check_table(layer, check, plane))
+        if check is None:
+            self._view.show_check(None)
+        else:
+            self._view.show_check(replace(check_table(layer, check, plane), outdated=outdated))
 
     def _on_cursor(self) -> None:
         """Show the PSF under the mouse, or else at the field's centre."""

@@ -32,6 +32,7 @@ from napari_deepblur.widgets.deblur.view import BlurTable, CheckTable, PsfPictur
 from napari_deepblur.widgets.layers.proxies import unwrapped
 from napari_deepblur.widgets.parts.choice_box import ChoiceBox
 from napari_deepblur.widgets.parts.dock_widget import DockWidget
+from napari_deepblur.widgets.parts.form_row import add_row
 from napari_deepblur.widgets.parts.optics_form import OpticsForm
 from napari_deepblur.widgets.parts.text import literal, plain_label
 from napari_deepblur.widgets.parts.tone import Tone
@@ -106,6 +107,7 @@ class DeblurDock(DockWidget):
     def show_resolved(self, resolved: Resolved) -> None:
         """Show optical values, their sources and the verdict."""
         self.optics_form.setValue(resolved.fields)
+        self.optics_form.offer_scale(resolved.bare_scale)
         self.model_box.setValue(resolved.model)
         self.model_box.setToolTip(literal(self._describe_model(resolved.model)))
         self.per_box.setValue(resolved.per)
@@ -154,8 +156,9 @@ class DeblurDock(DockWidget):
 
     def _make_widgets(self) -> None:
         self.layer_box = ChoiceBox()
-        self.layer_box.setToolTip("The image layer to deblur")
+        self.layer_box.setToolTip("The image layer to estimate the blur of and to deblur")
         self.model_box = ChoiceBox()
+        self.model_box.setToolTip("The trained model")
         self.per_box = ChoiceBox()
         self.per_box.setChoices([("one per plane", "plane"), ("one per stack", "stack")])
         self.per_box.setToolTip(
@@ -185,11 +188,11 @@ class DeblurDock(DockWidget):
     def _arrange(self) -> None:
         image = QGroupBox("Image")
         form = QFormLayout(image)
-        form.addRow("Layer", self.layer_box)
-        form.addRow("Model", self.model_box)
-        form.addRow("Blur", self.per_box)
+        add_row(form, "Layer", self.layer_box)
+        add_row(form, "Model", self.model_box)
+        add_row(form, "Blur", self.per_box)
         form.addRow(self.focus_box)
-        form.addRow("Device", self.device_box)
+        add_row(form, "Device", self.device_box)
         optics = QGroupBox("Microscope")
         QVBoxLayout(optics).addWidget(self.optics_form)
         optics.layout().addWidget(self.verdict)
@@ -220,6 +223,7 @@ class DeblurDock(DockWidget):
         # Clicked, not toggled: only the user's own edits are wishes.
         self.focus_box.clicked.connect(lambda on: setattr(settings, "focus_series", on))
         self.device_box.valueChanged.connect(lambda value: setattr(settings, "device", value))
+        self.optics_form.scaleAccepted.connect(self.controller.take_scale_as_um)
         self.optics_form.valueChanged.connect(lambda name, value: setattr(settings, name, value))
         self.run_bar.estimateClicked.connect(self.controller.estimate)
         self.run_bar.deblurClicked.connect(self.controller.deblur)
@@ -237,6 +241,9 @@ class DeblurDock(DockWidget):
         self.controller.close()
 
     def _set_state(self) -> None:
+        if self._busy and self.focusWidget() is not None:
+            # Else the focus, and with it the view, would jump from a disabled button to Cancel.
+            self.setFocus()
         for widget in self._inputs:
             widget.setEnabled(not self._busy)
         self.save_button.setEnabled(not self._busy and self.blur_panel.value() is not None)

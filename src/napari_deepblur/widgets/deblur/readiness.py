@@ -76,6 +76,8 @@ class Resolved:
         The same, where the user says that they are one.
     residual_layer
         Whether deblurring also adds a layer of what the result does not explain.
+    bare_scale
+        Side of a pixel in a unit that is no length, which may be meant in µm.
     """
 
     verdict: Verdict
@@ -89,6 +91,7 @@ class Resolved:
     focus_step_um: float | None = None
     z_step_um: float | None = None
     residual_layer: bool = False
+    bare_scale: float | None = None
 
     def request(self, image: Any, blur: BlurEstimate | None = None) -> Request:
         """Request to the engine for an image, whose blur may be known already.
@@ -150,6 +153,7 @@ def resolve(
         focus_step,
         focus_step if settings.focus_series else None,
         settings.residual_layer,
+        facts.bare_scale if facts and "pixel_size_um" not in fields else None,
     )
 
 

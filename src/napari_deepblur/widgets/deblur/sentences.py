@@ -22,7 +22,7 @@ def doubts_about_blur(blur: BlurEstimate) -> str:
         return ""
     if n_planes == 1:
         return "The estimate may be wrong, see below"
-    return f"{n_flagged} of {n_planes} planes are flagged, see below"
+    return f"{n_flagged} of {n_planes} planes {_is(n_flagged)} flagged, see below"
 
 
 def doubts_about_image(check: DeblurringCheck | None) -> str:
@@ -35,6 +35,10 @@ def doubts_about_image(check: DeblurringCheck | None) -> str:
     if n_planes == 1:
         return "The deblurred image may be wrong, see below"
     return f"{n_flagged} of {n_planes} deblurred planes may be wrong, see below"
+
+
+def _is(n: int) -> str:
+    return "is" if n == 1 else "are"
 
 
 def deblurred_text(name: str, check: DeblurringCheck | None) -> str:

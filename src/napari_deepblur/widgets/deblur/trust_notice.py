@@ -109,5 +109,6 @@ def _flagged(table: Judged) -> str:
     if table.n_planes < 2 or not table.flagged:
         return ""
     numbers = ", ".join(map(str, table.flagged[:_MOST_NUMBERS]))
-    more = ", …" if len(table.flagged) > _MOST_NUMBERS else ""
-    return f"{len(table.flagged)} of {table.n_planes} planes are flagged: {numbers}{more}."
+    end = " …" if len(table.flagged) > _MOST_NUMBERS else "."
+    verb = "is" if len(table.flagged) == 1 else "are"
+    return f"{len(table.flagged)} of {table.n_planes} planes {verb} flagged: {numbers}{end}"

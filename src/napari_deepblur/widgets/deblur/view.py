@@ -118,6 +118,8 @@ class CheckTable:
         Planes of the layer that there are concerns about.
     n_planes
         Planes of the layer.
+    outdated
+        Settings of the blur that was taken out which are others now; empty if none.
     """
 
     title: str
@@ -127,6 +129,7 @@ class CheckTable:
     concerns: tuple[str, ...] = ()
     flagged: tuple[int, ...] = ()
     n_planes: int = 1
+    outdated: str = ""
 
 
 class DeblurView(Protocol):

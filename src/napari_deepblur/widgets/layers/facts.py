@@ -26,6 +26,7 @@ __all__ = [
     "data_position",
     "facts_of",
     "pixels_of",
+    "take_scale_as_um",
     "unit_factor",
 ]
 
@@ -46,6 +47,9 @@ class LayerFacts:
         Why the layer cannot be used at all.
     z_step_um
         Distance between its planes, µm, where it is a Z stack and says so.
+    bare_scale
+        Side of a pixel in a unit that is no length, where it is not just 1: many readers set a
+        scale in µm and no unit.
     """
 
     axes: str = ""
@@ -53,6 +57,15 @@ class LayerFacts:
     hint: str = ""
     problem: str = ""
     z_step_um: float | None = None
+    bare_scale: float | None = None
+
+
+def take_scale_as_um(layer: Image) -> None:
+    """Set µm as the unit of those axes of a layer in space whose unit is no length."""
+    layer.units = [
+        "micrometer" if axis in "ZYX" and _micrometres(unit) is None else unit
+        for axis, unit in zip(axes_of(layer), layer.units, strict=True)
+    ]
 
 
 def pixels_of(layer: Image) -> Any:
@@ -108,7 +121,7 @@ def facts_of(layer: Image) -> LayerFacts:
         )
     try:
         axes = Planes.of(pixels_of(layer), axes_of(layer)).axes
-        sides, hint = _pixel_sides_um(layer)
+        sides, hint, bare_scale = _pixel_sides_um(layer)
     except ImageError as error:
         return LayerFacts(problem=str(error))
     known = _from_metadata(layer.metadata)
@@ -118,19 +131,21 @@ def facts_of(layer: Image) -> LayerFacts:
         except ImageError as error:
             return LayerFacts(axes, problem=str(error))
         known["pixel_size_um"] = Known(sides[1], "layer scale")
-    hint = "" if "pixel_size_um" in known else hint
-    return LayerFacts(axes, known, hint, z_step_um=_z_step_um(layer, axes))
+    if "pixel_size_um" in known:
+        hint, bare_scale = "", None
+    z_step_um = _z_step_um(layer, axes)
+    return LayerFacts(axes, known, hint, z_step_um=z_step_um, bare_scale=bare_scale)
 
 
-def _pixel_sides_um(layer: Image) -> tuple[tuple[float, float] | None, str]:
-    """Lengths of a pixel along Y and X in µm, or why they are not known."""
+def _pixel_sides_um(layer: Image) -> tuple[tuple[float, float] | None, str, float | None]:
+    """Lengths of a pixel along Y and X in µm, or why they are not known and its bare scale."""
     sides = []
     for axis in (-2, -1):
         length, unit = _length_um(layer, axis)
         if unit:
-            return None, _hint(unit, length)
+            return None, _hint(unit, length), None if length == 1 else length
         sides.append(length)
-    return (sides[0], sides[1]), ""
+    return (sides[0], sides[1]), "", None
 
 
 def _z_step_um(layer: Image, axes: str) -> float | None:

@@ -60,11 +60,12 @@ class NumberEdit(QLineEdit):
         except ValueError:
             self._refuse(self.text())
             return
-        if value != self._value:
-            self.setValue(value)
+        # Who types the very number that is there already makes it his own.
+        is_edited = value != self._value or self.isModified()
+        self.setModified(False)
+        self.setValue(value)
+        if is_edited:
             self.valueChanged.emit(value)
-        else:
-            self.setValue(value)
 
     def _refuse(self, text: str) -> None:
         self.setModified(False)

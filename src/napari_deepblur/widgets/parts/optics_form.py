@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
+from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QWidget
 
 from napari_deepblur.engine.known_optics import Known
 from napari_deepblur.widgets.layers.optics_fields import OPTICS_FIELDS
@@ -30,6 +30,12 @@ _SOURCES = (
 )
 
 
+_ACCEPT_SCALE = (
+    "The layer has a scale and no unit of length. If its reader meant µm, press this: the layer's "
+    "unit becomes µm along Z, Y and X, and pixel size and distance of planes are known"
+)
+
+
 class OpticsForm(QWidget):
     """Edits optical values; emptying a field goes back to what the layer says.
 
@@ -42,18 +48,21 @@ class OpticsForm(QWidget):
     """
 
     valueChanged = Signal(str, object)  # noqa: N815
+    scaleAccepted = Signal()  # noqa: N815
 
     def __init__(self, parent: QWidget | None = None, *, optional: Container[str] = ()) -> None:
         super().__init__(parent)
         self._optional = optional
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setColumnStretch(1, 1)
+        # Labels may take two lines, so that a narrow dock is possible.
+        for column, stretch in enumerate((3, 2, 2)):
+            layout.setColumnStretch(column, stretch)
         self._edits: dict[str, NumberEdit] = {}
         self._sources: dict[str, QLabel] = {}
         for row, (name, text) in enumerate(OPTICS_FIELDS.items()):
             edit = LengthEdit() if name.endswith("_um") else NumberEdit()
-            source, label = plain_label(tip=_SOURCES), plain_label(text)
+            source, label = plain_label(tip=_SOURCES, wrap=True), plain_label(text, wrap=True)
             label.setBuddy(edit)
             edit.setAccessibleName(text)
             for widget in (label, edit):
@@ -63,6 +72,12 @@ class OpticsForm(QWidget):
             layout.addWidget(source, row, 2)
             edit.valueChanged.connect(lambda value, name=name: self.valueChanged.emit(name, value))
             self._edits[name], self._sources[name] = edit, source
+
+        self.accept_scale = QPushButton()
+        self.accept_scale.setToolTip(_ACCEPT_SCALE)
+        self.accept_scale.hide()
+        self.accept_scale.clicked.connect(lambda _checked: self.scaleAccepted.emit())
+        layout.addWidget(self.accept_scale, len(OPTICS_FIELDS), 0, 1, 3)
 
     def value(self) -> dict[str, float]:
         """The values that are there, by field of `Optics`."""
@@ -76,6 +91,12 @@ class OpticsForm(QWidget):
             edit.setValue(known.value if known else None)
             missing = "optional" if name in self._optional else "fill in"
             self._sources[name].setText(known.source if known else missing)
+
+    def offer_scale(self, scale: float | None) -> None:
+        """Offer to take a layer's scale without unit as µm; None offers nothing."""
+        self.accept_scale.setVisible(scale is not None)
+        if scale is not None:
+            self.accept_scale.setText(f"Scale {scale:.6g} is in µm")
 
     def field(self, name: str) -> NumberEdit:
         """The field of one value."""
