@@ -18,6 +18,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from napari_deepblur.engine.network_cards import FistaSizes
 from napari_deepblur.evaluation import Table, markdown, record_in_page, require_marks
 from napari_deepblur.operators import ZernikeFamily
 from napari_deepblur.training.config import DeblurringConfig, StageConfig, read_config
@@ -63,13 +64,10 @@ def trained(
     choice: Choice, config: DeblurringConfig, folder: Path
 ) -> tuple[nn.Module, DeblurringTask]:
     """Network of a choice after the whole brief run, with the task that can validate it."""
-    settings = config.model_copy(
-        update={
-            "n_channels": choice.n_channels,
-            "n_layers": choice.n_layers,
-            "unshuffle": choice.unshuffle,
-        }
+    size = FistaSizes(
+        n_channels=choice.n_channels, n_layers=choice.n_layers, unshuffle=choice.unshuffle
     )
+    settings = config.model_copy(update={"network": size})
     task = DeblurringTask(settings, CPU)
     if not choice.preconditioned:
         for parameter in (task.network.curvature_logits, task.network.curvature_slopes):

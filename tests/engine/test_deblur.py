@@ -8,7 +8,10 @@ from helpers.images import CANONICAL_OPTICS, observed_scene, random_gamma
 from helpers.jobs import assert_reports_and_can_be_left
 from napari_deepblur import BlurEstimate, Optics, deblur
 from napari_deepblur.engine.deblur import deblur_job
+from napari_deepblur.engine.events import Progress
+from napari_deepblur.engine.model_files import write_network
 from napari_deepblur.engine.models import load_model
+from napari_deepblur.engine.network_cards import HalfQuadraticSizes
 from napari_deepblur.errors import DeviceError, ImageError, ModelError, SamplingError
 
 
@@ -102,6 +105,20 @@ def test_borders_do_not_ring(tiny_model):
     border = np.ones((96, 96), bool)
     border[16:-16, 16:-16] = False
     assert np.abs(sharp[border] - 1000).max() < 2 * np.abs(sharp[~border] - 1000).max() + 1
+
+
+def test_a_half_quadratic_network_deblurs_too(tiny_model, tmp_path, stack):
+    sizes = HalfQuadraticSizes(method="half-quadratic", n_iterations=4, n_channels=4, n_scales=2)
+    card = {"arguments": sizes.model_dump(), "cutoff_range": (0.15, 0.35)}
+    folder, family = tmp_path / "model", load_model(tiny_model).family
+    write_network(folder, "deblurring", sizes.build(), family=family, card=card)
+    blur = blur_of(tiny_model)
+    job = deblur_job(stack, blur, model=folder, device="cpu")
+    assert {event.total for event in job if isinstance(event, Progress)} == {8}  # 2 planes
+    sharp = restore(stack, blur, model=folder)
+    assert sharp.shape == stack.shape
+    gradient = np.abs(np.diff(sharp, axis=2)).max(), np.abs(np.diff(stack, axis=2)).max()
+    assert gradient[0] > 1.1 * gradient[1]
 
 
 def test_planes_and_blurs_must_agree(tiny_model, stack):

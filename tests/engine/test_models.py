@@ -7,14 +7,16 @@ from threading import Barrier
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from helpers.families import varying_family
 from napari_deepblur.engine import model_files
 from napari_deepblur.engine.model_files import write_network
 from napari_deepblur.engine.models import Model, available_models, load_model
-from napari_deepblur.engine.network_cards import FistaCard
+from napari_deepblur.engine.network_cards import DeblurringCard, HalfQuadraticSizes
 from napari_deepblur.errors import ModelError
 from napari_deepblur.networks.field_identification import FieldIdentificationNetwork
+from napari_deepblur.networks.half_quadratic import HalfQuadraticNetwork
 from napari_deepblur.networks.identification import IdentificationNetwork
 from napari_deepblur.networks.unrolled import DeblurringNetwork
 from napari_deepblur.operators import EigenPsfSpace, ZernikeFamily
@@ -60,6 +62,26 @@ def test_round_trip(tmp_path):
     for name, value in network.state_dict().items():
         assert read.state_dict()[name].dtype == torch.float32
         torch.testing.assert_close(read.state_dict()[name], value, rtol=1e-3, atol=1e-4)
+
+
+def test_the_card_says_which_method_the_network_unrolls(tmp_path):
+    sizes = HalfQuadraticSizes(method="half-quadratic", n_iterations=2, n_channels=4, n_scales=2)
+    folder, card = tmp_path / "mine", {"arguments": sizes.model_dump()}
+    write_network(folder, "deblurring", sizes.build(), family=FAMILY, card=card)
+    read = load_model(folder).deblurring
+    assert isinstance(read, HalfQuadraticNetwork)
+    assert read.n_iterations == 2
+    edit_card(folder, lambda values: values["deblurring"]["arguments"].update(method="magic"))
+    with pytest.raises(ModelError, match="magic"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize(
+    "sizes", [{"n_channels": 257}, {"n_scales": 6}, {"n_channels": 200, "n_scales": 4}]
+)
+def test_a_denoiser_beyond_any_laptop_is_refused(sizes):
+    with pytest.raises(ValidationError):
+        HalfQuadraticSizes(method="half-quadratic", **sizes)
 
 
 def test_an_opened_model_is_passed_through(tiny_model):
@@ -243,7 +265,7 @@ def test_main_figures_are_few():
         "natural sigma=0.02 psnr_observed": 20.0,
         "natural sigma=0.02 psnr_true_operator": 25.0,
     }
-    card = FistaCard(sha256=64 * "0", arguments={}, accuracy=measured)
+    card = DeblurringCard(sha256=64 * "0", arguments={}, accuracy=measured)
     assert card.main_figures == {
         "natural sigma=0 psf_snr": 9.0,
         "natural sigma=0.02 psnr_observed": 20.0,

@@ -69,6 +69,16 @@ def test_wrong_settings_are_named(tmp_path, text, fragment):
         read_config(write(tmp_path, text), IdentificationConfig)
 
 
+def test_only_a_network_with_a_denoiser_learns_to_denoise(tmp_path):
+    text = MINIMAL.replace("mix: {points: 1}", "mix: {points: 1}, learns: denoising")
+    with pytest.raises(ValidationError, match="half-quadratic"):
+        read_config(write(tmp_path, text), DeblurringConfig)
+    config = read_config(
+        write(tmp_path, text + "network: {method: half-quadratic}\n"), DeblurringConfig
+    )
+    assert config.network.n_iterations == 6
+
+
 @pytest.mark.parametrize("text", ["{a: [1", "key: value: other"])
 def test_bad_yaml(tmp_path, text):
     with pytest.raises(ValueError, match="not a YAML file"):

@@ -435,7 +435,8 @@ def test_a_deblurring_network_joins_the_model(trained, family_folder, images, tm
     shutil.copytree(trained, folder, ignore=shutil.ignore_patterns("training"))
     config = DeblurringConfig(
         output=folder, sources=with_images(images), device="cpu", averaging=0.5,
-        family={"folder": family_folder}, n_iterations=2, n_channels=4, n_layers=2,
+        family={"folder": family_folder},
+        network={"method": "fista", "n_iterations": 2, "n_channels": 4, "n_layers": 2},
         stages=[StageConfig(n_crops=4, mix={"points": 1}, crop=48, batch=2, coefficient_error=0.1)],
     )  # fmt: skip
     finish(train_model_job("deblurring", config))

@@ -14,6 +14,7 @@ from napari_deepblur.cli import app
 from napari_deepblur.engine.events import Progress, finish
 from napari_deepblur.engine.models import load_model
 from napari_deepblur.errors import ModelError
+from napari_deepblur.networks.half_quadratic import HalfQuadraticNetwork
 from napari_deepblur.training.config import (
     DeblurringConfig,
     IdentificationConfig,
@@ -48,8 +49,18 @@ def identification_config(output, **changes):
 
 def deblurring_config(output, **changes):
     settings = {"output": output, "sources": SOURCES, "stages": STAGES}
-    network = {"n_iterations": 2, "n_channels": 4, "n_layers": 2}
-    return DeblurringConfig(**(settings | network | {"averaging": 0.5} | changes))
+    network = {"method": "fista", "n_iterations": 2, "n_channels": 4, "n_layers": 2}
+    return DeblurringConfig(**(settings | {"network": network, "averaging": 0.5} | changes))
+
+
+def half_quadratic_config(output, **changes):
+    network = {"method": "half-quadratic", "n_iterations": 2, "n_channels": 4, "n_scales": 2}
+    first, second = STAGES
+    stages = [
+        first.model_copy(update={"learns": "denoising"}),
+        second.model_copy(update={"earlier_iterations": 0.5}),
+    ]
+    return deblurring_config(output, **({"network": network, "stages": stages} | changes))
 
 
 def small_identification_task(config, device):
@@ -69,6 +80,7 @@ def small_identification_task(config, device):
 SMALL = {
     "identification": (small_identification_task, identification_config),
     "deblurring": (DeblurringTask, deblurring_config),
+    "half-quadratic": (DeblurringTask, half_quadratic_config),
 }
 KINDS = {
     "identification": (IdentificationTask, identification_config),
@@ -325,12 +337,49 @@ def test_training_goes_on_from_a_model(tiny_model, tmp_path):
         tmp_path / "model",
         start_from=str(tiny_model),
         stages=[StageConfig(n_crops=2, mix={"points": 1}, crop=64, batch=2, learning_rate=1e-7)],
-        n_iterations=3,
-        n_channels=8,
+        network={"method": "fista", "n_iterations": 3, "n_channels": 8, "n_layers": 2},
     )
     after = load_model(finish(train_model_job("deblurring", config))).deblurring
     for name, value in after.named_parameters():
         torch.testing.assert_close(value, before[name], rtol=1e-3, atol=1e-5)
+
+
+def test_a_half_quadratic_network_becomes_a_model(tmp_path):
+    folder = finish(train_model_job("deblurring", half_quadratic_config(tmp_path, device="cpu")))
+    model = load_model(folder)
+    assert model.card.deblurring.arguments.method == "half-quadratic"
+    assert isinstance(model.deblurring, HalfQuadraticNetwork)
+    assert model.deblurring.n_iterations == 2
+
+
+def test_denoising_trains_the_denoiser_alone(tmp_path):
+    learner = DeblurringTask(half_quadratic_config(tmp_path), CPU)
+    source = Mixture({"points": ProceduralScenes("points")}, {"points": 1})
+    stage = StageConfig(n_crops=2, mix={"points": 1}, crop=64, batch=2, learns="denoising")
+    learner.loss(source, stage, torch.Generator().manual_seed(4)).backward()
+    trained = {name for name, value in learner.network.named_parameters() if value.grad is not None}
+    assert trained == {
+        name for name, _ in learner.network.named_parameters() if name.startswith("denoiser.")
+    }
+
+
+def test_earlier_iterations_count_as_much_as_asked(tmp_path):
+    config = half_quadratic_config(tmp_path)
+    learner = DeblurringTask(config, CPU)
+    source = Mixture({"points": ProceduralScenes("points")}, {"points": 1})
+    stage = StageConfig(n_crops=2, mix={"points": 1}, crop=64, batch=2)
+    last, both, mostly_first = (
+        float(
+            learner.loss(
+                source,
+                stage.model_copy(update={"earlier_iterations": weight}),
+                torch.Generator().manual_seed(4),
+            ).detach()
+        )
+        for weight in (0.0, 1.0, 1e6)
+    )
+    assert both == pytest.approx((last + mostly_first) / 2, rel=1e-3)
+    assert last != pytest.approx(mostly_first, rel=1e-3)
 
 
 def test_a_wrong_blur_changes_the_loss(tmp_path):

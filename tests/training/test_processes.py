@@ -243,9 +243,7 @@ def test_the_command_line_under_torchrun(tmp_path):
         "output": "model",
         "sources": {"points": {"scene": "points"}},
         "stages": [{"n_crops": 12, "mix": {"points": 1}, "crop": 64, "batch": 4}],
-        "n_iterations": 2,
-        "n_channels": 4,
-        "n_layers": 2,
+        "network": {"method": "fista", "n_iterations": 2, "n_channels": 4, "n_layers": 2},
         "validate_every": 1,
         "device": "cpu",
     }

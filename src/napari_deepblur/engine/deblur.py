@@ -23,7 +23,7 @@ from napari_deepblur.optics.settings import Optics
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from napari_deepblur.networks.unrolled import DeblurringNetwork
+    from napari_deepblur.networks.unrolled import Unrolled
     from napari_deepblur.operators.fourier_blur import FourierBlur
 
 __all__ = ["deblur", "deblur_job", "outside_training"]
@@ -89,7 +89,7 @@ def deblur_job(
     if outside is not None:
         yield Warned(outside)
     with memory_guard():
-        network: DeblurringNetwork = opened.network("deblurring", resolve_device(device))
+        network: Unrolled = opened.network("deblurring", resolve_device(device))
         total = len(planes) * network.n_iterations
         yield Progress(0, total, "deblurring")
         sharp = np.empty(planes.shape, np.float32)
@@ -136,7 +136,7 @@ class PlaneRestoration:
 
     def __init__(
         self,
-        network: DeblurringNetwork,
+        network: Unrolled,
         plane: NDArray[np.float32],
         operator: FourierBlur,
         cutoff: float,
@@ -146,7 +146,7 @@ class PlaneRestoration:
 
         from napari_deepblur.networks.photometry import IntensityScale
 
-        place = network.step_logits.device
+        place = next(network.parameters()).device
         self._operator = operator.to(place)
         self._image = torch.from_numpy(plane)[None].to(place)
         self._scale = IntensityScale.of(self._image)
@@ -158,7 +158,7 @@ class PlaneRestoration:
         self._estimates = network.iterate(normal, self._operator, level)
 
     def advance(self) -> None:
-        """Do one FISTA iteration."""
+        """Do one iteration."""
         import torch
 
         with torch.no_grad():

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from napari_deepblur.engine.card import Card, Name
 from napari_deepblur.engine.families import AnyFamilyCard
-from napari_deepblur.engine.network_cards import AnyDeblurringCard, AnyIdentificationCard
+from napari_deepblur.engine.network_cards import AnyIdentificationCard, DeblurringCard
 from napari_deepblur.optics.settings import Optics
 
 __all__ = ["Kind", "ModelCard"]
@@ -49,7 +49,7 @@ class ModelCard(Card):
     made_for: Optics | None = None
     family: AnyFamilyCard
     identification: AnyIdentificationCard | None = None
-    deblurring: AnyDeblurringCard | None = None
+    deblurring: DeblurringCard | None = None
 
     @model_validator(mode="after")
     def _network_fits_family(self) -> ModelCard:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from napari_deepblur.engine.network_cards import NetworkCard
     from napari_deepblur.networks.field_identification import FieldIdentificationNetwork
     from napari_deepblur.networks.identification import IdentificationNetwork
-    from napari_deepblur.networks.unrolled import DeblurringNetwork
+    from napari_deepblur.networks.unrolled import Unrolled
     from napari_deepblur.operators import OperatorFamily
 
 __all__ = ["DEFAULT_MODEL", "Model", "available_models", "load_model"]
@@ -98,9 +98,9 @@ class Model:
         return network
 
     @cached_property
-    def deblurring(self) -> DeblurringNetwork:
+    def deblurring(self) -> Unrolled:
         """The deblurring network, in eval mode on the CPU."""
-        network: DeblurringNetwork = self._read("deblurring")
+        network: Unrolled = self._read("deblurring")
         return network
 
     def _network_card(self, kind: Kind) -> NetworkCard:

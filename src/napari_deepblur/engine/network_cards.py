@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
@@ -12,13 +12,16 @@ from napari_deepblur.engine.card import Card, Name, Sha256
 if TYPE_CHECKING:
     from torch import nn
 
+    from napari_deepblur.networks.unrolled import Unrolled
     from napari_deepblur.operators import OperatorFamily
 
 __all__ = [
-    "AnyDeblurringCard",
     "AnyIdentificationCard",
+    "DeblurringCard",
+    "DeblurringSizes",
     "FieldIdentificationCard",
-    "FistaCard",
+    "FistaSizes",
+    "HalfQuadraticSizes",
     "IdentificationCard",
     "NetworkCard",
 ]
@@ -32,6 +35,9 @@ _MOST_CHANNEL_PAIRS = 4_000_000
 _Width = Annotated[int, Field(ge=1, le=2048)]
 _FewCoefficients = Annotated[int, Field(ge=1, le=256)]
 _FewEigenPsfs = Annotated[int, Field(ge=1, le=64)]
+_Iterations = Annotated[int, Field(ge=1, le=100)]
+_Channels = Annotated[int, Field(ge=1, le=256)]
+_Side = Annotated[int, Field(ge=1, le=8)]
 _Exponent = Annotated[float, Field(ge=0, le=4)]
 
 
@@ -137,14 +143,17 @@ class FieldIdentificationCard(NetworkCard):
         )
 
 
-class _FistaSizes(Card):
-    n_iterations: Annotated[int, Field(ge=1, le=100)] = 15
-    n_channels: Annotated[int, Field(ge=1, le=256)] = 32
+class FistaSizes(Card):
+    """Sizes of a deblurring network that unrolls FISTA."""
+
+    method: Literal["fista"] = "fista"
+    n_iterations: _Iterations = 15
+    n_channels: _Channels = 32
     n_layers: Annotated[int, Field(ge=2, le=16)] = 4
-    unshuffle: Annotated[int, Field(ge=1, le=8)] = 2
+    unshuffle: _Side = 2
 
     @model_validator(mode="after")
-    def _not_too_large(self) -> _FistaSizes:
+    def _not_too_large(self) -> Self:
         if self.n_iterations * self.n_layers * self.n_channels**2 > _MOST_CHANNEL_PAIRS:
             raise ValueError(
                 f"{self.n_iterations} iterations of {self.n_layers} layers of {self.n_channels} "
@@ -152,17 +161,64 @@ class _FistaSizes(Card):
             )
         return self
 
-
-class FistaCard(NetworkCard):
-    """Deblurring network that unrolls FISTA."""
-
-    arguments: _FistaSizes
-
-    def build(self, family: OperatorFamily) -> nn.Module:  # noqa: ARG002 - it serves any
+    def build(self) -> Unrolled:
         """Make the network with random weights."""
         from napari_deepblur.networks.unrolled import DeblurringNetwork
 
-        return DeblurringNetwork(**self.arguments.model_dump())
+        return DeblurringNetwork(**self.model_dump(exclude={"method"}))
+
+
+class HalfQuadraticSizes(Card):
+    """Sizes of a deblurring network that unrolls half-quadratic splitting."""
+
+    method: Literal["half-quadratic"]
+    n_iterations: _Iterations = 6
+    n_channels: _Channels = 32
+    n_scales: Annotated[int, Field(ge=1, le=5)] = 3
+    n_blocks: Annotated[int, Field(ge=1, le=8)] = 1
+    unshuffle: _Side = 2
+
+    @model_validator(mode="after")
+    def _not_too_large(self) -> Self:
+        # Each coarser scale has twice the channels, and a quarter of the pixels.
+        layers, coarsest = 4 * self.n_blocks * self.n_scales, 4 ** (self.n_scales - 1)
+        pairs = self.n_channels**2 * max(self.n_iterations * layers, 4 * self.n_blocks * coarsest)
+        if pairs > _MOST_CHANNEL_PAIRS:
+            raise ValueError(
+                f"{self.n_iterations} iterations of a denoiser with {self.n_channels} channels, "
+                f"{self.n_scales} scales and {self.n_blocks} blocks are more than any laptop can "
+                "run"
+            )
+        return self
+
+    def build(self) -> Unrolled:
+        """Make the network with random weights."""
+        from napari_deepblur.networks.half_quadratic import HalfQuadraticNetwork
+
+        return HalfQuadraticNetwork(**self.model_dump(exclude={"method"}))
+
+
+def _method(sizes: Any) -> str:
+    """Tag of a deblurring network's sizes; without a name they are those of FISTA."""
+    name = sizes.get("method") if isinstance(sizes, dict) else getattr(sizes, "method", None)
+    return name if isinstance(name, str) else "fista"
+
+
+#: Sizes of a deblurring network, told apart by their method.
+DeblurringSizes = Annotated[
+    Annotated[FistaSizes, Tag("fista")] | Annotated[HalfQuadraticSizes, Tag("half-quadratic")],
+    Discriminator(_method),
+]
+
+
+class DeblurringCard(NetworkCard):
+    """Deblurring network."""
+
+    arguments: DeblurringSizes
+
+    def build(self, family: OperatorFamily) -> nn.Module:  # noqa: ARG002 - it serves any
+        """Make the network with random weights."""
+        return self.arguments.build()
 
 
 def _has_field(card: Any) -> str:
@@ -178,4 +234,3 @@ AnyIdentificationCard = Annotated[
     | Annotated[FieldIdentificationCard, Tag("field")],
     Discriminator(_has_field),
 ]
-AnyDeblurringCard = FistaCard

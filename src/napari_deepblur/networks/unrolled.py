@@ -12,6 +12,7 @@ Debarnot & Weiss, Biological Imaging 4:e13 (2024).
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -20,19 +21,50 @@ from torch import Tensor, nn
 from napari_deepblur.networks.proximal import ProximalNetwork
 from napari_deepblur.operators import LinearOperator
 
-__all__ = ["DeblurringNetwork", "UnrolledFista"]
+__all__ = ["PACE", "DeblurringNetwork", "Unrolled", "UnrolledFista", "level_of_light"]
 
 #: Noise levels by the image's span: s is learned relative to one, and equal below the other.
 _USUAL_NOISE, _LEAST_NOISE = 0.02, 0.002
 
 #: These few numbers are of order 1, convolutions' weights of order 0.1, and an optimiser moves
 #: all of them alike: stored in tens they learn as fast.
-_PACE = 10.0
+PACE = 10.0
 
 _TINY = torch.finfo(torch.float32).tiny
 
 
-class UnrolledFista(nn.Module):
+class Unrolled(nn.Module, ABC):
+    """An iterative method of deblurring whose iterations are layers of a network."""
+
+    @property
+    @abstractmethod
+    def n_iterations(self) -> int:
+        """Number of iterations."""
+
+    @abstractmethod
+    def iterate(
+        self, image: Tensor, operator: LinearOperator, noise_level: Tensor
+    ) -> Iterator[Tensor]:
+        """Yield the estimate after each iteration, shape (N, *operator.domain_shape).
+
+        Parameters
+        ----------
+        image
+            Observed, shape (N, *operator.range_shape).
+        operator
+            The blur, of one or N batch elements.
+        noise_level
+            Standard deviation of the noise in the image's unit, shape (N,), or a map of it,
+            shape (N, *operator.range_shape).
+        """
+
+    def forward(self, image: Tensor, operator: LinearOperator, noise_level: Tensor) -> Tensor:
+        """Deblur: the last of `iterate`."""
+        *_, last = self.iterate(image, operator, noise_level)
+        return last
+
+
+class UnrolledFista(Unrolled):
     """FISTA with a proximal operator for each iteration and learned step sizes.
 
     It begins with the observed image, continued beyond its border: nearer to the sharp one than
@@ -50,7 +82,7 @@ class UnrolledFista(nn.Module):
         super().__init__()
         self.proximal = nn.ModuleList(proximal)
         logit = math.log(initial_step / (1 - initial_step))
-        self.step_logits = nn.Parameter(torch.full((len(proximal),), logit / _PACE))
+        self.step_logits = nn.Parameter(torch.full((len(proximal),), logit / PACE))
 
     @property
     def n_iterations(self) -> int:
@@ -60,7 +92,7 @@ class UnrolledFista(nn.Module):
     @property
     def steps(self) -> Tensor:
         """τ · ‖A‖² of each iteration, in (0, 1)."""
-        return torch.sigmoid(_PACE * self.step_logits)
+        return torch.sigmoid(PACE * self.step_logits)
 
     def curvature(self, noise_level: Tensor) -> Tensor:
         """Share s of A*A in each iteration's metric, shape (n_iterations, N); here 0.
@@ -72,22 +104,11 @@ class UnrolledFista(nn.Module):
     def iterate(
         self, image: Tensor, operator: LinearOperator, noise_level: Tensor
     ) -> Iterator[Tensor]:
-        """Yield the estimate after each iteration, shape (N, *operator.domain_shape).
-
-        Parameters
-        ----------
-        image
-            Observed, shape (N, *operator.range_shape).
-        operator
-            The blur, of one or N batch elements.
-        noise_level
-            Standard deviation of the noise in the image's unit, shape (N,), or a map of it,
-            shape (N, *operator.range_shape).
-        """
+        """Yield the estimate after each iteration: see `Unrolled.iterate`."""
         estimate = point = operator.extend(image)
         overall = noise_level
         if noise_level.ndim == image.ndim:
-            overall = _level_of_light(noise_level, image)
+            overall = level_of_light(noise_level, image)
             noise_level = operator.extend(noise_level)
         momentum = 1.0
         for proximal, step, curvature in zip(
@@ -101,11 +122,6 @@ class UnrolledFista(nn.Module):
             point = estimate + (momentum - 1) / following * (estimate - previous)
             momentum = following
             yield estimate
-
-    def forward(self, image: Tensor, operator: LinearOperator, noise_level: Tensor) -> Tensor:
-        """Deblur: the last of `iterate`."""
-        *_, last = self.iterate(image, operator, noise_level)
-        return last
 
 
 class DeblurringNetwork(UnrolledFista):
@@ -135,17 +151,17 @@ class DeblurringNetwork(UnrolledFista):
         )
         # From nearly gradient descent to nearly Newton's method, in which noise grows too.
         logits = torch.linspace(math.log(0.5), math.log(3.3), n_iterations)
-        self.curvature_logits = nn.Parameter(logits / _PACE)
-        self.curvature_slopes = nn.Parameter(torch.ones(n_iterations) / _PACE)
+        self.curvature_logits = nn.Parameter(logits / PACE)
+        self.curvature_slopes = nn.Parameter(torch.ones(n_iterations) / PACE)
 
     def curvature(self, noise_level: Tensor) -> Tensor:
         """Share s of A*A in each iteration's metric, shape (n_iterations, N), in (0, 1)."""
         relative = (noise_level.clamp_min(_LEAST_NOISE) / _USUAL_NOISE).log()
         logits = self.curvature_logits[:, None] - self.curvature_slopes[:, None] * relative
-        return torch.sigmoid(_PACE * logits)
+        return torch.sigmoid(PACE * logits)
 
 
-def _level_of_light(noise_level: Tensor, image: Tensor) -> Tensor:
+def level_of_light(noise_level: Tensor, image: Tensor) -> Tensor:
     """Root mean square of noise maps (N, Y, X), each pixel weighted by its light: shape (N,).
 
     The metric of a step is one for the whole image. That of dark places, where most pixels may

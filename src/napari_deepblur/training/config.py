@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from napari_deepblur.engine.network_cards import DeblurringSizes, FistaSizes
 from napari_deepblur.operators import ProductConvolutionFamily, ZernikeFamily
 from napari_deepblur.operators.family_file import read_family
 from napari_deepblur.optics.settings import CANONICAL_CUTOFF
@@ -111,6 +112,12 @@ class StageConfig(_Settings):
     #: Deblurring only: half of the crops are deblurred with coefficients that are wrong by up
     #: to this much (standard deviation, waves), as estimated ones are.
     coefficient_error: float = Field(default=0.0, ge=0)
+    #: Deblurring only: weight in the loss of the estimates before the last iteration's, which has
+    #: weight 1.
+    earlier_iterations: float = Field(default=0.0, ge=0)
+    #: Deblurring by half-quadratic splitting only: ``denoising`` trains the denoiser alone, on
+    #: sharp crops with noise, many times faster than all iterations together.
+    learns: Literal["deblurring", "denoising"] = "deblurring"
 
 
 class TrainingConfig(_Settings):
@@ -195,10 +202,19 @@ class DeblurringConfig(TrainingConfig):
     #: Folders of families that vary over the field, and the share of batches they blur.
     varying_families: list[Path] = []
     varying: Share = 0.0
-    n_iterations: Count = 15
-    n_channels: Count = 32
-    n_layers: int = Field(default=4, ge=2)
-    unshuffle: Count = 2
+    #: Method and sizes.
+    network: DeblurringSizes = FistaSizes()
+
+    @model_validator(mode="after")
+    def _check_denoising(self) -> DeblurringConfig:
+        if isinstance(self.network, FistaSizes) and any(
+            stage.learns == "denoising" for stage in self.stages
+        ):
+            raise ValueError(
+                "only a network of method half-quadratic has a denoiser: leave out "
+                "`learns: denoising`, or choose that method"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_shares(self) -> DeblurringConfig:

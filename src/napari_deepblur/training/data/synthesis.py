@@ -24,6 +24,7 @@ __all__ = [
     "quantise",
     "saturate",
     "smooth_background",
+    "smooth_field",
     "uneven_illumination",
 ]
 
@@ -148,14 +149,14 @@ def uneven_illumination(image: Tensor, amplitude: Tensor | float, generator: Gen
 
     The field is off-centre vignetting or a tilt; `amplitude` is a number or shape (n,).
     """
-    field = 2 * _smooth_field(image, generator) - 1
+    field = 2 * smooth_field(image, generator) - 1
     return image * (1 + _per_image(amplitude, image) * field)
 
 
 def smooth_background(image: Tensor, height: Tensor | float, generator: Generator) -> Tensor:
     """Add a smooth non-negative field that reaches `height` (a number or shape (n,)) × maximum."""
     floor = torch.rand(len(image), 1, 1, generator=generator, device=image.device)
-    field = floor + (1 - floor) * _smooth_field(image, generator)
+    field = floor + (1 - floor) * smooth_field(image, generator)
     return image + _per_image(height, image) * _peak(image) * field
 
 
@@ -233,7 +234,7 @@ class Haze(nn.Module):
         return image + strength * haze_image
 
 
-def _smooth_field(image: Tensor, generator: Generator) -> Tensor:
+def smooth_field(image: Tensor, generator: Generator) -> Tensor:
     """Draw sums of a few cosines of random phase, between 0 and 1, one of each image's shape."""
     n, n_waves = len(image), 3
     uniform = torch.rand(4, n, n_waves, 1, 1, generator=generator, device=image.device)
