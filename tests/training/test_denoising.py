@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from napari_deepblur.networks.denoiser import Denoiser
-from napari_deepblur.training.denoising import denoising_loss
+from napari_deepblur.training.denoising import denoising_loss, draw_contrasts
 
 
 class Nothing(nn.Module):
@@ -59,3 +59,13 @@ def test_training_lowers_the_loss():
     with torch.no_grad():
         after = float(denoising_loss(network, flat, generator(99)))
     assert after < math.log(0.7)
+
+
+def test_half_of_the_crops_are_dim_parts_of_a_field():
+    contrast, whole = draw_contrasts(2000, generator())
+    assert float(whole.float().mean()) == pytest.approx(0.5, abs=0.05)
+    assert bool((contrast[whole] == 1).all())
+    parts = contrast[~whole]
+    assert float(parts.min()) < 0.06
+    assert float(parts.max()) < 1
+    assert float(parts.log().mean()) == pytest.approx(math.log(0.05) / 2, abs=0.1)
