@@ -10,10 +10,10 @@ from napari_deepblur.engine.models import load_model
 from napari_deepblur.engine.plausibility import (
     concerns_of_model,
     concerns_of_plane,
+    concerns_of_prediction,
     concerns_of_psfs,
-    concerns_of_reading,
 )
-from napari_deepblur.networks.head import Reading
+from napari_deepblur.networks.head import Prediction
 from napari_deepblur.operators import ZernikeFamily
 from napari_deepblur.training.data.scenes import SCENES
 from napari_deepblur.training.data.synthesis import add_noise, observe
@@ -71,8 +71,8 @@ def test_the_networks_own_doubt():
     detail = torch.tensor([20.0, 0.2, 0.01, 5.0, -0.03])
     foreign = torch.tensor([-3.0, 0.5, -3.0, -3.0, 4.0])
     std = torch.tensor([0.02, 0.02, 0.02, 0.09, 0.1])[:, None].expand(5, 7)
-    reading = Reading(torch.zeros(5, 8), foreign, std.log())
-    concerns = concerns_of_reading(reading, detail, usual_std=0.15 / 3**0.5)
+    prediction = Prediction(torch.zeros(5, 8), foreign, std.log())
+    concerns = concerns_of_prediction(prediction, detail, prior_std=0.15 / 3**0.5)
     kinds = [[concern.kind for concern in row] for row in concerns]
     unlike, no_detail, guess = ConcernKind.UNLIKE, ConcernKind.NO_DETAIL, ConcernKind.GUESS
     assert kinds == [[], [unlike], [no_detail], [guess], [unlike, no_detail, guess]]

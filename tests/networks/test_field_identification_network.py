@@ -49,10 +49,10 @@ def saying(head, told, root):
 def test_pooling_is_bayesian_linear_regression(head):
     """Bishop (2006), eqs. 3.50 and 3.51, with a prior of unit variance."""
     field_yx, description = places(5), described(2, 5, seed=1)
-    told, root, _ = (part.double().numpy() for part in head.tell(description))
+    told, root, _ = (part.double().numpy() for part in head.predict_tiles(description))
     design = head.space.design(field_yx).double().numpy()
     factors, mean = (getattr(head.space, name).double().numpy() for name in ("factors", "mean"))
-    reading = head(description, field_yx)
+    prediction = head(description, field_yx)
     for image in range(2):
         precision, right = np.eye(5), np.zeros(5)
         for tile in range(5):
@@ -62,9 +62,9 @@ def test_pooling_is_bayesian_linear_regression(head):
         covariance = np.linalg.inv(precision)
         expected = mean + (covariance @ right) @ factors
         std = np.sqrt(np.diag(factors.T @ covariance @ factors))
-        np.testing.assert_allclose(reading.coordinates[image], expected, atol=1e-4)
+        np.testing.assert_allclose(prediction.coordinates[image], expected, atol=1e-4)
         # The first coefficient never changes.
-        np.testing.assert_allclose(reading.log_std[image, 1:].exp(), std[1:], rtol=1e-3)
+        np.testing.assert_allclose(prediction.log_std[image, 1:].exp(), std[1:], rtol=1e-3)
 
 
 @torch.no_grad()
@@ -83,9 +83,9 @@ def test_tiles_may_come_in_any_order(head):
 @torch.no_grad()
 @pytest.mark.parametrize("n_tiles", [1, 2, 16, 60])
 def test_any_number_of_tiles(head, n_tiles):
-    reading = head(described(2, n_tiles), places(n_tiles))
-    assert [tuple(part.shape) for part in reading] == [(2, 6), (2,), (2, 6)]
-    assert all(bool(part.isfinite().all()) for part in reading)
+    prediction = head(described(2, n_tiles), places(n_tiles))
+    assert [tuple(part.shape) for part in prediction] == [(2, 6), (2,), (2, 6)]
+    assert all(bool(part.isfinite().all()) for part in prediction)
 
 
 @torch.no_grad()
@@ -111,10 +111,10 @@ def test_surer_tiles_make_surer(head):
 @torch.no_grad()
 def test_of_tiles_that_know_nothing_the_prior_remains(head, space):
     told, root = torch.full((2, 4, 2), 100.0), torch.zeros(2, 4, 2, 2)
-    reading = saying(head, told, root)(described(2, 4), places(4))
-    torch.testing.assert_close(reading.coordinates, space.mean.expand(2, -1))
+    prediction = saying(head, told, root)(described(2, 4), places(4))
+    torch.testing.assert_close(prediction.coordinates, space.mean.expand(2, -1))
     expected = space.factors.norm(dim=0)[1:].expand(2, -1)
-    torch.testing.assert_close(reading.log_std.exp()[:, 1:], expected)
+    torch.testing.assert_close(prediction.log_std.exp()[:, 1:], expected)
 
 
 @torch.no_grad()
@@ -123,15 +123,15 @@ def test_of_tiles_that_know_all_the_truth_comes_out(head, space):
     field_yx = places(12)
     numbers = torch.einsum("tqr,nr->ntq", space.design(field_yx), space.encode(gamma))
     root = 50 * torch.eye(2).expand(3, 12, 2, 2)
-    reading = saying(head, numbers, root)(described(3, 12), field_yx)
-    torch.testing.assert_close(reading.coordinates, gamma, rtol=0, atol=5e-3)
-    assert float(reading.log_std.exp().max()) < 0.03
+    prediction = saying(head, numbers, root)(described(3, 12), field_yx)
+    torch.testing.assert_close(prediction.coordinates, gamma, rtol=0, atol=5e-3)
+    assert float(prediction.log_std.exp().max()) < 0.03
 
 
 def test_roots_are_triangular_and_never_too_sure(head):
     with torch.no_grad():
         head.answer[-1].weight.mul_(100)
-        told, root, foreign = head.tell(described(3, 5))
+        told, root, foreign = head.predict_tiles(described(3, 5))
     assert told.shape == (3, 5, 2)
     assert foreign.shape == (3,)
     assert torch.equal(root, root.triu())
@@ -144,8 +144,8 @@ def test_roots_are_triangular_and_never_too_sure(head):
 def test_before_training_the_answer_is_the_familys_mean(space):
     torch.manual_seed(1)
     head = FieldHead(space, N_BINS, width=16).eval()
-    reading = head(described(3, 4), places(4))
-    torch.testing.assert_close(reading.coordinates, space.mean.expand(3, -1), rtol=0, atol=1e-5)
+    prediction = head(described(3, 4), places(4))
+    torch.testing.assert_close(prediction.coordinates, space.mean.expand(3, -1), rtol=0, atol=1e-5)
 
 
 @torch.no_grad()
@@ -181,11 +181,11 @@ def test_the_network_from_tiles_to_coefficients(space):
     network.eval()
     tiles = 100 + 20 * torch.randn(4, 64, 64, generator=torch.Generator().manual_seed(0))
     standard = network.standardise(tiles[None])[0]
-    description = network.describe_each(standard)[None]
-    assert description.shape == (1, 4, network.n_description)
-    reading = network.read(description, places(4), n_apart=4)
-    assert reading.coordinates.shape == (1, 6)
-    torch.testing.assert_close(reading.coordinates[0], space.mean, rtol=0, atol=1e-4)
+    description = network.encode_each(standard)[None]
+    assert description.shape == (1, 4, network.n_features)
+    prediction = network.predict(description, places(4), n_independent_tiles=4)
+    assert prediction.coordinates.shape == (1, 6)
+    torch.testing.assert_close(prediction.coordinates[0], space.mean, rtol=0, atol=1e-4)
 
 
 @torch.no_grad()
@@ -193,7 +193,7 @@ def test_overlapping_tiles_make_the_answer_no_surer(head):
     descriptions, where = described(2, 8), places(8)
     twice = descriptions.repeat(1, 2, 1), where.repeat(2, 1)
     once = head(descriptions, where)
-    same, surer = head(*twice, n_apart=8), head(*twice, n_apart=16)
+    same, surer = head(*twice, n_independent_tiles=8), head(*twice, n_independent_tiles=16)
     torch.testing.assert_close(same.coordinates, once.coordinates, rtol=1e-3, atol=1e-4)
     torch.testing.assert_close(same.log_std[:, 1:], once.log_std[:, 1:], rtol=1e-3, atol=1e-3)
     assert bool((surer.log_std[:, 1:] < once.log_std[:, 1:]).all())

@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from napari_deepblur.networks.description import Whitening
+from napari_deepblur.networks.encoder import Whitening
 from napari_deepblur.networks.identification import IdentificationNetwork
 from napari_deepblur.networks.resnet import ResNet18
 from napari_deepblur.operators import EigenPsfSpace, ZernikeFamily
@@ -56,10 +56,10 @@ def test_parameter_count():
 @pytest.mark.parametrize(("height", "width"), [(128, 128), (129, 200), (333, 141)])
 def test_any_size(network, height, width):
     with torch.no_grad():
-        reading = network(random_images(2, height, width)[:, None])
-    shapes = [tuple(part.shape) for part in reading]
+        prediction = network(random_images(2, height, width)[:, None])
+    shapes = [tuple(part.shape) for part in prediction]
     assert shapes == [(2, 7), (2,), (2, 3)]
-    assert all(part.dtype == torch.float32 and part.isfinite().all() for part in reading)
+    assert all(part.dtype == torch.float32 and part.isfinite().all() for part in prediction)
 
 
 def test_an_image_alone_equals_the_image_in_a_batch(network):
@@ -89,10 +89,10 @@ def test_descriptions_are_additive(network):
     """Tiles may be described in any parts; their mean is the whole's description."""
     tiles = random_images(5, 96, 96)[None] * torch.arange(1, 6)[:, None, None]
     with torch.no_grad():
-        whole = network.describe(tiles)
+        whole = network.encode(tiles)
         standard = network.standardise(tiles)[0]
-        parts = [network.describe_each(part) for part in standard.split(2)]
-    assert whole.shape == (1, network.n_description)
+        parts = [network.encode_each(part) for part in standard.split(2)]
+    assert whole.shape == (1, network.n_features)
     torch.testing.assert_close(torch.cat(parts).mean(0, keepdim=True), whole, rtol=1e-3, atol=1e-4)
 
 
@@ -101,12 +101,12 @@ def test_the_head_begins_with_the_resnets_answer():
     network = IdentificationNetwork(space_of(4), n_hidden=32).eval()
     images = random_images(2, 96, 96)
     with torch.no_grad():
-        alone = network.glance(network.standardise(images[:, None])[:, 0])
+        alone = network.predict_by_resnet(network.standardise(images[:, None])[:, 0])
         torch.testing.assert_close(network(images[:, None]).coordinates, alone)
 
 
 def test_errors_do_not_bend_what_they_are_errors_of(network):
-    description = torch.rand(4, network.n_description)
+    description = torch.rand(4, network.n_features)
     network.head(description).log_std.sum().backward()
     with_gradient = {
         name.split(".")[0] for name, p in network.head.named_parameters() if p.grad is not None
@@ -143,5 +143,5 @@ def test_whitening_flattens_a_falling_spectrum():
 
 def test_a_constant_image_gives_numbers_not_nan(network):
     with torch.no_grad():
-        reading = network(torch.full((1, 1, 128, 128), 5.0))
-    assert all(bool(part.isfinite().all()) for part in reading)
+        prediction = network(torch.full((1, 1, 128, 128), 5.0))
+    assert all(bool(part.isfinite().all()) for part in prediction)

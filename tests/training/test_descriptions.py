@@ -45,7 +45,7 @@ def test_two_processes_make_what_one_makes(network, tmp_path, monkeypatch):
         describe_into(tmp_path / "two", network, processes=processes, monkeypatch=monkeypatch)
     one, two = (Descriptions.read(tmp_path / name, CPU) for name in ("one", "two"))
     assert len(one) == 7
-    assert one.description.shape == (7, 2, 1, network.n_description)
+    assert one.description.shape == (7, 2, 1, network.n_features)
     for name in ("description", "coefficients", "foreign"):
         assert torch.equal(getattr(one, name), getattr(two, name))
     # Different blurs and different images of each.
@@ -70,9 +70,9 @@ def test_a_large_image_is_described_by_its_tiles(network):
     tiles = torch.stack([image[:, :128, :128], image[:, :128, 128:],
                          image[:, 128:, :128], image[:, 128:, 128:]], 1)  # fmt: skip
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-        expected = network.describe(tiles)
+        expected = network.encode(tiles)
     described = describe(network, image)
-    assert described.shape == (2, 4, network.n_description)
+    assert described.shape == (2, 4, network.n_features)
     torch.testing.assert_close(described.mean(1), expected)
 
 

@@ -18,7 +18,7 @@ from napari_deepblur import deblur, estimate_blur
 from napari_deepblur.engine.events import finish
 from napari_deepblur.engine.models import load_model
 from napari_deepblur.errors import ModelError
-from napari_deepblur.networks.head import Reading
+from napari_deepblur.networks.head import Prediction
 from napari_deepblur.operators.family_file import write_family
 from napari_deepblur.operators.field_space import FieldSpace
 from napari_deepblur.training import field_identification
@@ -268,7 +268,7 @@ class Guesser(nn.Module):
         coordinates = descriptions[:, 0, :6]
         log_std = self.space.factors.norm(dim=0).clamp_min(1e-19).log() * 0 + math.log(0.02)
         log_std[0] = -43.0  # the first coefficient is always 1
-        return Reading(coordinates, torch.zeros(len(coordinates)), log_std + self.log_temper)
+        return Prediction(coordinates, torch.zeros(len(coordinates)), log_std + self.log_temper)
 
 
 def guesses(space, n=800):
@@ -316,7 +316,7 @@ def telling(task, n, *, seed, noise=0.3):
     generator = torch.Generator().manual_seed(seed)
     gamma = task.family.admissible_set.sample(n, generator=generator)
     numbers = torch.einsum("tqr,nr->ntq", space.design(even_places(2)), space.encode(gamma))
-    described = torch.zeros(n, 1, 4, task.network.n_description)
+    described = torch.zeros(n, 1, 4, task.network.n_features)
     described[..., 512:] = 1
     numbers = numbers + noise * torch.randn(numbers.shape, generator=generator)
     described[:, 0, :, :2] = numbers
@@ -352,15 +352,17 @@ def test_the_head_learns_what_tiles_tell(family_folder, tiny_model):
     assert np.mean(losses[-20:]) < np.mean(losses[:20]) - 0.5
     unseen = telling(task, 60, seed=9)
     with torch.no_grad():
-        reading = head.eval()(unseen.description[:, 0], even_places(2))
-    estimate = task.family.admissible_set.project(reading.coordinates)
+        prediction = head.eval()(unseen.description[:, 0], even_places(2))
+    estimate = task.family.admissible_set.project(prediction.coordinates)
     mean = task.family.admissible_set.sample(200, seed=0).mean(0).expand_as(estimate)
     snr, floor = (
         float(field_snr(task.family, one, unseen.coefficients).mean()) for one in (estimate, mean)
     )
     assert snr > floor + 2
     # And it knows about how well it does.
-    relative = (reading.coordinates - unseen.coefficients)[:, 1:] / reading.log_std[:, 1:].exp()
+    relative = (prediction.coordinates - unseen.coefficients)[:, 1:] / prediction.log_std[
+        :, 1:
+    ].exp()
     assert 0.4 < float(relative.square().mean().sqrt()) < 2.5
 
 

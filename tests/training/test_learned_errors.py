@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from napari_deepblur.engine.events import finish
-from napari_deepblur.networks.head import Head
+from napari_deepblur.networks.head import StationaryHead
 from napari_deepblur.operators import EigenPsfSpace, ZernikeFamily
 from napari_deepblur.training.descriptions import Descriptions
 from napari_deepblur.training.trust import coefficient_error, learn_errors_job
@@ -37,7 +37,7 @@ def test_errors_are_learned_and_calibrated():
     generator = torch.Generator().manual_seed(0)
     n_bins, n = 6, 3000
     torch.manual_seed(0)
-    head = Head(16, n_bins, n_coefficients=7, width=512)
+    head = StationaryHead(16, n_bins, n_coefficients=7, width=512)
     truth = FAMILY.admissible_set.sample(n, generator=generator)
     truth[:, 0] = 0.15  # far from the twin
     level = 0.005 + 0.03 * (torch.rand(n, 1, generator=generator) > 0.5)
@@ -50,7 +50,7 @@ def test_errors_are_learned_and_calibrated():
         head.glance.weight.zero_()
         head.glance.weight[:7, :7] = torch.eye(7)
         head.glance.bias.zero_()
-        head.settle(description)
+        head.learn_typical(description)
         head(description)  # running statistics
         head.standard.running_mean.copy_(head._evidence(description).mean(0))
         head.standard.running_var.copy_(head._evidence(description).var(0) + 1e-3)
@@ -70,7 +70,7 @@ def test_errors_are_learned_and_calibrated():
 
 def test_only_the_errors_layers_learn():
     torch.manual_seed(0)
-    head = Head(16, 6, n_coefficients=7, width=16).eval()
+    head = StationaryHead(16, 6, n_coefficients=7, width=16).eval()
     before = {name: value.clone() for name, value in head.state_dict().items()}
     descriptions = Descriptions(
         torch.rand(40, 1, 1, 520), torch.zeros(40, 7), torch.zeros(40, dtype=torch.bool)
@@ -86,17 +86,17 @@ def test_only_the_errors_layers_learn():
 
 def test_foreign_blurs_are_no_examples():
     torch.manual_seed(0)
-    head = Head(16, 6, n_coefficients=7, width=16).eval()
+    head = StationaryHead(16, 6, n_coefficients=7, width=16).eval()
     foreign = torch.arange(40) % 2 == 0
     coefficients = torch.where(foreign[:, None], 1e6, 0.01 * torch.ones(40, 7))
     descriptions = Descriptions(torch.rand(40, 1, 1, 520), coefficients, foreign)
     finish(learn_errors_job(head, Believer(), descriptions, n_examples=50))
-    reading = head(descriptions.description[~foreign][:, 0, 0])
-    assert float(reading.log_std.detach().exp().max()) < 1e3
+    prediction = head(descriptions.description[~foreign][:, 0, 0])
+    assert float(prediction.log_std.detach().exp().max()) < 1e3
 
 
 def test_nothing_but_foreign_blurs_is_refused():
-    head = Head(16, 6, n_coefficients=7, width=16).eval()
+    head = StationaryHead(16, 6, n_coefficients=7, width=16).eval()
     foreign = torch.ones(4, dtype=torch.bool)
     descriptions = Descriptions(torch.rand(4, 1, 1, 520), torch.zeros(4, 7), foreign)
     with pytest.raises(ValueError, match="more n_blurs"):

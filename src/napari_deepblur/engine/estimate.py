@@ -21,8 +21,8 @@ from napari_deepblur.engine.plausibility import (
     check_sampling_job,
     concerns_of_model,
     concerns_of_plane,
+    concerns_of_prediction,
     concerns_of_psfs,
-    concerns_of_reading,
 )
 from napari_deepblur.engine.resample import resample, sampled_band
 from napari_deepblur.engine.tiles import SMALLEST_TILE, tile_places, tile_slices
@@ -33,9 +33,9 @@ from napari_deepblur.optics.settings import Optics
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from napari_deepblur.networks.description import Describer
+    from napari_deepblur.networks.encoder import TileEncoder
     from napari_deepblur.networks.field_identification import FieldIdentificationNetwork
-    from napari_deepblur.networks.head import Reading
+    from napari_deepblur.networks.head import Prediction
     from napari_deepblur.networks.identification import IdentificationNetwork
 
 __all__ = ["estimate_blur", "estimate_blur_job"]
@@ -126,22 +126,22 @@ def estimate_blur_job(
         network: IdentificationNetwork | FieldIdentificationNetwork = opened.network(
             "identification", resolve_device(device)
         )
-        looked = yield from _look_job(network, planes, optics, opened, total)
+        encoded = yield from _encode_planes_job(network, planes, optics, opened, total)
         if per == "stack":
-            looked = looked.together()
-        reading, doubts = _read(network, looked, opened)
-        fitted = yield from _fit_job(opened, reading.coordinates, total)
-        coefficients, std = _rows(opened, fitted, reading.log_std.exp(), looked.seen, n_rows)
+            encoded = encoded.combined()
+        prediction, doubts = _predict(network, encoded, opened)
+        fitted = yield from _fit_job(opened, prediction.coordinates, total)
+        coefficients, std = _rows(opened, fitted, prediction.log_std.exp(), encoded.rows, n_rows)
         twin_resolved = False
         if z_step_um is not None:
-            usable = _usable(reading, looked.seen, n_rows)
+            usable = _usable(prediction, encoded.rows, n_rows)
             coefficients, twin_resolved = opened.family.resolve_twins(
                 coefficients, std, usable=usable, z_step_um=z_step_um, optics=optics
             )
     of_model = concerns_of_model(opened.card.made_for, optics)
-    concerns = [list(of_row) for of_row in looked.concerns]
-    for row, of_reading in zip(looked.seen, doubts, strict=True):
-        concerns[row] += [*of_reading, *of_model]
+    concerns = [list(of_row) for of_row in encoded.concerns]
+    for row, of_prediction in zip(encoded.rows, doubts, strict=True):
+        concerns[row] += [*of_prediction, *of_model]
     estimate = BlurEstimate(
         coefficients=coefficients.numpy(),
         std=std.numpy(),
@@ -153,7 +153,7 @@ def estimate_blur_job(
         field_shape=planes.plane_shape if opened.varies else None,
     )
     places = _PLACES if opened.varies else _CENTRE
-    for row in looked.seen:
+    for row in encoded.rows:
         yield Progress(total, total, "fitting the blur")
         concerns[row] += concerns_of_psfs(estimate.psf_field(row, places), optics)
     return replace(estimate, concerns=tuple(map(tuple, concerns)))
@@ -177,109 +177,110 @@ def _require_focus_series(planes: Planes, per: Per, z_step_um: float, model: Mod
 
 
 @dataclass(frozen=True, slots=True)
-class _Looked:
-    """What the network saw of the planes.
+class _Encoded:
+    """Features of the planes of an image.
 
     Attributes
     ----------
-    descriptions
-        Descriptions of the tiles of each row that was seen, shape (T, D).
-    seen
-        Numbers of those rows; the others are blank planes.
+    features
+        Features of the tiles of each row that is not blank, shape (T, D).
+    rows
+        Numbers of those rows.
     concerns
         Concerns of all rows.
     canonical_shape
-        (Y, X) of a plane at the canonical cutoff.
+        Shape (Y, X) of a plane at the canonical cutoff.
     """
 
-    descriptions: list[Tensor]
-    seen: list[int]
+    features: list[Tensor]
+    rows: list[int]
     concerns: list[tuple[Concern, ...]]
     canonical_shape: tuple[int, int]
 
-    def together(self) -> _Looked:
-        """The same with one row for all planes."""
+    def combined(self) -> _Encoded:
+        """Combine all planes into one row."""
         import torch
 
         n, concerns = len(self.concerns), one_of_each_kind(self.concerns)
-        blank = sorted(set(range(n)) - set(self.seen))
+        blank = sorted(set(range(n)) - set(self.rows))
         if blank:
             others = [concern for concern in concerns if concern.kind is not ConcernKind.BLANK]
             which = ", ".join(map(str, blank))
             concerns = (*others, Concern.of(ConcernKind.BLANK, which=f"of planes {which}"))
-        mean = torch.stack(self.descriptions).mean(0)
-        return replace(self, descriptions=[mean], seen=[0], concerns=[concerns])
+        mean = torch.stack(self.features).mean(0)
+        return replace(self, features=[mean], rows=[0], concerns=[concerns])
 
 
-def _look_job(
-    network: Describer, planes: Planes, optics: Optics, model: Model, total: int
-) -> Job[_Looked]:
-    """Descriptions of the planes that are not blank, and concerns of all."""
+def _encode_planes_job(
+    network: TileEncoder, planes: Planes, optics: Optics, model: Model, total: int
+) -> Job[_Encoded]:
+    """Compute the features of the planes that are not blank, and the concerns of all."""
     ratio = model.family.pixel_ratio(optics)
     band, density = sampled_band(ratio), model.family.tile_density
-    looked = _Looked([], [], [], (0, 0))
+    encoded = _Encoded([], [], [], (0, 0))
     for index in range(len(planes)):
         at = Progress(index, total, "estimating the blur")
         yield at
         plane = planes.unless_blank(index)
         if plane is None:
-            looked.concerns.append((Concern.of(ConcernKind.BLANK, which="of this plane"),))
+            encoded.concerns.append((Concern.of(ConcernKind.BLANK, which="of this plane"),))
             continue
         repaired = without_hot_pixels(plane)
         yield at
-        looked.concerns.append(concerns_of_plane(repaired, optics))
+        encoded.concerns.append(concerns_of_plane(repaired, optics))
         yield at
         canonical = _at_canonical_cutoff(repaired, optics, ratio)
         yield at
         tiles = _tiles(canonical, density)
-        looked.descriptions.append((yield from _describe_job(network, tiles, band, at)))
-        looked.seen.append(index)
-        looked = replace(looked, canonical_shape=canonical.shape)
-    if not looked.seen:
+        encoded.features.append((yield from _encode_job(network, tiles, band, at)))
+        encoded.rows.append(index)
+        encoded = replace(encoded, canonical_shape=canonical.shape)
+    if not encoded.rows:
         planes[0]  # raises, and says why
-    return looked
+    return encoded
 
 
-def _read(
-    network: IdentificationNetwork | FieldIdentificationNetwork, looked: _Looked, model: Model
-) -> tuple[Reading, list[tuple[Concern, ...]]]:
-    """The network's answer for the rows that were seen, and its doubts."""
+def _predict(
+    network: IdentificationNetwork | FieldIdentificationNetwork, encoded: _Encoded, model: Model
+) -> tuple[Prediction, list[tuple[Concern, ...]]]:
+    """Predict the blurs of the rows that are not blank, and the concerns about them."""
     import torch
 
-    from napari_deepblur.networks.head import Reading
+    from napari_deepblur.networks.head import Prediction
 
-    shape = looked.canonical_shape
+    shape = encoded.canonical_shape
     with torch.no_grad():
-        described = torch.stack(looked.descriptions)
+        features = torch.stack(encoded.features)
         places = torch.from_numpy(tile_places(shape, density=model.family.tile_density))
-        n_apart = len(tile_places(shape))
-        answer = network.read(described, places.to(described.device), n_apart=n_apart)
-        reading = Reading(*(part.cpu() for part in answer))
-        detail = network.detail(described.mean(1))
-    return reading, concerns_of_reading(reading, detail, model.identification.prior_std)
+        answer = network.predict(
+            features, places.to(features.device), n_independent_tiles=len(tile_places(shape))
+        )
+        prediction = Prediction(*(part.cpu() for part in answer))
+        detail = network.detail(features.mean(1))
+    return prediction, concerns_of_prediction(prediction, detail, model.identification.prior_std)
 
 
 def _rows(
-    model: Model, fitted: Tensor, std: Tensor, seen: list[int], n_rows: int
+    model: Model, fitted: Tensor, std: Tensor, rows: list[int], n_rows: int
 ) -> tuple[Tensor, Tensor]:
-    """Coefficients and standard errors of all rows; of blank ones the prior is all one knows."""
+    """Coefficients and standard errors of all rows; those of blank rows are the prior."""
     import torch
 
-    if len(seen) == n_rows:
+    if len(rows) == n_rows:
         return fitted, std
     neutral = model.family.admissible_set.project(torch.zeros_like(fitted[:1]))
     coefficients = neutral.repeat(n_rows, 1)
     errors = torch.full_like(coefficients, model.identification.prior_std)
-    coefficients[seen], errors[seen] = fitted, std
+    coefficients[rows], errors[rows] = fitted, std
     return coefficients, errors
 
 
-def _usable(reading: Reading, seen: list[int], n_rows: int) -> Tensor:
+def _usable(prediction: Prediction, rows: list[int], n_rows: int) -> Tensor:
     """Rows whose blur is one of the family, shape (N,)."""
     import torch
 
     usable = torch.zeros(n_rows, dtype=torch.bool)
-    usable[seen] = reading.foreign < 0
+    usable[rows] = prediction.out_of_distribution < 0
     return usable
 
 
@@ -302,20 +303,20 @@ def _tiles(plane: NDArray[np.float32], density: int) -> NDArray[np.float32]:
     return np.stack([plane[row, column] for row in rows for column in columns])
 
 
-def _describe_job(
-    network: Describer, plane_tiles: NDArray[np.float32], band: float, at: Progress
+def _encode_job(
+    network: TileEncoder, plane_tiles: NDArray[np.float32], band: float, at: Progress
 ) -> Job[Tensor]:
-    """The network's descriptions of a plane's tiles, shape (T, D)."""
+    """Compute the features of the tiles of a plane, shape (T, D)."""
     import torch
 
     place = next(network.parameters()).device
     tiles = torch.from_numpy(plane_tiles)
-    descriptions = []
+    features = []
     for part in network.standardise(tiles[None].to(place))[0].split(_TILES_AT_A_TIME):
         with torch.no_grad():
-            descriptions.append(network.describe_each(part, band=band))
+            features.append(network.encode_each(part, band=band))
         yield at
-    return torch.cat(descriptions)
+    return torch.cat(features)
 
 
 def _fit_job(model: Model, coordinates: Tensor, total: int) -> Job[Tensor]:

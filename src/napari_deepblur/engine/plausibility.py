@@ -20,14 +20,14 @@ from napari_deepblur.optics.settings import Optics, Sampling
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from napari_deepblur.networks.head import Reading
+    from napari_deepblur.networks.head import Prediction
 
 __all__ = [
     "check_sampling_job",
     "concerns_of_model",
     "concerns_of_plane",
+    "concerns_of_prediction",
     "concerns_of_psfs",
-    "concerns_of_reading",
 ]
 
 _SATURATED_ABOVE = 0.01
@@ -50,7 +50,8 @@ _TILES_LOOKED_AT = 64
 _NO_DETAIL_BELOW = 0.05
 
 #: Logit at which one in twenty images of 256² pixels with a blur of the family is flagged, one or
-#: two in a hundred of larger ones; the network saw few foreign blurs and is slow to call one so.
+#: two in a hundred of larger ones. The network saw few blurs of other families, so its logits for
+#: them are low.
 _UNLIKE_ABOVE = -1.0
 
 
@@ -98,28 +99,28 @@ def concerns_of_plane(plane: NDArray[np.float32], optics: Optics) -> tuple[Conce
     return tuple(concerns)
 
 
-def concerns_of_reading(
-    reading: Reading, detail: Tensor, usual_std: float
+def concerns_of_prediction(
+    prediction: Prediction, detail: Tensor, prior_std: float
 ) -> list[tuple[Concern, ...]]:
     """Concerns about an estimate, from what the network says besides the blur: one row per blur.
 
     Parameters
     ----------
-    reading
-        The network's answer for N blurs.
+    prediction
+        Prediction of the network for N blurs.
     detail
-        `IdentificationNetwork.detail` of what was read, shape (N,).
-    usual_std
-        Standard deviation of a coefficient of which one knows the family only.
+        Power of fine detail relative to the noise, shape (N,): `TileEncoder.detail`.
+    prior_std
+        Standard deviation of a coefficient of which only the family is known.
     """
     flags = {
-        ConcernKind.UNLIKE: reading.foreign > _UNLIKE_ABOVE,
+        ConcernKind.UNLIKE: prediction.out_of_distribution > _UNLIKE_ABOVE,
         ConcernKind.NO_DETAIL: detail.cpu() < _NO_DETAIL_BELOW,
-        ConcernKind.GUESS: reading.log_std.exp().mean(-1) > usual_std,
+        ConcernKind.GUESS: prediction.log_std.exp().mean(-1) > prior_std,
     }
     return [
         tuple(Concern.of(kind) for kind, rows in flags.items() if rows[row])
-        for row in range(len(reading.foreign))
+        for row in range(len(prediction.out_of_distribution))
     ]
 
 

@@ -1,11 +1,11 @@
 """The identification network of families whose blur varies over the field.
 
-Each tile says what the blur is where it lies, and how surely. The coefficients that explain all
-tiles best, given how the microscope can vary at all, follow by linear regression: the network
-knows *where* without having learned it, and takes fields of any size.
+Each tile gives an estimate of the blur at its place, and its precision. The coefficients that
+explain all tiles best, given how the microscope can vary at all, follow by linear regression: where
+a tile lies need not be learned, and fields of any size can be used.
 
 Source of the pooling: Bayesian linear regression, e.g. Bishop, *Pattern Recognition and Machine
-Learning*, sec. 3.3; the variance of what tiles say is learned.
+Learning*, sec. 3.3; the precision of each tile is learned.
 """
 
 from __future__ import annotations
@@ -13,42 +13,45 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from napari_deepblur.networks.description import Describer
-from napari_deepblur.networks.head import DescriptionReader, Reading
+from napari_deepblur.networks.encoder import TileEncoder
+from napari_deepblur.networks.head import Head, Prediction
 from napari_deepblur.operators import ProductConvolutionFamily
 from napari_deepblur.operators.field_space import FieldSpace
 
 __all__ = ["FieldHead", "FieldIdentificationNetwork"]
 
-#: A tile tells no number better than this, nor worse, in logarithms of standard deviations.
+#: Clamp of the logarithm of the inverse standard deviation predicted for one tile.
 _LOG_PRECISION = (-4.0, 4.0)
 
 #: Tiles of an image in training.
 _MOST_TILES = 16
 
-#: From which learning begins: a tile knows little.
+#: Logarithm of the inverse standard deviation at which training starts: a tile knows little.
 _FIRST_LOG_PRECISION = -1.0
 
 
-class FieldHead(DescriptionReader):
-    """From descriptions of tiles and their places to the coefficients of a varying blur.
+class FieldHead(Head):
+    """Predict the coefficients of a varying blur from the features and places of tiles.
+
+    Some layers bear the names under which their weights are stored: `foreign` is the logit of
+    `Prediction.out_of_distribution`, `log_temper` the logarithm of the temperature.
 
     Parameters
     ----------
     space
-        Of the family's coefficients.
+        Space in which the coefficients of the family vary.
     n_bins
-        Of the power spectrum, B.
+        Number of bins of the power spectrum, B.
     width
-        Of the hidden layers.
+        Number of units of the hidden layers.
     dropout
-        See `DescriptionReader`.
+        Share of the inputs that is left out at each step of training.
     """
 
     log_temper: Tensor
 
     def __init__(self, space: FieldSpace, n_bins: int, *, width: int, dropout: float = 0.0) -> None:
-        # Each tile is read beside the mean of all: what sample and camera are like.
+        # Each tile is read beside the mean of all, which shows sample and camera.
         super().__init__(n_bins, width=width, n_contexts=2, dropout=dropout)
         self.space = space
         n_local = len(space.local)
@@ -58,61 +61,74 @@ class FieldHead(DescriptionReader):
         nn.init.zeros_(answer.bias)
         self.answer = nn.Sequential(nn.LayerNorm(width), answer)
         self.foreign = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 1))
-        #: Logarithm of the factor by which errors were found larger than the regression says.
+        #: Logarithm of the factor by which errors exceed those of the regression.
         self.register_buffer("log_temper", torch.zeros(()))
 
     def forward(
-        self, descriptions: Tensor, field_yx: Tensor, *, n_apart: int | None = None
-    ) -> Reading:
-        """Read N images: descriptions (N, T, D) of tiles at normalised places (T, 2).
-
-        Arguments as for `regress`.
-        """
-        factors, precision, foreign = self.regress(descriptions, field_yx, n_apart=n_apart)
+        self, features: Tensor, field_yx: Tensor, *, n_independent_tiles: int | None = None
+    ) -> Prediction:
+        """Predict the blurs of N images; arguments as for `regress`."""
+        factors, precision, logit = self.regress(
+            features, field_yx, n_independent_tiles=n_independent_tiles
+        )
         covariance = torch.linalg.inv(precision)
         directions = self.space.factors
         variance = torch.einsum("rp,nrs,sp->np", directions, covariance, directions)
         log_std = variance.clamp_min(torch.finfo(torch.float32).tiny).log() / 2
-        return Reading(self.space.decode(factors), foreign, log_std + self.log_temper)
+        return Prediction(self.space.decode(factors), logit, log_std + self.log_temper)
 
     def regress(
-        self, descriptions: Tensor, field_yx: Tensor, *, n_apart: int | None = None
+        self, features: Tensor, field_yx: Tensor, *, n_independent_tiles: int | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Factors (N, R), the inverse of their covariance (N, R, R), logit of foreignness (N,).
+        """Combine what the tiles say by Bayesian linear regression.
 
         Parameters
         ----------
-        descriptions
-            Of tiles, shape (N, T, D).
+        features
+            Features of the tiles, shape (N, T, D).
         field_yx
-            Their normalised places, shape (T, 2).
-        n_apart
-            How many tiles would cover the field side by side, by default T: where they overlap,
-            they say the same twice.
+            Normalised places of the tiles, shape (T, 2).
+        n_independent_tiles
+            Number of tiles that would cover the field side by side; by default T. Tiles that
+            overlap say the same twice.
+
+        Returns
+        -------
+            Factors of the `FieldSpace`, shape (N, R); the inverse of their covariance, shape
+            (N, R, R); the logit of the blur being out of distribution, shape (N,).
         """
-        told, root, foreign = self.tell(descriptions)
+        values, root, logit = self.predict_tiles(features)
         # Errors that tiles share do not average out: more tiles than were seen in training make
         # the answer no surer.
-        n_tiles = descriptions.shape[1]
-        root = root * (min(n_apart or n_tiles, _MOST_TILES) / n_tiles) ** 0.5
+        n_tiles = features.shape[1]
+        root = root * (min(n_independent_tiles or n_tiles, _MOST_TILES) / n_tiles) ** 0.5
         design = torch.einsum("ntij,tjr->ntir", root, self.space.design(field_yx))
-        known = torch.einsum("ntij,ntj->nti", root, told)
+        known = torch.einsum("ntij,ntj->nti", root, values)
         precision = torch.einsum("ntir,ntis->nrs", design, design)
         precision = precision + torch.eye(design.shape[-1], device=design.device)
         right = torch.einsum("ntir,nti->nr", design, known)
         factors = torch.linalg.solve(precision, right[..., None])[..., 0]
-        return factors, precision, foreign
+        return factors, precision, logit
 
-    def tell(self, descriptions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What each tile says: numbers (N, T, Q), root of their precision (N, T, Q, Q); foreign.
+    def predict_tiles(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Predict the blur at the place of each tile.
 
-        Upper triangular roots U: the precision is Uᵀ U.
+        Parameters
+        ----------
+        features
+            Features of the tiles, shape (N, T, D).
+
+        Returns
+        -------
+            Local numbers of the `FieldSpace`, shape (N, T, Q); upper triangular roots U of their
+            precisions Uᵀ U, shape (N, T, Q, Q); the logit of the blur being out of distribution,
+            shape (N,).
         """
-        n, n_tiles, _ = descriptions.shape
-        everywhere = descriptions.float().mean(1, keepdim=True).expand_as(descriptions)
-        hidden = self.hidden(descriptions.flatten(0, 1), everywhere.flatten(0, 1))
+        n, n_tiles, _ = features.shape
+        mean = features.float().mean(1, keepdim=True).expand_as(features)
+        hidden = self.hidden(features.flatten(0, 1), mean.flatten(0, 1))
         answer = self.answer(hidden).float().unflatten(0, (n, n_tiles))
-        told, diagonal, upper = answer.split(
+        values, diagonal, upper = answer.split(
             [self._n_local, self._n_local, self._n_local * (self._n_local - 1) // 2], -1
         )
         diagonal = (diagonal + _FIRST_LOG_PRECISION).clamp(*_LOG_PRECISION).exp()
@@ -120,25 +136,25 @@ class FieldHead(DescriptionReader):
         rows, columns = torch.triu_indices(self._n_local, self._n_local, 1, device=root.device)
         # Relative to the diagonal, so that loud and quiet tiles are learned alike.
         root[..., rows, columns] = upper * diagonal[..., rows]
-        foreign = self.foreign(hidden).float().unflatten(0, (n, n_tiles)).mean((1, 2))
-        return told, root, foreign
+        logit = self.foreign(hidden).float().unflatten(0, (n, n_tiles)).mean((1, 2))
+        return values, root, logit
 
 
-class FieldIdentificationNetwork(Describer):
-    """Describes each tile of an image and reads the blur off all of them and their places.
+class FieldIdentificationNetwork(TileEncoder):
+    """Encode each tile of an image and predict the blur from all of them and their places.
 
     Parameters
     ----------
     family
-        The blurs that are told apart.
+        Family of the blurs, at the canonical cutoff.
     space
-        How the family's coefficients vary; it is stored with the weights.
+        Space in which the coefficients of the family vary; it is stored with the weights.
     whitening_exponent
-        See `Whitening`.
+        Exponent of `Whitening`.
     n_hidden
-        Width of the head that reads descriptions.
+        Number of units of the hidden layers of the head.
     dropout
-        Of the head, in training.
+        Share of the inputs of the head that is left out at each step of training.
 
     Raises
     ------
@@ -178,7 +194,11 @@ class FieldIdentificationNetwork(Describer):
         """Coefficients in the admissible set, shape (N, P), nearest to any (N, P)."""
         return self.family.admissible_set.project(coordinates)
 
-    def read(self, descriptions: Tensor, field_yx: Tensor, *, n_apart: int) -> Reading:
-        """Read N images, each by T tiles' descriptions and places: `FieldHead.forward`."""
-        reading: Reading = self.head(descriptions, field_yx, n_apart=n_apart)
-        return reading
+    def predict(
+        self, features: Tensor, field_yx: Tensor, *, n_independent_tiles: int
+    ) -> Prediction:
+        """Predict the blurs of N images: see `FieldHead.regress`."""
+        prediction: Prediction = self.head(
+            features, field_yx, n_independent_tiles=n_independent_tiles
+        )
+        return prediction

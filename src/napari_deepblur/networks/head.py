@@ -1,4 +1,4 @@
-"""From descriptions to the blur: what the two identification networks' heads share, and one."""
+"""Heads of the identification networks: from the features of tiles to a prediction of the blur."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from torch.nn import functional
 from napari_deepblur.networks.resnet import N_FEATURES
 from napari_deepblur.networks.spectrum import log_signal
 
-__all__ = ["DescriptionReader", "Head", "Reading"]
+__all__ = ["Head", "Prediction", "StationaryHead"]
 
-#: Standard deviations at which inputs are cut off: none is beyond in training.
+#: Standard deviations at which inputs are clamped; none is larger in training.
 _FAR = 6.0
 
-#: Standard error from which its learning begins: exp of it is 0.05 waves.
-_USUAL_LOG_STD = -3.0
+#: Logarithm of the standard error at which its training starts: 0.05 waves.
+_FIRST_LOG_STD = -3.0
 
 #: Relative noise power that counts as none.
 _QUIET = 1e-9
@@ -25,37 +25,38 @@ _QUIET = 1e-9
 _TINY = torch.finfo(torch.float32).tiny
 
 
-class Reading(NamedTuple):
-    """What the network says of a blur.
+class Prediction(NamedTuple):
+    """Blur that a network predicts, and how far to trust it.
 
     Attributes
     ----------
     coordinates
-        In the family's space: shape (N, K) of an `EigenPsfSpace`, or coefficients (N, P).
-    foreign
-        Logit of the blur's being none of the family's, shape (N,).
+        Point in the space of the family: coordinates of an `EigenPsfSpace`, shape (N, K), or
+        coefficients, shape (N, P).
+    out_of_distribution
+        Logit of the probability that the blur is none of the family, shape (N,).
     log_std
-        Logarithm of the coefficients' standard errors, in their unit, shape (N, P).
+        Logarithm of the standard errors of the coefficients, in their unit, shape (N, P).
     """
 
     coordinates: Tensor
-    foreign: Tensor
+    out_of_distribution: Tensor
     log_std: Tensor
 
 
-class DescriptionReader(nn.Module):
-    """Hidden layers over what descriptions say.
+class Head(nn.Module):
+    """Hidden layers that every head has, after the normalisation of the features.
 
     Parameters
     ----------
     n_bins
-        Of the power spectrum, B.
+        Number of bins of the power spectrum, B.
     width
-        Of the hidden layers.
+        Number of units of the hidden layers.
     n_contexts
-        Descriptions that are read side by side.
+        Number of feature vectors that are read side by side.
     dropout
-        Share of what is read that is left out at each step of training.
+        Share of the inputs that is left out at each step of training.
     """
 
     typical: Tensor
@@ -65,58 +66,60 @@ class DescriptionReader(nn.Module):
     ) -> None:
         super().__init__()
         self._sizes = (N_FEATURES, 1, 1, n_bins)
-        #: Usual log power of each bin, so that a bin without signal says "as usual".
+        #: Typical log power of each bin, which stands in for a bin without signal.
         self.register_buffer("typical", torch.zeros(n_bins))
-        n_evidence = n_contexts * (N_FEATURES + 1 + 2 * n_bins)
-        self.standard = nn.BatchNorm1d(n_evidence, affine=False, momentum=0.01)
-        self.entry = nn.Linear(n_evidence, width)
+        n_inputs = n_contexts * (N_FEATURES + 1 + 2 * n_bins)
+        self.standard = nn.BatchNorm1d(n_inputs, affine=False, momentum=0.01)
+        self.entry = nn.Linear(n_inputs, width)
         self.blocks = nn.ModuleList(_ResidualBlock(width) for _ in range(2))
         self.dropout = nn.Dropout(dropout)
 
-    def hidden(self, *descriptions: Tensor) -> Tensor:
-        """Last layer before the answers: descriptions (N, D), one per context, to (N, width)."""
-        evidence = torch.cat([self._evidence(description) for description in descriptions], 1)
-        standard = self.standard(evidence).clamp(-_FAR, _FAR)
+    def hidden(self, *features: Tensor) -> Tensor:
+        """Compute the last hidden layer: one (N, D) for each context, to (N, width)."""
+        inputs = torch.cat([self._normalised(one) for one in features], 1)
+        standard = self.standard(inputs).clamp(-_FAR, _FAR)
         hidden = functional.gelu(self.entry(self.dropout(standard)))
         for block in self.blocks:
             hidden = hidden + self.dropout(block(hidden))
         return hidden
 
-    def _evidence(self, description: Tensor) -> Tensor:
-        """What the description says: deviations from the usual, weighted by what they tell."""
-        features, noise, total, power = description.float().split(self._sizes, 1)
+    def _normalised(self, features: Tensor) -> Tensor:
+        """Replace powers by deviations from the typical ones, weighted by the share of signal."""
+        of_resnet, noise, total, power = features.float().split(self._sizes, 1)
         signal, share = log_signal(noise, total, power)
         loudness = (noise / total.clamp_min(_TINY) + _QUIET).log()
-        return torch.cat([features, loudness, share, share * (signal - self.typical)], 1)
+        return torch.cat([of_resnet, loudness, share, share * (signal - self.typical)], 1)
 
     @torch.no_grad()
-    def settle(self, description: Tensor) -> None:
-        """Learn from descriptions (N, D) what is usual, before training."""
-        _, noise, total, power = description.float().split(self._sizes, 1)
+    def learn_typical(self, features: Tensor) -> None:
+        """Set the typical spectrum from features (N, D), before training."""
+        _, noise, total, power = features.float().split(self._sizes, 1)
         signal, share = log_signal(noise, total, power)
         self.typical.copy_((share * signal).sum(0) / share.sum(0).clamp_min(1))
 
 
-class Head(DescriptionReader):
-    """From a description to a blur: corrects the ResNet's answer, tells how far to trust it.
+class StationaryHead(Head):
+    """Predict one blur for the whole field: the answer of the ResNet, corrected.
+
+    Some layers bear the names under which their weights are stored: `glance` is the answer of the
+    ResNet, `foreign` the logit of `Prediction.out_of_distribution`.
 
     Parameters
     ----------
     n_outputs
-        K.
+        Number of coordinates, K.
     n_bins
-        Of the power spectrum, B.
+        Number of bins of the power spectrum, B.
     n_coefficients
-        P.
+        Number of coefficients of the family, P.
     width
-        Of the hidden layers.
+        Number of units of the hidden layers.
     """
 
     def __init__(self, n_outputs: int, n_bins: int, *, n_coefficients: int, width: int) -> None:
         super().__init__(n_bins, width=width)
-        #: From the ResNet's features to its own answer.
         self.glance = nn.Linear(N_FEATURES, n_outputs)
-        # Training begins with the ResNet's own answer.
+        # Training starts from the answer of the ResNet alone.
         correction = nn.Linear(width, n_outputs)
         nn.init.zeros_(correction.weight)
         nn.init.zeros_(correction.bias)
@@ -125,16 +128,16 @@ class Head(DescriptionReader):
         # No more than linear: examples of errors are few.
         log_std = nn.Linear(width, n_coefficients)
         nn.init.zeros_(log_std.weight)
-        nn.init.constant_(log_std.bias, _USUAL_LOG_STD)
+        nn.init.constant_(log_std.bias, _FIRST_LOG_STD)
         self.log_std = nn.Sequential(nn.LayerNorm(width), log_std)
 
-    def forward(self, description: Tensor) -> Reading:
-        """Read mean descriptions, shape (N, D)."""
-        hidden = self.hidden(description)
-        features = description[:, :N_FEATURES]
-        # The errors are learned from afterwards: they must not bend what they are errors of.
-        return Reading(
-            self.glance(features).float() + self.correction(hidden).float(),
+    def forward(self, features: Tensor) -> Prediction:
+        """Predict from mean features, shape (N, D)."""
+        hidden = self.hidden(features)
+        of_resnet = features[:, :N_FEATURES]
+        # Errors are learned afterwards: they must not change the answer that they are errors of.
+        return Prediction(
+            self.glance(of_resnet).float() + self.correction(hidden).float(),
             self.foreign(hidden)[:, 0].float(),
             self.log_std(hidden.detach()).float(),
         )

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from napari_deepblur.networks.description import Describer
-from napari_deepblur.networks.head import Head, Reading
+from napari_deepblur.networks.encoder import TileEncoder
+from napari_deepblur.networks.head import Prediction, StationaryHead
 from napari_deepblur.operators import EigenPsfSpace
 
 __all__ = ["IdentificationNetwork"]
 
 
-class IdentificationNetwork(Describer):
-    """Describes each tile of an image and reads the blur off the mean description.
+class IdentificationNetwork(TileEncoder):
+    """Encode each tile of an image and predict the blur from the mean features.
 
     Parameters
     ----------
     space
-        The space whose K coordinates the network answers; it is stored with the weights, since
-        computed anew it would turn with every change of the decomposition.
+        Space whose K coordinates are predicted. It is stored with the weights: computed anew, it
+        would turn with every change of the decomposition.
     whitening_exponent
-        See `Whitening`.
+        Exponent of `Whitening`.
     n_hidden
-        Width of the head that reads descriptions.
+        Number of units of the hidden layers of the head.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class IdentificationNetwork(Describer):
     ) -> None:
         super().__init__(whitening_exponent=whitening_exponent)
         self.space = space
-        self.head = Head(
+        self.head = StationaryHead(
             space.n_eigen_psfs,
             self.spectrum.n_bins,
             n_coefficients=space.family.n_coefficients,
@@ -55,20 +55,26 @@ class IdentificationNetwork(Describer):
         """Coefficients in the admissible set, shape (N, P), of coordinates (N, K)."""
         return self.space.fit(coordinates)
 
-    def forward(self, tiles: Tensor, *, band: float = 0.5) -> Reading:
-        """Read tiles that share a blur, shape (N, T, Y, X); arguments as for `describe`."""
-        reading: Reading = self.head(self.describe(tiles, band=band))
-        return reading
+    def forward(self, tiles: Tensor, *, band: float = 0.5) -> Prediction:
+        """Predict the blur that tiles (N, T, Y, X) share; arguments as for `encode`."""
+        prediction: Prediction = self.head(self.encode(tiles, band=band))
+        return prediction
 
-    def read(self, descriptions: Tensor, field_yx: Tensor, *, n_apart: int) -> Reading:  # noqa: ARG002
-        """Read N images, each by T tiles' descriptions (N, T, D), wherever the tiles lie."""
-        reading: Reading = self.head(descriptions.mean(1))
-        return reading
+    def predict(
+        self,
+        features: Tensor,
+        field_yx: Tensor,  # noqa: ARG002 - the blur is the same everywhere
+        *,
+        n_independent_tiles: int,  # noqa: ARG002
+    ) -> Prediction:
+        """Predict the blur of N images from the features (N, T, D) of their tiles."""
+        prediction: Prediction = self.head(features.mean(1))
+        return prediction
 
-    def glance(self, tiles: Tensor) -> Tensor:
-        """What the ResNet alone answers to tiles of shape (N, Y, X): (N, n_outputs).
+    def predict_by_resnet(self, tiles: Tensor) -> Tensor:
+        """Compute the answer of the ResNet alone, tiles (N, Y, X) to (N, K).
 
-        For its own training; once the head has been trained, this is only a part of its sum.
+        The ResNet is trained by it; once the head is trained, it is only a part of the answer.
         """
-        answer: Tensor = self.head.glance(self.features(tiles))
+        answer: Tensor = self.head.glance(self.resnet_features(tiles))
         return answer.float()

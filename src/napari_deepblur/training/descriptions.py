@@ -15,7 +15,7 @@ from torch import Generator, Tensor
 
 from napari_deepblur.engine.events import Job, Progress
 from napari_deepblur.engine.tiles import TILE
-from napari_deepblur.networks.description import Describer
+from napari_deepblur.networks.encoder import TileEncoder
 from napari_deepblur.operators.admissible_sets import AdmissibleSet, Box
 from napari_deepblur.operators.convex_hull import ConvexHull
 from napari_deepblur.training.config import DescriptionsConfig
@@ -90,7 +90,7 @@ class Descriptions:
 
 
 def describe_job(
-    network: Describer,
+    network: TileEncoder,
     microscope: Microscope,
     sources: Source,
     config: DescriptionsConfig,
@@ -144,7 +144,7 @@ def describe_job(
 
 @torch.no_grad()
 def _described(
-    network: Describer,
+    network: TileEncoder,
     microscope: Microscope,
     sources: Source,
     config: DescriptionsConfig,
@@ -199,9 +199,9 @@ def draw_blurs(
 
 
 @torch.no_grad()
-def describe(network: Describer, image: Tensor, *, band: float = 0.5) -> Tensor:
+def describe(network: TileEncoder, image: Tensor, *, band: float = 0.5) -> Tensor:
     """Describe images (n, Y, X), sides multiples of a tile's, by tiles side by side: (n, T, D)."""
     tiles = image.unfold(1, TILE, TILE).unfold(2, TILE, TILE).flatten(1, 2)
     with torch.autocast(image.device.type, torch.bfloat16):
         standard = network.standardise(tiles)
-        return torch.stack([network.describe_each(part, band=band) for part in standard])
+        return torch.stack([network.encode_each(part, band=band) for part in standard])

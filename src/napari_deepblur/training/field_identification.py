@@ -153,9 +153,9 @@ class FieldIdentificationTask:
                 truth.split(_AT_A_TIME),
                 strict=True,
             ):
-                reading = head(described.float(), places)
-                estimate = self.family.admissible_set.project(reading.coordinates)
-                relative.append((estimate - gamma).abs() / (2 * reading.log_std.exp()))
+                prediction = head(described.float(), places)
+                estimate = self.family.admissible_set.project(prediction.coordinates)
+                relative.append((estimate - gamma).abs() / (2 * prediction.log_std.exp()))
         # Of a coefficient that is always the same there is nothing to be wrong about.
         spread = head.space.factors.norm(dim=0)
         varies = spread > _FLAT * spread.max()
@@ -197,7 +197,7 @@ class FieldHeadTask:
         device = descriptions.description.device
         self._places = _places_of(descriptions).to(device)
         if not bool(self.network.typical.any()):  # a head trained before has settled already
-            self.network.settle(descriptions.description[:_N_USUAL].flatten(0, 2))
+            self.network.learn_typical(descriptions.description[:_N_USUAL].flatten(0, 2))
         basis = self._family.basis(even_places(_N_TRAINING_PLACES).to(device))
         flat = self._family.eigen_psfs.flatten(1)
         #: Weights of the eigen-PSFs at the places, and the PSFs' inner products.
@@ -212,7 +212,7 @@ class FieldHeadTask:
         """Mean of log(relative error of the PSF + floor) over the field, plus the likelihoods."""
         picks, described = self._descriptions.draw(stage.batch, generator)
         places = self._some_places(generator)
-        factors, precision, told = self.network.regress(described[:, places], self._places[places])
+        factors, precision, logit = self.network.regress(described[:, places], self._places[places])
         gamma = self._descriptions.coefficients[picks]
         foreign = self._descriptions.foreign[picks].float()
         own = (1 - foreign) / (1 - foreign).sum().clamp_min(1)
@@ -221,7 +221,7 @@ class FieldHeadTask:
         error = factors - self.network.space.encode(gamma)
         square = torch.einsum("nr,nrs,ns->n", error, precision, error)
         surprise = ((square - torch.logdet(precision)) / (2 * error.shape[1]) * own).sum()
-        unlike = functional.binary_cross_entropy_with_logits(told, foreign)
+        unlike = functional.binary_cross_entropy_with_logits(logit, foreign)
         return field + _LIKELIHOOD_WEIGHT * surprise + _FOREIGN_WEIGHT * unlike
 
     @torch.no_grad()

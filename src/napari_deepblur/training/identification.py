@@ -17,7 +17,7 @@ from torch.nn import functional
 from napari_deepblur.engine.events import Job
 from napari_deepblur.engine.metrics import psf_snr
 from napari_deepblur.engine.models import Model
-from napari_deepblur.networks.description import Describer
+from napari_deepblur.networks.encoder import TileEncoder
 from napari_deepblur.networks.identification import IdentificationNetwork
 from napari_deepblur.operators import EigenPsfSpace, ZernikeFamily
 from napari_deepblur.training.config import IdentificationConfig, StageConfig
@@ -104,7 +104,7 @@ class IdentificationTask:
         levels = self.microscope.draw_levels(stage.batch, generator)
         image, _ = self.microscope.images(gamma, levels, sources, stage.crop, generator)
         with torch.autocast(self._device.type, torch.bfloat16):
-            answer = self.network.glance(image)
+            answer = self.network.predict_by_resnet(image)
         blur_loss = self.blur_loss()
         return blur_loss(answer, blur_loss.prepare(gamma)).mean()
 
@@ -119,7 +119,7 @@ class IdentificationTask:
         figures: dict[str, float] = {}
         for name, image, psf in self.held_out_images():
             with torch.autocast(self._device.type, torch.bfloat16):
-                answer = torch.cat([network.glance(part) for part in image.split(8)])
+                answer = torch.cat([network.predict_by_resnet(part) for part in image.split(8)])
             figures[name] = float(psf_snr(self.space.decode(answer), psf).mean())
         return figures
 
@@ -155,7 +155,7 @@ class HeadTask:
         self._blur_loss = task.blur_loss()
         self._truth = self._blur_loss.prepare(descriptions.coefficients)
         if not bool(self.network.typical.any()):  # a head trained before has settled already
-            self.network.settle(descriptions.description[:_N_USUAL].flatten(0, 2))
+            self.network.learn_typical(descriptions.description[:_N_USUAL].flatten(0, 2))
         with torch.no_grad():
             self._held_out = [
                 (name, describe(task.network, image).mean(1), psf)
@@ -165,13 +165,15 @@ class HeadTask:
     def loss(self, sources: Source, stage: StageConfig, generator: Generator) -> Tensor:  # noqa: ARG002 - descriptions come from no source
         """Loss of the ResNet for the family's blurs, plus the cross entropy of telling others."""
         picks, description = self._descriptions.draw(stage.batch, generator)
-        reading = self.network(description.mean(1))
+        prediction = self.network(description.mean(1))
         foreign = self._descriptions.foreign[picks].float()
         truth = tuple(values[picks] for values in self._truth)
-        losses = self._blur_loss(reading.coordinates, truth)
+        losses = self._blur_loss(prediction.coordinates, truth)
         of_family = (losses * (1 - foreign)).sum() / (1 - foreign).sum().clamp_min(1)
-        told = functional.binary_cross_entropy_with_logits(reading.foreign, foreign)
-        return of_family + _FOREIGN_WEIGHT * told
+        telling = functional.binary_cross_entropy_with_logits(
+            prediction.out_of_distribution, foreign
+        )
+        return of_family + _FOREIGN_WEIGHT * telling
 
     @torch.no_grad()
     def validate(self, network: nn.Module) -> dict[str, float]:
@@ -187,7 +189,7 @@ def train_identification_job(
     device: torch.device,
     folder: Path,
     processes: Processes,
-) -> Job[tuple[Describer, float | None]]:
+) -> Job[tuple[TileEncoder, float | None]]:
     """Train the ResNet, describe images with it, train the head, learn its errors.
 
     Parts that the settings do not ask for are left out.

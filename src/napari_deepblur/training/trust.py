@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from napari_deepblur.engine.events import Job, Progress
-from napari_deepblur.networks.head import Head
+from napari_deepblur.networks.head import StationaryHead
 from napari_deepblur.operators import EigenPsfSpace, ZernikeFamily
 from napari_deepblur.training.descriptions import Descriptions
 
@@ -34,7 +34,7 @@ def coefficient_error(family: ZernikeFamily, estimate: Tensor, truth: Tensor) ->
 
 
 def learn_errors_job(
-    head: Head,
+    head: StationaryHead,
     space: EigenPsfSpace,
     descriptions: Descriptions,
     *,

@@ -1,9 +1,9 @@
-"""What the identification networks see in an image: ResNet-18 features and the power spectrum.
+"""Features of image tiles: those of a ResNet-18, and the power spectrum.
 
-Two views that complete each other. The power spectrum of a blurred image is that of the sharp
-one times |OTF|², plus the noise's: averaged over a field it tells the PSF up to its mirror
-image. The ResNet sees points and edges, which tell the PSF from its mirror image and help
-where noise hides the spectrum.
+The two complete each other. The power spectrum of a blurred image is that of the sharp one times
+|OTF|², plus that of the noise: averaged over a field it shows the PSF up to its mirror image. The
+ResNet responds to points and edges, which distinguish the PSF from its mirror image and help where
+noise hides the spectrum.
 
 Source: He et al., "Deep residual learning for image recognition", CVPR 2016; used for blur
 identification by Debarnot & Weiss, Biological Imaging 4:e13 (2024).
@@ -17,9 +17,9 @@ from torch import Tensor, fft, nn
 from napari_deepblur.networks.resnet import N_FEATURES, ResNet18
 from napari_deepblur.networks.spectrum import PowerSpectrum
 
-__all__ = ["Describer", "Whitening"]
+__all__ = ["TileEncoder", "Whitening"]
 
-#: Cycles per pixel of detail that tells about the blur, even through noise.
+#: Band of fine detail that shows the blur even through noise, cycles per pixel.
 _FINE = (0.08, 0.25)
 
 _TINY = torch.finfo(torch.float32).tiny
@@ -28,18 +28,18 @@ _TINY = torch.finfo(torch.float32).tiny
 class Whitening(nn.Module):
     """Input normalisation: flat spectrum within the OTF's support, zero mean, unit variance.
 
-    An image's spectrum falls like 1 / |f|; multiplied by |f| it shows the OTF's zeros and
-    ripples at all frequencies alike. Gain and offset drop out exactly.
+    The spectrum of an image falls like 1 / |f|; multiplied by |f| it shows the zeros and ripples
+    of the OTF at all frequencies alike. Gain and offset drop out exactly.
 
     Parameters
     ----------
     exponent
         The spectrum is multiplied by |f| to this power.
     highest_frequency
-        Cycles per pixel beyond which there is noise only.
+        Frequency beyond which there is only noise, cycles per pixel.
     taper
-        Pixels over which the image fades out at its borders, against the cross that a
-        discrete Fourier transform makes of them.
+        Width in pixels of the margin in which the image fades out, since a discrete Fourier
+        transform turns sharp borders into a cross.
     """
 
     def __init__(
@@ -73,16 +73,16 @@ class Whitening(nn.Module):
         return 0.5 - 0.5 * torch.cos(torch.pi * distance.clamp(max=1))
 
 
-class Describer(nn.Module):
-    """Describes tiles of an image.
+class TileEncoder(nn.Module):
+    """Compute the features of tiles of an image.
 
-    A description is additive: those of all tiles, planes or time points that share one blur
-    are averaged, and the reading of their mean uses them all.
+    Features are additive: those of all tiles, planes or time points that share one blur are
+    averaged, and a prediction from the mean uses them all.
 
     Parameters
     ----------
     whitening_exponent
-        See `Whitening`.
+        Exponent of `Whitening`.
     """
 
     def __init__(self, *, whitening_exponent: float = 1.0) -> None:
@@ -92,17 +92,17 @@ class Describer(nn.Module):
         self.resnet = ResNet18()
 
     @property
-    def n_description(self) -> int:
-        """D, the length of a description."""
+    def n_features(self) -> int:
+        """Number of features of a tile, D."""
         return N_FEATURES + 2 + self.spectrum.n_bins
 
-    def describe(self, tiles: Tensor, *, band: float = 0.5) -> Tensor:
-        """Mean description of tiles that share a blur.
+    def encode(self, tiles: Tensor, *, band: float = 0.5) -> Tensor:
+        """Compute the mean features of tiles that share a blur.
 
         Parameters
         ----------
         tiles
-            Shape (N, T, Y, X), sides ≥ 32, any counts.
+            Counts, shape (N, T, Y, X), sides ≥ 32.
         band
             Highest frequency along each axis that the camera sampled, cycles per pixel.
 
@@ -111,43 +111,43 @@ class Describer(nn.Module):
             Shape (N, D).
         """
         tiles = self.standardise(tiles)
-        flat = self.describe_each(tiles.flatten(0, 1), band=band)
-        description: Tensor = flat.unflatten(0, tiles.shape[:2]).mean(1)
-        return description
+        flat = self.encode_each(tiles.flatten(0, 1), band=band)
+        features: Tensor = flat.unflatten(0, tiles.shape[:2]).mean(1)
+        return features
 
     @staticmethod
     def standardise(tiles: Tensor) -> Tensor:
-        """Tiles (N, T, Y, X) to mean 0 each, and root mean square 1 of all T together.
+        """Bring tiles (N, T, Y, X) to mean 0 each, and root mean square 1 over all T together.
 
-        So neither tiny nor huge counts lose digits, and all planes of a stack count alike,
+        Neither tiny nor huge counts lose digits then, and all planes of a stack count alike,
         while the tiles of one plane keep their proportions.
         """
         tiles = tiles.float()
         tiles = tiles - tiles.mean((-2, -1), keepdim=True)
-        # First by the largest value: the square of a huge or tiny count is no number.
+        # First by the largest value: the square of a huge or tiny count overflows.
         tiles = tiles / tiles.abs().amax((1, 2, 3), keepdim=True).clamp_min(_TINY)
         deviation: Tensor = tiles.square().mean((1, 2, 3), keepdim=True).sqrt()
         standard: Tensor = tiles / deviation.clamp_min(_TINY)
         return standard
 
-    def describe_each(self, tiles: Tensor, *, band: float = 0.5) -> Tensor:
-        """Description of each of some standardised tiles, shape (N, Y, X): (N, D)."""
-        return torch.cat([self.features(tiles), self.spectrum(tiles, band=band)], 1)
+    def encode_each(self, tiles: Tensor, *, band: float = 0.5) -> Tensor:
+        """Compute the features of each standardised tile, shape (N, Y, X) to (N, D)."""
+        return torch.cat([self.resnet_features(tiles), self.spectrum(tiles, band=band)], 1)
 
-    def detail(self, description: Tensor) -> Tensor:
-        """Power of fine detail by that of the noise, of descriptions (N, D): shape (N,).
+    def detail(self, features: Tensor) -> Tensor:
+        """Compute the power of fine detail relative to the noise: (N, D) to (N,).
 
-        About 0 of an image that holds noise only.
+        It is about 0 for an image that holds only noise.
         """
-        noise, _, power = description[:, N_FEATURES:].split((1, 1, self.spectrum.n_bins), 1)
+        noise, _, power = features[:, N_FEATURES:].split((1, 1, self.spectrum.n_bins), 1)
         radius = self.spectrum.frequency[self.spectrum.inside].norm(dim=-1)
         low, high = _FINE
         fine = power[:, (radius > low) & (radius < high)].mean(1)
         ratio: Tensor = fine / noise[:, 0].clamp_min(_TINY) - 1
         return ratio
 
-    def features(self, tiles: Tensor) -> Tensor:
-        """What the ResNet sees in tiles of shape (N, Y, X): (N, 512)."""
+    def resnet_features(self, tiles: Tensor) -> Tensor:
+        """Compute the features of the ResNet, tiles (N, Y, X) to (N, 512)."""
         white = self.whitening(tiles)[:, None]
         # Channels last: the layout in which convolutions are fastest on CPU and GPU.
         features: Tensor = self.resnet(white.to(memory_format=torch.channels_last))
