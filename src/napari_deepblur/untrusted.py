@@ -14,7 +14,7 @@ def read_bounded(path: Path, *, limit: int, sha256: str | None = None) -> bytes:
     Parameters
     ----------
     path
-        File to read.
+        Path of the file.
     limit
         Largest size in bytes.
     sha256

@@ -52,8 +52,8 @@ def test_errors_are_learned_and_calibrated():
         head.glance.bias.zero_()
         head.learn_typical(description)
         head(description)  # running statistics
-        head.standard.running_mean.copy_(head._evidence(description).mean(0))
-        head.standard.running_var.copy_(head._evidence(description).var(0) + 1e-3)
+        head.standard.running_mean.copy_(head.normalise(description).mean(0))
+        head.standard.running_var.copy_(head.normalise(description).var(0) + 1e-3)
     head.eval()
     descriptions = Descriptions(description[:, None, None], truth, torch.zeros(n, dtype=torch.bool))
     factor = finish(learn_errors_job(head, Believer(), descriptions, n_examples=2000))

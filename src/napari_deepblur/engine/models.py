@@ -69,7 +69,7 @@ class Model:
         return self.card.family.read(self.folder)
 
     def network(self, kind: Kind, device: torch.device) -> Any:
-        """A network on a device, in eval mode: one copy for each device, which never moves.
+        """Get a network on a device, in eval mode: one copy for each device, which never moves.
 
         Threads may share it.
 

@@ -191,7 +191,7 @@ class FieldIdentificationNetwork(TileEncoder):
         return float(self.head.space.factors.norm(dim=0).mean())
 
     def coefficients(self, coordinates: Tensor) -> Tensor:
-        """Coefficients in the admissible set, shape (N, P), nearest to any (N, P)."""
+        """Find the coefficients in the admissible set nearest to any, shape (N, P)."""
         return self.family.admissible_set.project(coordinates)
 
     def predict(

@@ -76,14 +76,14 @@ class Head(nn.Module):
 
     def hidden(self, *features: Tensor) -> Tensor:
         """Compute the last hidden layer: one (N, D) for each context, to (N, width)."""
-        inputs = torch.cat([self._normalised(one) for one in features], 1)
+        inputs = torch.cat([self.normalise(one) for one in features], 1)
         standard = self.standard(inputs).clamp(-_FAR, _FAR)
         hidden = functional.gelu(self.entry(self.dropout(standard)))
         for block in self.blocks:
             hidden = hidden + self.dropout(block(hidden))
         return hidden
 
-    def _normalised(self, features: Tensor) -> Tensor:
+    def normalise(self, features: Tensor) -> Tensor:
         """Replace powers by deviations from the typical ones, weighted by the share of signal."""
         of_resnet, noise, total, power = features.float().split(self._sizes, 1)
         signal, share = log_signal(noise, total, power)

@@ -52,7 +52,7 @@ class IdentificationNetwork(TileEncoder):
         return self.space.family.prior_std
 
     def coefficients(self, coordinates: Tensor) -> Tensor:
-        """Coefficients in the admissible set, shape (N, P), of coordinates (N, K)."""
+        """Find the coefficients in the admissible set, shape (N, P), for coordinates (N, K)."""
         return self.space.fit(coordinates)
 
     def forward(self, tiles: Tensor, *, band: float = 0.5) -> Prediction:

@@ -1,4 +1,4 @@
-"""The scale on which the deblurring network sees an image, and the way back."""
+"""Intensity scale of the deblurring network, and the way back to counts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DARK_SHARE = 1e-2
 
 @dataclass(frozen=True, slots=True)
 class IntensityScale:
-    """Dark level and span of images, both moving with the image's own gain and offset.
+    """Dark level and span of images; both follow gain and offset of the camera.
 
     So whatever is computed between `normalise` and `restore` satisfies
     f(a y + b) = a f(y) + b to rounding.
@@ -25,7 +25,7 @@ class IntensityScale:
 
     @classmethod
     def of(cls, image: Tensor) -> IntensityScale:
-        """Scale of images of shape (N, Y, X): from the 1 % darkest to the 0.1 % brightest.
+        """Measure the scale of images (N, Y, X): from the 1 % darkest to the 0.1 % brightest.
 
         The brightest pixels' mean, not a quantile: a field of a few points has its span,
         while a single hot pixel among many does not set it.
@@ -39,9 +39,9 @@ class IntensityScale:
         return cls(dark[:, None, None], positive[:, None, None])
 
     def normalise(self, image: Tensor) -> Tensor:
-        """To the network's scale, mostly in [0, 1]."""
+        """Convert counts to the scale of the network, mostly in [0, 1]."""
         return (image - self.dark) / self.span
 
     def restore(self, image: Tensor) -> Tensor:
-        """Back to counts."""
+        """Convert back to counts."""
         return image * self.span + self.dark

@@ -45,7 +45,7 @@ class ResNet18(nn.Module):
 
 
 class _BasicBlock(nn.Module):
-    """Two 3 × 3 convolutions whose result is added to the input, shape (N, C, Y, X)."""
+    """Two 3 × 3 convolutions whose output is added to the input, shape (N, C, Y, X)."""
 
     def __init__(self, n_in: int, n_out: int, stride: int) -> None:
         super().__init__()
@@ -64,5 +64,5 @@ class _BasicBlock(nn.Module):
 
 
 def _stage(n_in: int, n_out: int, *, stride: int) -> nn.Sequential:
-    """Two blocks, of which the first one changes width and size."""
+    """Make two blocks, of which the first one changes width and size."""
     return nn.Sequential(_BasicBlock(n_in, n_out, stride), _BasicBlock(n_out, n_out, 1))

@@ -1,4 +1,4 @@
-"""The power spectrum of an image: what it says about the OTF, and how loud the noise is.
+"""The power spectrum of an image, which shows the OTF and the power of the noise.
 
 Source: Welch, "The use of fast Fourier transform for the estimation of power spectra", IEEE
 Trans. Audio Electroacoust. 15 (1967).
@@ -44,11 +44,11 @@ class PowerSpectrum(nn.Module):
 
     @property
     def n_bins(self) -> int:
-        """B, the number of frequencies within the OTF's support."""
+        """Number of frequencies within the support of the OTF, B."""
         return int(self.inside.sum())
 
     def forward(self, image: Tensor, *, band: float) -> Tensor:
-        """Read images.
+        """Compute the powers of noise and signal of images.
 
         Parameters
         ----------
@@ -69,30 +69,30 @@ class PowerSpectrum(nn.Module):
         return torch.cat([noise, total, power[:, self.inside]], -1)
 
     def power(self, image: Tensor) -> Tensor:
-        """Power of each of `frequency`, mean over the windows of images (N, Y, X)."""
+        """Compute the power at each of `frequency`, mean over the windows of images (N, Y, X)."""
         return self.power_of_windows(image).mean(1)
 
     def power_of_windows(self, image: Tensor) -> Tensor:
-        """Power of each of `frequency` in each window of images (N, Y, X), shape (N, W, F)."""
+        """Compute the power at each of `frequency` in each window, (N, Y, X) to (N, W, F)."""
         windows = self.windows(image)
         windows = (windows - windows.mean((-2, -1), keepdim=True)) * self.hann
         power: Tensor = fft.rfft2(windows).abs().square().flatten(2)
         return power
 
     def windows(self, image: Tensor) -> Tensor:
-        """Overlapping windows of images (N, Y, X), row by row: (N, W, window, window)."""
+        """Cut images (N, Y, X) into overlapping windows, row by row: (N, W, window, window)."""
         step = self.window // 2
         return image.unfold(1, self.window, step).unfold(2, self.window, step).flatten(1, 2)
 
     def _corners(self, band: float) -> Tensor:
-        """Sampled bins where an image has least signal: the corners of the sampled square."""
+        """Find the sampled bins with least signal: the corners of the sampled square."""
         sampled = self.frequency.abs().amax(-1) <= band
         corners: Tensor = sampled & (self.frequency.norm(dim=-1) > 1.06 * band)
         return corners
 
 
 def log_signal(noise: Tensor, total: Tensor, power: Tensor) -> tuple[Tensor, Tensor]:
-    """Log of the signal's relative power in each bin, and the signal's share of the bin.
+    """Compute the log of the relative power of the signal in each bin, and its share of the bin.
 
     Parameters
     ----------

@@ -17,21 +17,21 @@ class AdmissibleSet(Protocol):
 
     @property
     def n_coefficients(self) -> int:
-        """P, the dimension of the space."""
+        """Dimension of the space, P."""
 
     def contains(self, coefficients: Tensor, *, tolerance: float = 1e-6) -> Tensor:
-        """Whether each vector of shape (..., P) lies in the set: booleans (...)."""
+        """Test which vectors, shape (..., P), lie in the set: booleans (...)."""
 
     def project(self, coefficients: Tensor) -> Tensor:
-        """Nearest point of the set (Euclidean) to each vector of shape (..., P)."""
+        """Find the nearest point of the set (Euclidean) to each vector of shape (..., P)."""
 
     def fold(self, coefficients: Tensor) -> Tensor:
-        """The vector with the same PSF on the set's side, for each of shape (..., P)."""
+        """Choose the vector with the same PSF on the side of the set, shape (..., P)."""
 
     def sample(
         self, n: int, *, seed: int | None = None, generator: torch.Generator | None = None
     ) -> Tensor:
-        """Points drawn uniformly, shape (n, P)."""
+        """Draw points uniformly, shape (n, P)."""
 
 
 class Box(nn.Module):
@@ -40,7 +40,7 @@ class Box(nn.Module):
     Parameters
     ----------
     low, high
-        Bounds, P numbers each.
+        Lower and upper bounds, P numbers each.
     """
 
     low: Tensor
@@ -62,27 +62,27 @@ class Box(nn.Module):
 
     @property
     def n_coefficients(self) -> int:
-        """P, the dimension of the space."""
+        """Dimension of the space, P."""
         return len(self.low)
 
     def contains(self, coefficients: Tensor, *, tolerance: float = 1e-6) -> Tensor:
-        """Whether each vector of shape (..., P) lies in the box: booleans (...)."""
+        """Test which vectors, shape (..., P), lie in the box: booleans (...)."""
         above = coefficients >= self.low - tolerance
         below = coefficients <= self.high + tolerance
         return (above & below).all(-1)
 
     def project(self, coefficients: Tensor) -> Tensor:
-        """Nearest point of the box (Euclidean) to each vector of shape (..., P)."""
+        """Find the nearest point of the box (Euclidean) to each vector of shape (..., P)."""
         return coefficients.clamp(self.low, self.high)
 
     def fold(self, coefficients: Tensor) -> Tensor:
-        """The vector with the same PSF on the set's side; here each is its own."""
+        """Return the vectors: each PSF has one only."""
         return coefficients
 
     def sample(
         self, n: int, *, seed: int | None = None, generator: torch.Generator | None = None
     ) -> Tensor:
-        """Points drawn uniformly, shape (n, P), on the box's device."""
+        """Draw points uniformly, shape (n, P), on the device of the box."""
         if seed is not None:
             generator = torch.Generator(self.low.device).manual_seed(seed)
         uniform = torch.rand(n, self.n_coefficients, generator=generator, device=self.low.device)
@@ -98,7 +98,7 @@ class HalfBox(Box):
     Parameters
     ----------
     limits
-        Largest |γ|, P numbers.
+        Largest |γ| of each mode, P numbers.
     even
         Positions of the modes of even radial degree; the first one is kept ≥ 0.
     """
@@ -118,11 +118,11 @@ class HalfBox(Box):
         self.register_buffer("_twin_signs", signs, persistent=False)
 
     def twin(self, coefficients: Tensor) -> Tensor:
-        """The other vector with the same PSF: all even modes flipped."""
+        """Flip all even modes: the other vector with the same PSF."""
         return coefficients * self._twin_signs
 
     def fold(self, coefficients: Tensor) -> Tensor:
-        """The one of γ and its twin that lies on the set's side."""
+        """Choose the one of γ and its twin that lies on the side of the set."""
         if self._first is None:
             return coefficients
         outside = coefficients[..., self._first, None] < 0

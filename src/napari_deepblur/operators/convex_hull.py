@@ -1,4 +1,4 @@
-"""Convex hull of measured coefficients: every blur between those that a microscope showed."""
+"""Convex hull of measured coefficients: all blurs between those measured."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class ConvexHull(nn.Module):
 
     @property
     def n_coefficients(self) -> int:
-        """P, the dimension of the space."""
+        """Dimension of the space, P."""
         return self.vertices.shape[1]
 
     @property
@@ -65,19 +65,19 @@ class ConvexHull(nn.Module):
         return self.vertices.mean(0)
 
     def contains(self, coefficients: Tensor, *, tolerance: float = 1e-6) -> Tensor:
-        """Whether each vector of shape (..., P) lies in the hull: booleans (...).
+        """Test which vectors, shape (..., P), lie in the hull: booleans (...).
 
         Parameters
         ----------
         coefficients
-            Shape (..., P).
+            Vectors γ, shape (..., P).
         tolerance
-            Largest distance to the hull, besides what float32 rounds.
+            Largest distance to the hull that counts as inside, beyond the rounding of float32.
         """
         return self._distance_and_nearest(coefficients)[0] <= tolerance + self._rounding
 
     def project(self, coefficients: Tensor) -> Tensor:
-        """Nearest point of the hull (Euclidean) to each vector of shape (..., P).
+        """Find the nearest point of the hull (Euclidean) to each vector of shape (..., P).
 
         Exact to rounding, by one non-negative least-squares problem for each vector, on the
         CPU: some 0.3 ms for 300 vertices in 12 dimensions. Not differentiable. Vectors in the
@@ -88,13 +88,13 @@ class ConvexHull(nn.Module):
         return torch.where(inside, coefficients, nearest.to(coefficients))
 
     def fold(self, coefficients: Tensor) -> Tensor:
-        """The vector with the same PSF on the set's side; here each is its own."""
+        """Return the vectors: each PSF has one only."""
         return coefficients
 
     def sample(
         self, n: int, *, seed: int | None = None, generator: torch.Generator | None = None
     ) -> Tensor:
-        """Points of a hit-and-run walk, shape (n, P), on the hull's device.
+        """Draw points by a hit-and-run walk, shape (n, P), on the device of the hull.
 
         From each point the walk goes along a random line to a uniform place between the line's
         ends on the hull. Its points are distributed uniformly over the hull, or over its own
@@ -122,7 +122,7 @@ class ConvexHull(nn.Module):
         return torch.from_numpy(points).to(self.vertices)
 
     def _own_coordinates(self) -> tuple[Coordinates, Coordinates]:
-        """The vertices (V, D) in the D dimensions of the hull, and the axes (D, P) of these.
+        """Express the vertices in the D dimensions of the hull: (V, D), and their axes (D, P).
 
         Principal axes as long as the vertices' standard deviation, so that the hull is about as
         wide in all. What float32 rounds is no dimension.
@@ -135,7 +135,7 @@ class ConvexHull(nn.Module):
 
     @property
     def _rounding(self) -> float:
-        """How far from the hull its own points may be, rounded to float32."""
+        """Largest distance from the hull of its own points, once rounded to float32."""
         return torch.finfo(torch.float32).eps * float(self.vertices.norm(dim=-1).max())
 
     def _vertices_in_double(self) -> Coordinates:

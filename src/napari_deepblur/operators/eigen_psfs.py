@@ -1,7 +1,8 @@
 """The linear space near which all PSFs of a family lie.
 
-A family's PSFs are curved in γ, and two γ can have one PSF (the twin ambiguity); in this
-space neither is a trouble: squared distance of coordinates *is* squared distance of PSFs.
+The PSFs of a family depend on γ in a curved way, and two γ can have one PSF (the twin
+ambiguity). In this space neither matters: the squared distance of coordinates is the squared
+distance of PSFs.
 """
 
 from __future__ import annotations
@@ -22,16 +23,16 @@ class EigenPsfSpace(nn.Module):
     Parameters
     ----------
     family
-        Whose PSFs the space is near.
+        Family whose PSFs lie near the space.
     mean
         Mean PSF, shape (h, w).
     eigen_psfs
-        Orthonormal, shape (K, h, w).
+        Orthonormal eigen-PSFs, shape (K, h, w).
     scale
-        Standard deviation of the family's coordinates, shape (K,): in units of it they have
-        unit variance.
+        Standard deviation of the weights of each eigen-PSF over the family, shape (K,).
+        Coordinates are weights divided by it.
     n_starts
-        PSFs of the family from which `fit` picks where to begin.
+        Number of PSFs of the family from which `fit` chooses its starting points.
     """
 
     mean: Tensor
@@ -57,7 +58,7 @@ class EigenPsfSpace(nn.Module):
 
     @classmethod
     def empty(cls, family: ZernikeFamily, *, n_eigen_psfs: int) -> EigenPsfSpace:
-        """Space of zeros, to be filled from a file."""
+        """Make a space of zeros, to be filled from a file."""
         window = family.pupil.window
         shape = (n_eigen_psfs, window, window)
         return cls(family, torch.zeros(shape[1:]), torch.zeros(shape), torch.zeros(n_eigen_psfs))
@@ -77,13 +78,13 @@ class EigenPsfSpace(nn.Module):
         Parameters
         ----------
         family
-            Whose PSFs to span.
+            Family whose PSFs the space is to span.
         n_eigen_psfs
-            Dimension K of the space.
+            Dimension of the space, K.
         n_samples
-            PSFs that the decomposition sees.
+            Number of PSFs that are decomposed.
         seed
-            Of their coefficients.
+            Seed of the coefficients of these PSFs.
         """
         psfs = family.psf(family.admissible_set.sample(n_samples, seed=seed))
         mean = psfs.mean(0)
@@ -100,41 +101,41 @@ class EigenPsfSpace(nn.Module):
 
     @property
     def n_eigen_psfs(self) -> int:
-        """K, the dimension of the space."""
+        """Dimension of the space, K."""
         return len(self.scale)
 
     def encode(self, psf: Tensor) -> Tensor:
-        """Coordinates of PSFs: shape (..., h, w) to (..., K)."""
+        """Compute the coordinates of PSFs: shape (..., h, w) to (..., K)."""
         return self._project(psf - self.mean) / self.scale
 
     def weights_and_slopes(self, coefficients: Tensor) -> tuple[Tensor, Tensor]:
-        """Weights of the eigen-PSFs in the PSF of γ, and their derivatives by γ.
+        """Compute the weights of the eigen-PSFs in the PSF of γ, and their derivatives by γ.
 
         Parameters
         ----------
         coefficients
-            γ, shape (N, P).
+            Coefficients γ, shape (N, P).
 
         Returns
         -------
-            Coordinates times `scale`, shape (N, K), and shape (N, K, P).
+            Weights, shape (N, K): coordinates times `scale`. Derivatives, shape (N, K, P).
         """
         psf, slopes = self.family.pupil.psf_and_slopes(coefficients)
         return self._project(psf - self.mean), self._project(slopes).mT
 
     def decode(self, coordinates: Tensor) -> Tensor:
-        """PSFs at coordinates, not necessarily of the family: (..., K) to (..., h, w)."""
+        """Compute the PSFs at coordinates, of the family or not: (..., K) to (..., h, w)."""
         change: Tensor = torch.tensordot(coordinates * self.scale, self.eigen_psfs, dims=1)
         return self.mean + change
 
     def _project(self, images: Tensor) -> Tensor:
-        """Scalar products with the eigen-PSFs: shape (..., h, w) to (..., K)."""
+        """Compute scalar products with the eigen-PSFs: shape (..., h, w) to (..., K)."""
         products: Tensor = images.flatten(-2) @ self.eigen_psfs.flatten(1).T
         return products
 
     @torch.no_grad()
     def fit(self, coordinates: Tensor, *, n_starts: int = 3, n_iterations: int = 12) -> Tensor:
-        """γ whose PSF is nearest to each point: shape (N, K) to (N, P), inside C.
+        """Find the γ in C whose PSF is nearest to each point: coordinates (N, K) to (N, P).
 
         Projected Levenberg-Marquardt from the nearest of the sampled PSFs.
         """

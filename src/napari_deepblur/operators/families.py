@@ -1,4 +1,4 @@
-"""Families {A(γ), γ ∈ C} of blur operators: all that one microscope can do to an image."""
+"""Families {A(γ), γ ∈ C} of blur operators: all blurs that one microscope can make."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class OperatorFamily(nn.Module, ABC):
 
     @property
     def n_coefficients(self) -> int:
-        """P, the number of coefficients."""
+        """Number of coefficients, P."""
         return self.admissible_set.n_coefficients
 
     @property
@@ -48,7 +48,7 @@ class OperatorFamily(nn.Module, ABC):
     @property
     @abstractmethod
     def coefficient_names(self) -> tuple[str, ...]:
-        """What each coefficient is, for people."""
+        """Name of each coefficient, for people."""
 
     @property
     @abstractmethod
@@ -57,19 +57,19 @@ class OperatorFamily(nn.Module, ABC):
 
     @abstractmethod
     def psf(self, coefficients: Tensor) -> Tensor:
-        """PSF at the field's centre, shape (..., P) to (..., h, w), sum 1."""
+        """Compute the PSF at the centre of the field, shape (..., P) to (..., h, w), sum 1."""
 
     @abstractmethod
     def psf_at(self, coefficients: Tensor, field_yx: Tensor) -> Tensor:
-        """PSFs at normalised field positions (M, 2): (..., P) to (..., M, h, w), sum 1."""
+        """Compute PSFs at field coordinates (M, 2): (..., P) to (..., M, h, w), sum 1."""
 
     @abstractmethod
     def operator(self, coefficients: Tensor, shape: tuple[int, int]) -> FourierBlur:
-        """A(γ) for observed images of a shape (Y, X)."""
+        """Make A(γ) for observed images of a shape (Y, X)."""
 
     @abstractmethod
     def at_cutoff(self, cutoff: float) -> OperatorFamily:
-        """The same microscope with other pixels: γ keeps its meaning."""
+        """Make the family of the same microscope with other pixels: γ keeps its meaning."""
 
     def resolve_twins(
         self,
@@ -87,11 +87,11 @@ class OperatorFamily(nn.Module, ABC):
         return coefficients, False
 
     def pixel_ratio(self, optics: Optics) -> float:
-        """Side of an image's pixels by that of the family's."""
+        """Ratio of the pixels of an image to those of the family."""
         return optics.cutoff / self.cutoff
 
     def at_optics(self, optics: Optics) -> OperatorFamily:
-        """The same microscope at the pixels of an image."""
+        """Make the family of the same microscope at the pixels of an image."""
         return self.at_cutoff(self.cutoff * self.pixel_ratio(optics))
 
 
@@ -101,7 +101,7 @@ class ZernikeFamily(OperatorFamily):
     Parameters
     ----------
     noll_indices
-        Modes; by default defocus to trefoil (Noll 4 to 10).
+        Zernike modes; by default defocus to trefoil (Noll 4 to 10).
     limit_waves
         Largest |γ| of each mode, waves RMS.
     cutoff
@@ -149,16 +149,16 @@ class ZernikeFamily(OperatorFamily):
         return self.limit_waves / math.sqrt(3)
 
     def psf(self, coefficients: Tensor) -> Tensor:
-        """PSF, shape (..., P) to (..., h, w), sum 1."""
+        """Compute the PSF, shape (..., P) to (..., h, w), sum 1."""
         return self.pupil.psf(coefficients)
 
     def psf_at(self, coefficients: Tensor, field_yx: Tensor) -> Tensor:
-        """PSFs at positions (M, 2), all the same: (..., P) to (..., M, h, w), sum 1."""
+        """Compute PSFs at positions (M, 2), all the same: (..., P) to (..., M, h, w), sum 1."""
         psf = self.psf(coefficients)[..., None, :, :]
         return psf.expand(*psf.shape[:-3], len(field_yx), *psf.shape[-2:])
 
     def operator(self, coefficients: Tensor, shape: tuple[int, int]) -> Convolution:
-        """A(γ) for observed images of a shape (Y, X)."""
+        """Make A(γ) for observed images of a shape (Y, X)."""
         return Convolution(self.psf(coefficients), shape)
 
     def resolve_twins(
@@ -176,7 +176,7 @@ class ZernikeFamily(OperatorFamily):
         )
 
     def at_cutoff(self, cutoff: float) -> ZernikeFamily:
-        """The same modes and limits with other pixels."""
+        """Make the family of the same modes and limits with other pixels."""
         device = self.admissible_set.low.device
         return ZernikeFamily(self.noll_indices, limit_waves=self.limit_waves, cutoff=cutoff).to(
             device

@@ -50,7 +50,7 @@ _ENTRY = b"PK\x01\x02"
 
 
 def family_bytes(family: ProductConvolutionFamily) -> bytes:
-    """Content of the `.npz` file of a family: the same family gives the same bytes.
+    """Pack a family as an `.npz` file: the same family gives the same bytes.
 
     It holds `eigen_psfs` (K, h, w), `maps` (P, K, G, G), the `vertices` (V, P) of the
     admissible set, `coefficient_names`, `cutoff`, `pixel_size_um`, `optics_known`, and the
@@ -95,9 +95,9 @@ def read_family(path: Path, *, sha256: str | None = None) -> ProductConvolutionF
     Parameters
     ----------
     path
-        File to read.
+        Path of the file.
     sha256
-        Digest that it must have; by default any.
+        Digest that the file must have; by default any.
 
     Raises
     ------
@@ -147,7 +147,7 @@ def _family(content: dict[str, NDArray[Any]]) -> ProductConvolutionFamily:
 
 
 def _unpack(packed: bytes) -> dict[str, NDArray[Any]]:
-    """Arrays of an archive by name; size and kind of each are looked at before it is unpacked."""
+    """Unpack the arrays of an archive by name, once size and kind of each are found valid."""
     names = (*_LARGEST, *_WORDS, *_NUMBERS)
     if packed.count(_ENTRY) > 2 * len(names):
         raise ValueError("it holds more arrays than a family")

@@ -1,4 +1,4 @@
-"""How the coefficients of a space-varying family vary, and what one place tells of them."""
+"""Linear space in which the coefficients of a space-varying family vary."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _FLAT = 1e-6
 
 
 class FieldSpace(nn.Module):
-    """Independent factors of a family's coefficients, and independent numbers at each place.
+    """Independent factors of the coefficients, and independent numbers at each place.
 
-    γ = mean + z · factors with z of unit variance; the eigen-PSF weights at u, less those of the
-    mean, become numbers y = local · (w(u) - w̄(u)) of unit variance over field and family. PSFs
-    have sum 1, so that there are fewer factors than coefficients.
+    γ = mean + z · factors, where z has unit variance. At a place u the weights w of the eigen-PSFs,
+    less those of the mean, become numbers y = local · (w(u) - w̄(u)) of unit variance over field
+    and family. PSFs have sum 1, so there are fewer factors than coefficients.
 
     Parameters
     ----------
@@ -31,9 +31,9 @@ class FieldSpace(nn.Module):
     factors
         Main directions of γ, in standard deviations, shape (R, P).
     local
-        From weights to numbers, shape (Q, K).
+        Matrix from weights to numbers, shape (Q, K).
     maps
-        The family's m_{p,k} at its nodes, shape (P, K, G, G).
+        Maps m_{p,k} of the family at its nodes, shape (P, K, G, G).
     """
 
     mean: Tensor
@@ -53,7 +53,7 @@ class FieldSpace(nn.Module):
     def of(
         cls, family: ProductConvolutionFamily, *, n_samples: int = 2000, seed: int = 0
     ) -> FieldSpace:
-        """Find factors and numbers from coefficients drawn from the family's set."""
+        """Find factors and numbers from coefficients drawn from the set of the family."""
         gamma = family.admissible_set.sample(n_samples, seed=seed)
         mean = gamma.mean(0)
         values, vectors = _main_directions(gamma - mean)
@@ -66,7 +66,7 @@ class FieldSpace(nn.Module):
     def empty(
         cls, *, n_coefficients: int, n_factors: int, n_local: int, n_eigen_psfs: int, n_nodes: int
     ) -> FieldSpace:
-        """Space of zeros, to be filled from a file."""
+        """Make a space of zeros, to be filled from a file."""
         return cls(
             torch.zeros(n_coefficients),
             torch.zeros(n_factors, n_coefficients),
@@ -86,17 +86,17 @@ class FieldSpace(nn.Module):
         }
 
     def design(self, field_yx: Tensor) -> Tensor:
-        """What each factor does at normalised places (T, 2): shape (T, Q, R)."""
+        """Compute the effect of each factor at field coordinates (T, 2): shape (T, Q, R)."""
         basis = interpolate_maps(self.maps, field_yx)
         return torch.einsum("qk,tpk,rp->tqr", self.local, basis, self.factors)
 
     def encode(self, coefficients: Tensor) -> Tensor:
-        """Factors of coefficients: (..., P) to (..., R)."""
+        """Compute the factors of coefficients: (..., P) to (..., R)."""
         factors: Tensor = (coefficients - self.mean) @ torch.linalg.pinv(self.factors)
         return factors
 
     def decode(self, factors: Tensor) -> Tensor:
-        """Coefficients of factors: (..., R) to (..., P)."""
+        """Compute the coefficients of factors: (..., R) to (..., P)."""
         return self.mean + factors @ self.factors
 
 

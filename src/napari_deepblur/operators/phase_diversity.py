@@ -48,19 +48,19 @@ def resolve_twins(
     Parameters
     ----------
     coefficients, std
-        γ of each plane or its twin, and its standard errors, shape (Z, P), waves RMS.
+        Coefficients γ of each plane, or their twin, and standard errors, shape (Z, P), waves RMS.
     usable
-        Planes whose γ may be relied on, booleans (Z,).
+        Mask of the planes whose γ can be relied on, booleans (Z,).
     z_step_um
-        From one plane to the next, µm, in the sense of `Pupil.psf`'s ``defocus_um``.
+        Distance from one plane to the next, µm, in the sense of ``defocus_um`` of `Pupil.psf`.
     family
-        The γ's.
+        Family of the coefficients.
     optics
-        Of the image.
+        Optics of the image.
 
     Returns
     -------
-        γ with true signs where the second value is true; else as they were.
+        Coefficients, and whether their signs are now known; if not, they are as they were.
     """
     even = family.admissible_set.even
     slope = _defocus_per_um(family, optics)[even]
@@ -86,9 +86,9 @@ class _Series:
     Parameters
     ----------
     seen, std
-        Shape (Z, E).
+        Coefficients and their standard errors, shape (Z, E).
     defocus
-        What each plane's distance adds, shape (Z, E).
+        Change of the coefficients by the distance of each plane, shape (Z, E).
     """
 
     def __init__(self, seen: Tensor, std: Tensor, defocus: Tensor) -> None:
@@ -97,18 +97,18 @@ class _Series:
         self._defocus = defocus
 
     def signs(self, constant: Tensor) -> Tensor:
-        """Sign (Z, 1) of each plane that brings it nearest to a constant aberration (E,)."""
+        """Find the sign (Z, 1) of each plane that brings it nearest to an aberration (E,)."""
         agreement = (self._weight * self.seen * (constant + self._defocus)).sum(-1, keepdim=True)
         return torch.where(agreement < 0, -1.0, 1.0)
 
     def explain(self, signs: Tensor) -> tuple[Tensor, float]:
-        """Constant aberration (E,) that explains the planes best with these signs; its χ²."""
+        """Find the aberration (E,) that fits the planes best with these signs, and its χ²."""
         constants = signs * self.seen - self._defocus
         mean = (self._weight * constants).sum(0) / self._weight.sum(0)
         return mean, float((self._weight * (constants - mean).square()).sum())
 
     def best(self) -> tuple[Tensor, float]:
-        """Constant aberration (E,) that explains the planes best, and its χ²."""
+        """Find the aberration (E,) that fits the planes best with any signs, and its χ²."""
         # Each plane in turn is believed, with either sign, and the others follow.
         starts = torch.cat([self.seen - self._defocus, -self.seen - self._defocus])
         return min((self._refine(start) for start in starts), key=lambda found: found[1])
@@ -121,6 +121,6 @@ class _Series:
 
 
 def _defocus_per_um(family: ZernikeFamily, optics: Optics) -> Tensor:
-    """What one µm of defocus adds to each coefficient, shape (P,), waves RMS."""
+    """Compute the change of each coefficient by one µm of defocus, shape (P,), waves RMS."""
     pupil = Pupil(family.noll_indices, cutoff=optics.cutoff, optics=optics)
     return (pupil.modes * pupil.weights * pupil.axial).sum(-1)

@@ -1,4 +1,4 @@
-"""Family of space-varying blurs: a few eigen-PSFs, weighted by smooth functions of the field."""
+"""Family of space-varying blurs: a few eigen-PSFs, weighted by smooth maps over the field."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class ProductConvolutionFamily(OperatorFamily):
     Parameters
     ----------
     eigen_psfs
-        e_k, shape (K, h, w) with odd h and w.
+        Eigen-PSFs e_k, shape (K, h, w) with odd h and w.
     maps
-        m_{p,k} at nodes that divide the field evenly, from border to border, shape
+        Maps m_{p,k} at nodes that divide the field evenly, from border to border, shape
         (P, K, G, G).
     admissible_set
-        The γ that the microscope can have, of dimension P; each gives PSFs of sum 1.
+        Set of the γ that the microscope can have, of dimension P; each gives PSFs of sum 1.
     cutoff
         Pupil radius in cycles per pixel of the eigen-PSFs.
     pixel_size_um
@@ -41,7 +41,7 @@ class ProductConvolutionFamily(OperatorFamily):
         Whether the cutoff follows from known optics: then the family also fits images of
         another pixel size by their cutoff, or else by their pixel size.
     coefficient_names
-        What each coefficient is; by default numbers.
+        Name of each coefficient; by default numbers.
 
     Raises
     ------
@@ -94,7 +94,7 @@ class ProductConvolutionFamily(OperatorFamily):
 
     @property
     def coefficient_names(self) -> tuple[str, ...]:
-        """What each coefficient is, for people."""
+        """Name of each coefficient, for people."""
         return self._names
 
     @property
@@ -103,40 +103,40 @@ class ProductConvolutionFamily(OperatorFamily):
         return self._cutoff
 
     def weights(self, coefficients: Tensor, field_yx: Tensor) -> Tensor:
-        """Weights of the eigen-PSFs: γ (..., P) at normalised positions (M, 2) to (..., M, K)."""
+        """Compute the weights of the eigen-PSFs: γ (..., P) at positions (M, 2) to (..., M, K)."""
         return torch.einsum("...p,mpk->...mk", coefficients, self.basis(field_yx))
 
     def basis(self, field_yx: Tensor) -> Tensor:
-        """m_{p,k} at normalised field positions, shape (M, 2) to (M, P, K)."""
+        """Interpolate m_{p,k} at field coordinates, shape (M, 2) to (M, P, K)."""
         return interpolate_maps(self.maps, field_yx)
 
     def psf(self, coefficients: Tensor) -> Tensor:
-        """PSF at the field's centre, shape (..., P) to (..., h, w), sum 1."""
+        """Compute the PSF at the centre of the field, shape (..., P) to (..., h, w), sum 1."""
         return self.psf_at(coefficients, torch.zeros(1, 2, device=self.maps.device))[..., 0, :, :]
 
     def psf_at(self, coefficients: Tensor, field_yx: Tensor) -> Tensor:
-        """PSFs at normalised field positions (M, 2): (..., P) to (..., M, h, w), sum 1."""
+        """Compute PSFs at field coordinates (M, 2): (..., P) to (..., M, h, w), sum 1."""
         weights = self.weights(coefficients, field_yx)
         psfs: Tensor = torch.tensordot(weights, self.eigen_psfs, dims=1)
         return psfs
 
     def operator(self, coefficients: Tensor, shape: tuple[int, int]) -> ProductConvolution:
-        """A(γ) for observed images of a shape (Y, X), γ of shape (..., P)."""
+        """Make A(γ) for observed images of a shape (Y, X), γ of shape (..., P)."""
         return self.operator_in(coefficients, shape, torch.tensor([[-1.0, -1.0], [1.0, 1.0]]))
 
     def operator_in(
         self, coefficients: Tensor, shape: tuple[int, int], region: Tensor
     ) -> ProductConvolution:
-        """A(γ) for images that show a part of the field only.
+        """Make A(γ) for images that show only a part of the field.
 
         Parameters
         ----------
         coefficients
-            Shape (..., P).
+            Coefficients γ, shape (..., P).
         shape
-            (Y, X) of the images.
+            Shape (Y, X) of the images.
         region
-            Normalised coordinates (y, x) of the part's first and last corner, shape (2, 2).
+            Field coordinates (y, x) of the first and last corner of the part, shape (2, 2).
         """
         margin = [side // 2 for side in self.eigen_psfs.shape[-2:]]
         axes = []
@@ -152,13 +152,13 @@ class ProductConvolutionFamily(OperatorFamily):
         )
 
     def pixel_ratio(self, optics: Optics) -> float:
-        """Side of an image's pixels by that of the eigen-PSFs' pixels."""
+        """Ratio of the pixels of an image to those of the eigen-PSFs."""
         if self.optics_known:
             return optics.cutoff / self._cutoff
         return optics.pixel_size_um / self.pixel_size_um
 
     def at_cutoff(self, cutoff: float) -> ProductConvolutionFamily:
-        """The same microscope with other pixels: γ keeps its meaning."""
+        """Make the family of the same microscope with other pixels: γ keeps its meaning."""
         ratio = cutoff / self._cutoff
         return ProductConvolutionFamily(
             _resample(self.eigen_psfs, ratio),
@@ -172,7 +172,7 @@ class ProductConvolutionFamily(OperatorFamily):
 
 
 def interpolate_maps(maps: Tensor, field_yx: Tensor) -> Tensor:
-    """Maps (P, K, G, G), given at nodes, at normalised field positions (M, 2): (M, P, K)."""
+    """Interpolate maps (P, K, G, G), given at nodes, at field coordinates (M, 2): (M, P, K)."""
     flat = maps.flatten(0, 1)[None]
     values = _interpolate(flat, field_yx[None, None].to(flat))[0, :, 0]
     weights: Tensor = values.T.unflatten(-1, maps.shape[:2])
@@ -180,7 +180,7 @@ def interpolate_maps(maps: Tensor, field_yx: Tensor) -> Tensor:
 
 
 def _interpolate(values: Tensor, field_yx: Tensor) -> Tensor:
-    """Cubic interpolation of nodes (1, C, G, G) at positions (1, Y, X, 2): (1, C, Y, X)."""
+    """Interpolate nodes (1, C, G, G) cubically at positions (1, Y, X, 2): (1, C, Y, X)."""
     interpolated: Tensor = functional.grid_sample(
         values, field_yx.flip(-1), mode="bicubic", padding_mode="border", align_corners=True
     )
@@ -188,7 +188,7 @@ def _interpolate(values: Tensor, field_yx: Tensor) -> Tensor:
 
 
 def _resample(psfs: Tensor, ratio: float) -> Tensor:
-    """PSFs (K, h, w) at pixels `ratio` times as large, sums kept; odd sides again.
+    """Resample PSFs (K, h, w) to pixels `ratio` times as large: same sums, odd sides.
 
     Exact but for what the window cuts off: sums of sinc functions.
     """

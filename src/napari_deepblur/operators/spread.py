@@ -1,4 +1,4 @@
-"""Coefficients spread over an admissible set: the blurs that training shows.
+"""Coefficients spread over an admissible set, to choose the blurs of a training from.
 
 MaxiSumMin design of V. Debarnot, T. Mangeat & P. Weiss, "Learning low-dimensional models of
 microscopes", IEEE Trans. Comput. Imaging 7 (2021).
@@ -47,7 +47,7 @@ class SpreadIterate:
 def spread(
     admissible_set: AdmissibleSet, n_points: int, *, n_steps: int = 300, seed: int = 0
 ) -> Tensor:
-    """Points of a convex set that keep far from each other, shape (L, P).
+    """Choose points of a convex set that keep far from each other, shape (L, P).
 
     Of `spread_iterates`, the points with the largest objective. Memory grows with L · P only,
     time with n_steps · L² · P.
@@ -55,9 +55,9 @@ def spread(
     Parameters
     ----------
     admissible_set
-        To spread over.
+        Set to spread the points over.
     n_points
-        L, at least 2.
+        Number of points, L, at least 2.
     n_steps
         Of ascent; thousands reach up to a tenth more than 300.
     seed
@@ -113,7 +113,7 @@ def spread_iterates(
 
 
 def _subgradient(points: Tensor, nearest: Tensor, generator: torch.Generator) -> Tensor:
-    """Of the objective, shape (L, P); for points that coincide, a random one."""
+    """Compute a subgradient of the objective, shape (L, P); a random one where points coincide."""
     away = points - points[nearest]
     together = away.eq(0).all(-1)
     kick = torch.randn(

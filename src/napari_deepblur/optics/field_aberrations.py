@@ -62,7 +62,7 @@ class FieldVaryingMicroscope(BaseModel):
     aberration_waves: Range = (-0.05, 0.05)
 
     def draw(self, n: int, *, seed: int) -> dict[str, Tensor]:
-        """Adjustments of n microscopes, each number uniform in its range: (n,) by name."""
+        """Draw the adjustments of n microscopes, uniform in their ranges: (n,) by name."""
         generator = Generator().manual_seed(seed)
         ranges: dict[str, Range] = {
             "axis_y": self.axis,
@@ -80,7 +80,7 @@ class FieldVaryingMicroscope(BaseModel):
 
     @torch.no_grad()
     def psfs(self, state: dict[str, Tensor], field_yx: Tensor) -> Tensor:
-        """PSFs of one adjustment at normalised field positions (M, 2): (M, h, w), sum 1."""
+        """Compute the PSFs of one adjustment at field coordinates (M, 2): (M, h, w), sum 1."""
         y, x = field_yx.unbind(-1)
         away_y, away_x = y - state["axis_y"], x - state["axis_x"]
         square = away_y.square() + away_x.square()

@@ -43,7 +43,7 @@ class LightSheetMicroscope(BaseModel):
     window
         Side of the PSFs, pixels.
     illumination_wavelength_um
-        Of the sheet, in vacuum, µm.
+        Wavelength of the light sheet in vacuum, µm.
     waist_um
         Half thickness of the sheet at its waist, where intensity falls to 1 / e².
     waist_position
@@ -53,7 +53,7 @@ class LightSheetMicroscope(BaseModel):
     offset_um
         Of the sheet from the focal plane at the field's centre.
     depth_um
-        Of the focal plane in the sample.
+        Depth of the focal plane in the sample, µm.
     slope
         By which share depth changes from the field's centre to its border, along y.
     spherical_per_100_um
@@ -65,7 +65,7 @@ class LightSheetMicroscope(BaseModel):
     halo
         Share of the light that 100 µm of sample scatter into a halo.
     halo_um
-        Standard deviation of that halo.
+        Standard deviation of the halo, µm.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -89,7 +89,7 @@ class LightSheetMicroscope(BaseModel):
     halo_um: float = 1.0
 
     def draw(self, n: int, *, seed: int) -> dict[str, Tensor]:
-        """Adjustments of n microscopes, each number uniform in its range: (n,) by name."""
+        """Draw the adjustments of n microscopes, uniform in their ranges: (n,) by name."""
         generator = Generator().manual_seed(seed)
         ranges: dict[str, Range] = {
             "waist_um": self.waist_um,
@@ -108,7 +108,7 @@ class LightSheetMicroscope(BaseModel):
 
     @torch.no_grad()
     def psfs(self, state: dict[str, Tensor], field_yx: Tensor) -> Tensor:
-        """PSFs of one adjustment at normalised field positions (M, 2): (M, h, w), sum 1."""
+        """Compute the PSFs of one adjustment at field coordinates (M, 2): (M, h, w), sum 1."""
         y, x = field_yx.unbind(-1)
         half = self.field_um / 2
         depth = state["depth_um"] * (1 + state["slope"] * y)

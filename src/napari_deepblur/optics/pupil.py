@@ -1,4 +1,4 @@
-"""From a pupil with aberrations to the point-spread function (design: scalar, 2-D).
+"""Point-spread function of a pupil with aberrations: a scalar model in two dimensions.
 
 Source: J. W. Goodman, *Introduction to Fourier Optics*, ch. 6: the incoherent PSF is
 the squared modulus of the pupil function's Fourier transform.
@@ -32,7 +32,7 @@ _CHUNK = 2**24
 
 
 def window_for(cutoff: float) -> int:
-    """Odd window that shows as much of the PSF as 31 × 31 does at the canonical cutoff."""
+    """Compute the odd window that shows as much of the PSF as 31 × 31 at the canonical cutoff."""
     return 2 * math.ceil(_HALF_WINDOW / cutoff - 1e-9) + 1
 
 
@@ -52,7 +52,7 @@ class Pupil(nn.Module):
     window
         Side of the square PSF in pixels, odd; by default `window_for(cutoff)`.
     optics
-        Needed for `defocus_um` only.
+        Optics of the microscope; needed for `defocus_um` only.
     """
 
     modes: Tensor
@@ -109,12 +109,12 @@ class Pupil(nn.Module):
         self._knows_depth = optics is not None
 
     def psf(self, coefficients: Tensor, *, defocus_um: Tensor | float | None = None) -> Tensor:
-        """PSF of each coefficient vector, normalised to sum 1 over the window.
+        """Compute the PSF of each coefficient vector, normalised to sum 1 over the window.
 
         Parameters
         ----------
         coefficients
-            γ in waves RMS, shape (..., P).
+            Coefficients γ in waves RMS, shape (..., P).
         defocus_um
             Distance from the focal plane, µm, shape (...) or a number.
 
@@ -132,12 +132,12 @@ class Pupil(nn.Module):
         return intensity / intensity.sum((-2, -1), keepdim=True)
 
     def psf_and_slopes(self, coefficients: Tensor) -> tuple[Tensor, Tensor]:
-        """PSF of each coefficient vector, and its derivative by each coefficient.
+        """Compute the PSF of each coefficient vector, and its derivative by each coefficient.
 
         Parameters
         ----------
         coefficients
-            γ in waves RMS, shape (..., P).
+            Coefficients γ in waves RMS, shape (..., P).
 
         Returns
         -------
@@ -160,7 +160,7 @@ class Pupil(nn.Module):
         return psf, (slopes - lost) / total[..., None, :, :]
 
     def _field(self, coefficients: Tensor, defocus_um: Tensor | float | None = None) -> Tensor:
-        """Complex field at the nodes, weighted for the quadrature, (..., P) to (..., nodes)."""
+        """Compute the field at the nodes, weighted for the quadrature, (..., P) to (..., nodes)."""
         if coefficients.shape[-1] != len(self.noll_indices):
             raise ValueError(
                 f"expected {len(self.noll_indices)} coefficients (Noll {self.noll_indices}), "
@@ -176,7 +176,7 @@ class Pupil(nn.Module):
         return torch.complex(self.weights * angle.cos(), self.weights * angle.sin())
 
     def _amplitude(self, field: Tensor) -> Tensor:
-        """Fourier integral of a field at the nodes, (..., nodes) to (..., window, window)."""
+        """Compute the Fourier integral of a field, (..., nodes) to (..., window, window)."""
         shape = (*field.shape[:-1], self.window, self.window)
         if self._is_dense:
             return (field @ self.kernel).reshape(shape)
@@ -196,7 +196,7 @@ def _intensity(amplitude: Tensor) -> Tensor:
 def _disc_quadrature(
     largest_argument: float, degree: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Nodes (ρ, θ) and weights (sum 1) on the unit disc for integrands up to exp(i v ρ)."""
+    """Make nodes (ρ, θ) and weights (sum 1) on the unit disc for integrands up to exp(i v ρ)."""
     n_radial = math.ceil(largest_argument / 4) + degree + 6
     n_angular = 2 * math.ceil(largest_argument / 2 + degree + 6)
     nodes, radial_weights = np.polynomial.legendre.leggauss(n_radial)

@@ -35,7 +35,7 @@ def mode_name(noll_index: int) -> str:
 
 
 def noll_to_radial_azimuthal(noll_index: int) -> tuple[int, int]:
-    """Radial degree n and signed azimuthal order m of a Noll index (m < 0: sine).
+    """Convert a Noll index to radial degree n and signed azimuthal order m (m < 0: sine).
 
     Raises
     ------
@@ -53,7 +53,7 @@ def noll_to_radial_azimuthal(noll_index: int) -> tuple[int, int]:
 def zernike(
     noll_index: int, rho: NDArray[np.float64], theta: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Mode at polar coordinates, orthonormal on the disc: the mean of its square is 1.
+    """Compute a mode at polar coordinates, orthonormal on the disc: its mean square is 1.
 
     Parameters
     ----------
