@@ -112,6 +112,16 @@ class TestPixelsOfABlur:
         blur = blur_of(tiny_model)
         assert run(find_blur_job(Request(image=observed((64, 72)), blur=blur))) == (blur, [])
 
+    def test_a_blur_of_one_plane_serves_a_stack(self, tiny_model):
+        blur = blur_of(tiny_model)
+        found, _ = run(find_blur_job(Request(image=observed((3, 64, 72)), blur=blur)))
+        assert (found.per, found.n_planes) == ("stack", 3)
+
+    def test_a_blur_of_other_planes_is_refused_before_the_work(self, tiny_model):
+        many = blur_of(tiny_model, n_planes=2)
+        with pytest.raises(ImageError, match="estimated for 2 planes, the image has 3"):
+            finish(find_blur_job(Request(image=observed((3, 64, 72)), blur=many)))
+
     def test_pixels_larger_than_the_blur_are_refused(self, tiny_model):
         with pytest.raises(SamplingError, match="no blur left"):
             blur_of(tiny_model).at_pixel_size(0.5)

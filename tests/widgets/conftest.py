@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from napari.layers import Image
 
@@ -11,6 +12,7 @@ from helpers.layers import OPTICS, known_layer
 from helpers.windows import emptied, napari_window
 from napari_deepblur import BlurEstimate, Optics
 from napari_deepblur.engine.events import finish
+from napari_deepblur.engine.request import Request
 from napari_deepblur.widgets.deblur.tasks import Estimated, load_task
 
 
@@ -54,6 +56,7 @@ def varying(tiny_varying_model, tmp_path) -> Callable[..., Estimated]:
             field_shape=shape,
         )
         blur.save(tmp_path / "varying.json", overwrite=True)
-        return finish(load_task(tmp_path / "varying.json"))
+        image = np.zeros((n_planes, *shape), np.uint8)
+        return finish(load_task(Request(image=image, blur=tmp_path / "varying.json")))
 
     return make

@@ -13,6 +13,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_deepblur.engine.axes import Planes
 from napari_deepblur.engine.blur import BlurEstimate, load_blur
 from napari_deepblur.engine.concerns import Concern, ConcernKind
 from napari_deepblur.engine.deblur import deblur_job, outside_training
@@ -130,18 +131,21 @@ def restore_job(request: Request, source: Source | None = None) -> Job[Restored]
 
 
 def _given_blur_job(given: BlurEstimate | Path, source: Source) -> Job[BlurEstimate]:
-    """A blur that is known, brought to the pixels of the image."""
+    """A blur that is known, brought to the planes and pixels of the image."""
     blur = load_blur(given) if isinstance(given, Path) else given
-    size_um = source.pixel_size_um
-    if size_um is None:
-        return blur
-    fitting = blur.at_pixel_size(size_um, source.data.shape[-2:])
-    if fitting is not blur:
-        yield Warned(
-            f"the blur was estimated for pixels of {blur.optics.pixel_size_um:g} µm, the image's "
-            f"are {size_um:g} µm: it was computed anew for those, from its optics and coefficients"
-        )
-    return fitting
+    planes, size_um = Planes.of(source.data, source.axes), source.pixel_size_um
+    if blur.n_planes == 1 and len(planes) > 1:
+        blur = replace(blur, per="stack", n_planes=len(planes))
+    if size_um is not None:
+        was_um = blur.optics.pixel_size_um
+        blur = blur.at_pixel_size(size_um, planes.plane_shape)
+        if blur.optics.pixel_size_um != was_um:
+            yield Warned(
+                f"the blur was estimated for pixels of {was_um:g} µm, the image's are "
+                f"{size_um:g} µm: it was computed anew for those, from its optics and coefficients"
+            )
+    blur.require_fit(planes)
+    return blur
 
 
 def _with_doubts(check: DeblurringCheck, blur: BlurEstimate, model: str | None) -> DeblurringCheck:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from napari.layers import Image
@@ -16,10 +18,9 @@ from helpers.layers import (
     known_layer,
     spots,
 )
-from napari_deepblur import BlurEstimate, Optics
+from napari_deepblur import Optics
 from napari_deepblur.engine.events import Progress, Warned
 from napari_deepblur.widgets.deblur.readiness import Verdict
-from napari_deepblur.widgets.deblur.tasks import Estimated
 from napari_deepblur.widgets.parts.tone import Tone
 from napari_deepblur.widgets.tasks.task import Done, Failed
 
@@ -386,32 +387,23 @@ def test_a_loaded_blur_is_used(bench: Bench, monkeypatch) -> None:
     assert asked == [loaded]
 
 
-@pytest.mark.parametrize(
-    ("loaded", "text"),
-    [
-        (estimated(3), "3 planes"),
-        (
-            Estimated(
-                BlurEstimate(
-                    np.zeros((1, 7), np.float32),
-                    np.zeros((1, 7), np.float32),
-                    Optics(**OPTICS | {"pixel_size_um": 0.12}),
-                    "widefield-zernike",
-                ),
-                NAMES,
-                "waves RMS",
-                np.ones((1, 5, 5), np.float32),
-            ),
-            "0.12 µm",
-        ),
-    ],
-)
-def test_a_blur_of_something_else_is_refused(bench: Bench, loaded: Estimated, text: str) -> None:
+def test_a_blur_file_is_read_for_the_layer(bench: Bench, monkeypatch) -> None:
+    asked = []
+    monkeypatch.setattr("napari_deepblur.widgets.deblur.controller.load_task", asked.append)
     bench.controller.load("blur.json")
-    bench.runner.on_end(Done(loaded))
+    (request,) = asked
+    assert request.blur == Path("blur.json")
+    assert request.axes == "YX"
+    assert request.optics.pixel_size_um == pytest.approx(0.09)
+
+
+def test_a_blur_file_is_not_read_for_a_layer_that_cannot_be_used(bench: Bench) -> None:
+    coloured = bench.viewer.add_image(np.zeros((64, 64, 3), np.uint8), rgb=True, name="colours")
+    bench.controller.select(coloured)
+    bench.controller.load("blur.json")
     assert bench.message[0] is Tone.ERROR
-    assert text in bench.message[1]
-    assert bench.names == ["cells"]
+    assert "colour" in bench.message[1]
+    assert not bench.runner.started
 
 
 def test_nothing_to_save(bench: Bench, tmp_path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from napari.layers import Image
 
 from helpers.bench import Bench
-from helpers.layers import GEOMETRY, deblurred, estimated, known_layer, spots
+from helpers.layers import GEOMETRY, deblurred, estimated, known_layer
 from napari_deepblur.widgets.deblur.estimates import current_pixel, current_plane
 from napari_deepblur.widgets.parts.tone import Tone
 from napari_deepblur.widgets.tasks.task import Done
@@ -264,16 +264,6 @@ def test_a_loaded_blur_brings_its_model(bench: Bench, varying, tiny_varying_mode
     bench.runner.on_end(Done(varying()))
     assert bench.resolved.model == str(tiny_varying_model)
     assert str(tiny_varying_model) in bench.view.show_models.call_args.args[0]
-
-
-def test_a_blur_of_another_field_is_refused(bench: Bench, varying) -> None:
-    other = bench.viewer.add_image(spots(64, 96), name="other")
-    bench.controller.select(other)
-    bench.controller.load("blur.json")
-    bench.runner.on_end(Done(varying()))
-    tone, text = bench.message
-    assert tone is Tone.ERROR
-    assert "128 × 128 pixels; the layer has 64 × 96" in text
 
 
 # A check that fails

@@ -54,8 +54,8 @@ _WORDS = NoticeWords(
     "compare the PSF with what you expect of the microscope before you use it",
     clean="Nothing found against this estimate.",
     clean_tip="Looked for saturated pixels, coarse sampling, nearly empty fields, detail where "
-    "these optics pass nothing, no detail above the noise, and blurs that the model was not "
-    "trained for",
+    "these optics pass nothing, no detail above the noise, a PSF far wider than the "
+    "diffraction limit, and blurs or optics that the model was not made for",
 )
 _SIGN_KNOWN = "The sign of the even modes (defocus, astigmatisms) is resolved by the focus series."
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from napari_deepblur.errors import ModelError
 from napari_deepblur.widgets.deblur import sentences
 from napari_deepblur.widgets.deblur.display import ResultDisplay
-from napari_deepblur.widgets.deblur.estimates import misfit
-from napari_deepblur.widgets.deblur.readiness import Resolved, resolve
+from napari_deepblur.widgets.deblur.readiness import Resolved, blur_request, resolve
 from napari_deepblur.widgets.deblur.result_layers import ResultLayers
 from napari_deepblur.widgets.deblur.session import Session
 from napari_deepblur.widgets.deblur.settings import DeblurSettings
@@ -187,12 +183,15 @@ class DeblurController:
 
     def load(self, path: str | Path) -> None:
         """Take the layer's blur from a file."""
-        if self._layer is None:
+        layer = self._layer
+        if layer is None:
             self._view.show_message(Tone.ERROR, "Open the image that the blur is for first.")
+        elif facts_of(layer).problem:
+            self._view.show_message(Tone.ERROR, facts_of(layer).problem)
         elif not self.busy:
             self._wanted = None
-            take = partial(self._take_loaded, self._layer, Path(path).name)
-            self._slot.run(load_task(path), take)
+            take = partial(self._take_loaded, layer, Path(path).name)
+            self._slot.run(load_task(blur_request(layer, path)), take)
 
     def close(self) -> None:
         """Stop listening and drop what runs."""
@@ -236,12 +235,6 @@ class DeblurController:
         self._report(text, result.estimated.blur, result.check)
 
     def _take_loaded(self, layer: Image, file_name: str, estimated: Estimated) -> None:
-        n_planes = int(np.prod(pixels_of(layer).shape[:-2], dtype=int))
-        estimated = _for_all_planes(estimated, n_planes)
-        problem = misfit(layer, estimated)
-        if problem:
-            self._view.show_message(Tone.ERROR, problem)
-            return
         blur = estimated.blur
         self.settings.update(blur.optics.model_dump() | {"per": blur.per})
         self._use_model(self._session.models.add(blur.model))
@@ -318,11 +311,3 @@ class DeblurController:
         if changed:
             text = f"The {changed} of {layer.name!r} changed: the work on it was stopped."
             self._stop(Tone.WARNING, text)
-
-
-def _for_all_planes(estimated: Estimated, n_planes: int) -> Estimated:
-    """Let the blur of a single plane serve all planes of a stack."""
-    blur = estimated.blur
-    if blur.per == "stack" or blur.n_planes != 1 or n_planes == 1:
-        return estimated
-    return replace(estimated, blur=replace(blur, per="stack", n_planes=n_planes))

@@ -12,7 +12,7 @@ from napari_deepblur.engine.diagnostics import DeblurringCheck
 from napari_deepblur.engine.psf_field import psf_width
 from napari_deepblur.widgets.deblur.tasks import Estimated
 from napari_deepblur.widgets.deblur.view import BlurTable, CheckTable, OverField, PsfPicture
-from napari_deepblur.widgets.layers.facts import data_position, facts_of, pixels_of
+from napari_deepblur.widgets.layers.facts import data_position, pixels_of
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -24,32 +24,8 @@ __all__ = [
     "current_pixel",
     "current_plane",
     "flagged_planes",
-    "misfit",
     "psf_picture",
 ]
-
-
-def misfit(layer: Image, estimated: Estimated) -> str:
-    """Why a blur from a file cannot be a layer's; empty if it can."""
-    blur, facts = estimated.blur, facts_of(layer)
-    n_planes = int(np.prod(pixels_of(layer).shape[:-2], dtype=int))
-    pixel = facts.known.get("pixel_size_um")
-    if facts.problem:
-        return facts.problem
-    if blur.per == "plane" and blur.n_planes != n_planes:
-        return f"The blur in the file is that of {blur.n_planes} planes; the layer has {n_planes}."
-    field, seen = estimated.field, pixels_of(layer).shape[-2:]
-    if field is not None and field.grid.field_shape != seen:
-        return (
-            f"The blur in the file varies over a field of {_sides(field.grid.field_shape)} "
-            f"pixels; the layer has {_sides(seen)}."
-        )
-    if pixel is not None and not np.isclose(pixel.value, blur.optics.pixel_size_um, rtol=0.01):
-        return (
-            f"The blur in the file is for pixels of {blur.optics.pixel_size_um:g} µm; "
-            f"those of the layer are {pixel.value:g} µm."
-        )
-    return ""
 
 
 def current_plane(viewer: ViewerModel, layer: Image) -> int:
@@ -130,7 +106,3 @@ def _over_field(estimated: Estimated, row: int) -> OverField | None:
     if estimated.field is None:
         return None
     return OverField(*estimated.field.widths[row], estimated.field.grid.zoom)
-
-
-def _sides(shape: tuple[int, int]) -> str:
-    return f"{shape[0]} × {shape[1]}"

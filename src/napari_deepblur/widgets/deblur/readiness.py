@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -18,14 +19,17 @@ from napari_deepblur.engine.known_optics import (
     optics_of,
     stated,
 )
-from napari_deepblur.engine.request import Request
+from napari_deepblur.engine.request import Request, TypedOptics
 from napari_deepblur.errors import describe
 from napari_deepblur.optics.settings import Optics, Sampling
 from napari_deepblur.widgets.deblur.settings import DeblurSettings
-from napari_deepblur.widgets.layers.facts import LayerFacts
+from napari_deepblur.widgets.layers.facts import LayerFacts, axes_of, facts_of, pixels_of
 from napari_deepblur.widgets.layers.optics_fields import OPTICS_FIELDS
 
-__all__ = ["Resolved", "Verdict", "resolve"]
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+__all__ = ["Resolved", "Verdict", "blur_request", "resolve"]
 
 
 class Verdict(Enum):
@@ -180,3 +184,15 @@ def _ask_for(missing: list[str], facts: LayerFacts) -> str:
     if "pixel_size_um" in missing and facts.hint:
         message += f" {facts.hint[0].upper()}{facts.hint[1:]}."
     return message
+
+
+def blur_request(layer: Image, path: str | Path) -> Request:
+    """Request to the engine for the blur in a file, for a layer that states what it can."""
+    pixel = facts_of(layer).known.get("pixel_size_um")
+    size_um = None if pixel is None else pixel.value
+    return Request(
+        image=pixels_of(layer),
+        axes=axes_of(layer),
+        optics=TypedOptics(pixel_size_um=size_um),
+        blur=Path(path),
+    )

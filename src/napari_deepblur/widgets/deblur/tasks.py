@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deepblur.engine.blur import BlurEstimate, load_blur
+from napari_deepblur.engine.blur import BlurEstimate
 from napari_deepblur.engine.diagnostics import DeblurringCheck
 from napari_deepblur.engine.events import Job, Progress
 from napari_deepblur.engine.psf_field import MosaicGrid, PsfWidth, mosaic_grid, psf_field
+from napari_deepblur.engine.request import Request
 from napari_deepblur.engine.restore import find_blur_job, restore_job
 from napari_deepblur.widgets.deblur.readiness import Resolved
 
@@ -121,10 +121,10 @@ def deblur_task(image: Any, wanted: Resolved, estimated: Estimated | None) -> Jo
     return Deblurred(estimated, sharp, extent, restored.check, restored.residual)
 
 
-def load_task(path: str | Path) -> Job[Estimated]:
-    """Read a blur from its file."""
+def load_task(request: Request) -> Job[Estimated]:
+    """Read a blur from the file that a request names, and bring it to the request's image."""
     yield Progress(0, 0, "reading the blur")
-    return (yield from _pictured(load_blur(path)))
+    return (yield from _pictured((yield from find_blur_job(request))))
 
 
 def _pictured(blur: BlurEstimate) -> Job[Estimated]:
