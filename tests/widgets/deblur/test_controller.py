@@ -383,8 +383,55 @@ def test_a_loaded_blur_is_used(bench: Bench, monkeypatch) -> None:
     bench.controller.load("blur.json")
     bench.runner.on_end(Done(loaded))
     assert bench.controller.settings.per == "stack"
+    assert bench.view.show_blur.call_args.args[0].title == "cells (from blur.json)"
+    assert "from blur.json" in bench.message[1]
+    # Until another one takes its place, whatever the settings are.
+    bench.controller.settings.update({"numerical_aperture": 1.2, "per": "plane"})
+    assert not bench.view.show_blur.call_args.args[0].outdated
     bench.controller.deblur()
-    assert asked == [loaded]
+    bench.runner.on_end(Done(deblurred(loaded, 128, 128)))
+    bench.controller.estimate()
+    bench.runner.on_end(Done(estimated()))
+    bench.controller.settings.numerical_aperture = 1.3
+    bench.controller.deblur()
+    assert asked == [loaded, None]
+
+
+def test_a_blur_of_one_plane_serves_a_stack(monkeypatch) -> None:
+    asked = []
+    monkeypatch.setattr(
+        "napari_deepblur.widgets.deblur.controller.deblur_task",
+        lambda *given: asked.append(given[-1]),
+    )
+    bench = Bench(known_layer(3, 64, 64))
+    bench.controller.load("blur.json")
+    bench.runner.on_end(Done(estimated()))
+    assert bench.message[0] is Tone.GOOD
+    bench.controller.deblur()
+    (used,) = asked
+    assert (used.blur.per, used.blur.n_planes) == ("stack", 3)
+    np.testing.assert_array_equal(used.blur.coefficients, estimated().blur.coefficients)
+
+
+@pytest.mark.parametrize(
+    ("name", "written"), [("blur1", "blur1.json"), ("a.b", "a.b.json"), ("c.json", "c.json")]
+)
+def test_a_blur_is_saved_as_a_file_that_can_be_found_again(
+    bench: Bench, tiny_model, tmp_path, name: str, written: str
+) -> None:
+    bench.controller.estimate()
+    bench.runner.on_end(Done(estimated(model=str(tiny_model))))
+    bench.controller.save(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == [written]
+    assert bench.message == (Tone.GOOD, f"Saved the blur to {written}.")
+
+
+def test_a_calibration_is_not_taken_for_a_model(bench: Bench, tmp_path) -> None:
+    (tmp_path / "calibration.json").write_text("{}")
+    bench.controller.choose_model(tmp_path)
+    tone, text = bench.message
+    assert tone is Tone.ERROR
+    assert "is a calibration and not yet a model" in text
 
 
 def test_a_blur_file_is_read_for_the_layer(bench: Bench, monkeypatch) -> None:

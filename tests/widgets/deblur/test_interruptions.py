@@ -147,6 +147,25 @@ def test_results_of_removed_layers_are_released(bench: Bench, layer: Image) -> N
     assert memory() is None
 
 
+def test_mosaics_are_released_with_their_layer(bench: Bench, varying) -> None:
+    found = varying()
+    memory = weakref.ref(found.field.mosaics)
+    bench.controller.estimate()
+    bench.runner.on_end(Done(found))
+    del found
+    bench.viewer.layers.remove("cells PSF field")
+    bench.runner.on_end = None
+    bench.view.reset_mock()
+    gc.collect()
+    assert memory() is None
+    assert shown_after_move(bench).over_field is not None
+
+
+def shown_after_move(bench: Bench):
+    bench.viewer.layers["cells"].translate = (1, 2)
+    return shown(bench)
+
+
 # Another layer
 
 

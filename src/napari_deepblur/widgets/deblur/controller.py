@@ -248,8 +248,8 @@ class DeblurController:
 
     def _keep(self, layer: Image, estimated: Estimated, *, file_name: str = "") -> None:
         """Remember a layer's blur and show its PSFs."""
-        self._session.results.keep(layer, estimated, file_name=file_name)
         self._layers.show_blur(layer, estimated)
+        self._session.results.keep(layer, estimated.without_mosaics(), file_name=file_name)
         self._refresh()
 
     def _use_model(self, model: str) -> None:

@@ -18,7 +18,14 @@ from napari_deepblur.widgets.layers.tiles_picture import signed_colormap, tiled
 if TYPE_CHECKING:
     from napari.layers import Image
 
-__all__ = ["LayerData", "deblurred_layer", "geometry_of", "psf_layers", "residual_layer"]
+__all__ = [
+    "LayerData",
+    "blur_places",
+    "deblurred_layer",
+    "geometry_of",
+    "psf_layers",
+    "residual_layer",
+]
 
 LayerData = tuple[NDArray[np.float32], dict[str, Any]]
 
@@ -73,9 +80,20 @@ def psf_layers(layer: Image, estimated: Estimated) -> list[LayerData]:
     ]
 
 
+def blur_places(layer: Image, estimated: Estimated) -> dict[str, dict[str, Any]]:
+    """Geometry of the layers that show a blur, by their kinds."""
+    if estimated.field is None:
+        return {"psf": beside(layer)}
+    grid = estimated.field.grid
+    return {
+        "eigen-psfs": beside(layer, zoom=grid.zoom),
+        "psf-field": moved(layer, grid.origin_yx, zoom=grid.zoom),
+    }
+
+
 def _psf_layer(layer: Image, estimated: Estimated) -> LayerData:
     """The PSFs, beside the image at the image's own scale."""
-    arguments = beside(layer) | {
+    arguments = blur_places(layer, estimated)["psf"] | {
         "name": f"{layer.name} PSF",
         "colormap": "inferno",
         "contrast_limits": (0.0, float(estimated.psfs.max())),
@@ -87,7 +105,8 @@ def _psf_layer(layer: Image, estimated: Estimated) -> LayerData:
 
 def _psf_field_layer(layer: Image, estimated: Estimated, field: FieldPictures) -> LayerData:
     """The mosaic of PSFs, each centred at its place on the image."""
-    arguments = moved(layer, field.grid.origin_yx, zoom=field.grid.zoom) | {
+    assert field.mosaics is not None
+    arguments = blur_places(layer, estimated)["psf-field"] | {
         "name": f"{layer.name} PSF field",
         "colormap": "inferno",
         "blending": "additive",
@@ -101,7 +120,7 @@ def _psf_field_layer(layer: Image, estimated: Estimated, field: FieldPictures) -
 def _eigen_psfs_layer(layer: Image, estimated: Estimated, field: FieldPictures) -> LayerData:
     """The eigen-PSFs, tiles of one picture beside the image, as large as the mosaic's PSFs."""
     limit = float(np.abs(field.eigen_psfs).max())
-    arguments = beside(layer, zoom=field.grid.zoom) | {
+    arguments = blur_places(layer, estimated)["eigen-psfs"] | {
         "name": f"{layer.name} eigen-PSFs",
         "colormap": signed_colormap(),
         "contrast_limits": (-limit, limit),

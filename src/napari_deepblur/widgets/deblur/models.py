@@ -9,10 +9,10 @@ from napari_deepblur.engine.model_card import ModelCard
 from napari_deepblur.engine.models import available_models, load_model
 from napari_deepblur.errors import ModelError
 
-__all__ = ["ModelShelf"]
+__all__ = ["ModelList"]
 
 
-class ModelShelf:
+class ModelList:
     """Model cards by what `load_model` finds them by: a bundled name, or else a folder."""
 
     def __init__(self) -> None:
@@ -43,6 +43,11 @@ class ModelShelf:
         ModelError
             If it holds no model, or a damaged one.
         """
+        if (Path(folder) / "calibration.json").is_file():
+            raise ModelError(
+                f"{folder} is a calibration and not yet a model: networks are trained for it with "
+                "`deepblur train` (documentation: How to, From beads to a model)"
+            )
         if not (Path(folder) / "model.json").is_file():
             raise ModelError(
                 f"{folder} is no model folder: choose the one with model.json in it, as "

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from napari_deepblur.widgets.deblur.layers import (
     LayerData,
+    blur_places,
     deblurred_layer,
     psf_layers,
     residual_layer,
@@ -54,12 +55,9 @@ class ResultLayers:
 
     def move_blur(self, source: Image, estimated: Estimated) -> None:
         """Let the layers of a blur follow their image, which was moved."""
-        arguments_of = {
-            made["metadata"]["deepblur"]["kind"]: made for _, made in psf_layers(source, estimated)
-        }
+        places = blur_places(source, estimated)
         for shown in self._blur_layers(source):
-            for name in _PLACE:
-                setattr(shown, name, arguments_of[kind_of(shown)][name])
+            _put_at(shown, places[kind_of(shown)])
 
     def show_deblurred(self, source: Image, result: Deblurred) -> None:
         """Show a deblurred image on top, with its residual beneath where that was asked for.
@@ -83,8 +81,7 @@ class ResultLayers:
         for shown in self._of(source):
             if shown.metadata == arguments["metadata"]:
                 shown.data = data
-                for name in _PLACE:
-                    setattr(shown, name, arguments[name])
+                _put_at(shown, arguments)
                 self._viewer.layers.move(self._viewer.layers.index(shown), -1)
                 return shown
         return self._add(source, made)
@@ -102,3 +99,9 @@ class ResultLayers:
         """Layers of the viewer that show results of an image."""
         own = self._sources.get
         return [layer for layer in self._viewer.layers if own(layer) == source.unique_id]
+
+
+def _put_at(shown: Image, geometry: dict[str, Any]) -> None:
+    """Move a layer to where another geometry has it."""
+    for name in _PLACE:
+        setattr(shown, name, geometry[name])

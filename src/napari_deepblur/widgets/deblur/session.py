@@ -7,7 +7,7 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from napari_deepblur.widgets.deblur.models import ModelShelf
+from napari_deepblur.widgets.deblur.models import ModelList
 from napari_deepblur.widgets.deblur.results import Results
 from napari_deepblur.widgets.deblur.settings import DeblurSettings
 from napari_deepblur.widgets.layers.facts import facts_of
@@ -46,7 +46,7 @@ class Session:
 
     def __init__(self) -> None:
         self.settings = DeblurSettings()
-        self.models = ModelShelf()
+        self.models = ModelList()
         self.results = Results()
         self.sources: WeakKeyDictionary[Image, Hashable] = WeakKeyDictionary()
         self._choices: WeakKeyDictionary[Image, dict[str, Any]] = WeakKeyDictionary()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,8 @@ class FieldPictures:
     grid
         Where the PSFs of the mosaics stand.
     mosaics
-        Shape (N, Y, X), in the grid's pixels.
+        PSFs drawn at their places, shape (N, Y, X), in the grid's pixels; None once they have
+        become a layer.
     widths
         For each row, where the PSF is sharpest and where widest, and how wide.
     eigen_psfs
@@ -43,7 +44,7 @@ class FieldPictures:
     """
 
     grid: MosaicGrid
-    mosaics: NDArray[np.float32]
+    mosaics: NDArray[np.float32] | None
     widths: tuple[tuple[PsfWidth, PsfWidth], ...]
     eigen_psfs: NDArray[np.float32]
 
@@ -76,6 +77,12 @@ class Estimated:
     def row(self, plane: int) -> int:
         """Row of `coefficients` and `psfs` that belongs to a plane."""
         return min(plane, len(self.psfs) - 1)
+
+    def without_mosaics(self) -> Estimated:
+        """The same without the mosaics, which are as large as the image."""
+        if self.field is None:
+            return self
+        return replace(self, field=replace(self.field, mosaics=None))
 
 
 @dataclass(frozen=True, slots=True)
