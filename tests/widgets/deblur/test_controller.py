@@ -397,22 +397,6 @@ def test_a_loaded_blur_is_used(bench: Bench, monkeypatch) -> None:
     assert asked == [loaded, None]
 
 
-def test_a_blur_of_one_plane_serves_a_stack(monkeypatch) -> None:
-    asked = []
-    monkeypatch.setattr(
-        "napari_deepblur.widgets.deblur.controller.deblur_task",
-        lambda *given: asked.append(given[-1]),
-    )
-    bench = Bench(known_layer(3, 64, 64))
-    bench.controller.load("blur.json")
-    bench.runner.on_end(Done(estimated()))
-    assert bench.message[0] is Tone.GOOD
-    bench.controller.deblur()
-    (used,) = asked
-    assert (used.blur.per, used.blur.n_planes) == ("stack", 3)
-    np.testing.assert_array_equal(used.blur.coefficients, estimated().blur.coefficients)
-
-
 @pytest.mark.parametrize(
     ("name", "written"), [("blur1", "blur1.json"), ("a.b", "a.b.json"), ("c.json", "c.json")]
 )
