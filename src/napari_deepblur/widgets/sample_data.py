@@ -1,4 +1,4 @@
-"""The samples of File > Open Sample: images with optics that the dock can read."""
+"""Samples of File > Open Sample: images with optics that the dock can read."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ LayerData = tuple[Any, dict[str, Any], str]
 
 
 def podosomes() -> list[LayerData]:
-    """Widefield image of podosomes, with known blur."""
+    """Draw a widefield image of podosomes, with known blur."""
     return _layers("podosomes")
 
 
 def spheroid() -> list[LayerData]:
-    """Light-sheet stack of a spheroid, with known blur in each plane."""
+    """Draw a light-sheet stack of a spheroid, with known blur in each plane."""
     return _layers("spheroid")
 
 
 def bead_field() -> list[LayerData]:
-    """Simulated field of beads whose blur changes over the field; some of them are bad."""
+    """Draw a field of beads whose blur changes over the field; some of them are bad."""
     from napari_deepblur.samples.bead_field import draw_bead_field
 
     beads = draw_bead_field(shape=(768, 768), n_beads=140, peak_snr=40, share_bad=0.1, seed=3)

@@ -1,4 +1,4 @@
-"""The blur of one plane: how far to trust it, its coefficients, and its PSF enlarged."""
+"""Panel with the blur of one plane: its doubts, its PSF enlarged, its coefficients."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class BlurPanel(QWidget):
         self.setValue(None)
 
     def value(self) -> BlurTable | None:
-        """The blur that is shown."""
+        """Return the blur that is shown."""
         return self._value
 
     def setValue(self, value: BlurTable | None) -> None:  # noqa: N802

@@ -1,4 +1,4 @@
-"""How the deblurred version of one plane fits the observed one: three numbers and the doubts."""
+"""Panel with the check of one deblurred plane: three numbers and the doubts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _WORDS = NoticeWords(
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A number of `CheckTable`: its attribute, name, how it is written, what it means."""
+    """A number of `CheckTable`: its attribute, name, format and meaning."""
 
     field: str
     name: str
@@ -98,7 +98,7 @@ class CheckPanel(QWidget):
         layout.addLayout(grid)
 
     def value(self) -> CheckTable | None:
-        """The check that is shown."""
+        """Return the check that is shown."""
         return self._value
 
     def setValue(self, value: CheckTable | None) -> None:  # noqa: N802

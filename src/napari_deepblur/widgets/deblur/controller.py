@@ -92,14 +92,14 @@ class DeblurController:
 
     @property
     def resolved(self) -> Resolved:
-        """What would be computed now."""
+        """Values that a task would be started with now, or the reason why none can be."""
         facts = facts_of(self._layer) if self._layer is not None else None
         varies = self._session.models.varies(self.settings.model)
         return resolve(self.settings, facts, varies=varies)
 
     @property
     def busy(self) -> bool:
-        """Whether a task runs."""
+        """True while a task runs."""
         return self._slot.busy
 
     def select(self, layer: Image | None) -> None:

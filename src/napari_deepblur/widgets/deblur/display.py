@@ -61,7 +61,7 @@ class ResultDisplay:
         self._viewer.dims.events.current_step.disconnect(self._show)
 
     def _shown(self) -> tuple[Image, LayerResult] | None:
-        """The layer and its result; None while it has none or napari removes it.
+        """Return the layer and its result; None while it has none or napari removes it.
 
         The sliders move while the layer is on its way out of the viewer.
         """

@@ -1,4 +1,4 @@
-"""The dock Deep-Blur: small widgets put together, and wired to the controller."""
+"""Dock Deep-Blur: small widgets put together, and wired to the controller."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class DeblurDock(DockWidget):
     Parameters
     ----------
     napari_viewer
-        Whose layers are read, and where results go.
+        napari viewer to read layers from and add results to.
     """
 
     def __init__(self, napari_viewer: ViewerModel) -> None:

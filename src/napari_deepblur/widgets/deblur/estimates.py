@@ -29,7 +29,7 @@ __all__ = [
 
 
 def current_plane(viewer: ViewerModel, layer: Image) -> int:
-    """Number of the layer's plane that the viewer's sliders stand at."""
+    """Return the number of the layer's plane that the viewer's sliders stand at."""
     lead = pixels_of(layer).shape[:-2]
     if not lead:
         return 0
@@ -39,7 +39,7 @@ def current_plane(viewer: ViewerModel, layer: Image) -> int:
 
 
 def current_pixel(viewer: ViewerModel, layer: Image) -> tuple[int, int] | None:
-    """Pixel of the layer that the mouse is over, as y and x; None if it is elsewhere."""
+    """Return the pixel (y, x) of the layer under the mouse; None if the mouse is elsewhere."""
     cursor = viewer.cursor.position
     if not viewer.mouse_over_canvas or viewer.dims.ndisplay != 2 or len(cursor) < layer.ndim:
         return None
@@ -51,7 +51,7 @@ def current_pixel(viewer: ViewerModel, layer: Image) -> tuple[int, int] | None:
 def psf_picture(
     estimated: Estimated, plane: int, position_yx: tuple[int, int] | None
 ) -> PsfPicture:
-    """What is shown of the PSF at a pixel, by default at the field's centre."""
+    """Make the picture of the PSF at a pixel, by default at the field's centre."""
     row, blur, field = estimated.row(plane), estimated.blur, estimated.field
     psf = estimated.psfs[row]
     if field is None:
@@ -65,7 +65,7 @@ def psf_picture(
 def blur_table(
     layer: Image, estimated: Estimated, plane: int, position_yx: tuple[int, int] | None
 ) -> BlurTable:
-    """What is shown of one plane's blur."""
+    """Make the table of one plane's blur."""
     row, blur = estimated.row(plane), estimated.blur
     one_of = f", plane {row}" if len(estimated.psfs) > 1 else ""
     return BlurTable(
@@ -84,7 +84,7 @@ def blur_table(
 
 
 def check_table(layer: Image, check: DeblurringCheck, plane: int) -> CheckTable:
-    """What is shown of one plane's check."""
+    """Make the table of one plane's check."""
     n = len(check.residual)
     row = min(plane, n - 1)
     one_of = f", plane {row}" if n > 1 else ""
@@ -98,7 +98,7 @@ def check_table(layer: Image, check: DeblurringCheck, plane: int) -> CheckTable:
 
 
 def flagged_planes(blur: BlurEstimate) -> tuple[int, ...]:
-    """Rows of a blur that there are concerns about."""
+    """Return the rows of a blur that have concerns."""
     return tuple(int(row) for row in np.flatnonzero(~blur.in_domain))
 
 

@@ -37,7 +37,7 @@ _RESIDUAL_LIMIT = 4.0
 
 
 def deblurred_layer(layer: Image, result: Deblurred) -> LayerData:
-    """Data and arguments of the deblurred image's layer.
+    """Make data and arguments of the layer of a deblurred image.
 
     The contrast is that of the observed image, so the two can be compared.
     """
@@ -52,7 +52,7 @@ def deblurred_layer(layer: Image, result: Deblurred) -> LayerData:
 
 
 def residual_layer(layer: Image, result: Deblurred) -> LayerData | None:
-    """Data and arguments of the layer of what is not explained; None if it was not asked for.
+    """Make data and arguments of the residual's layer; None if it was not asked for.
 
     It lies on the image; zero has the middle colour.
     """
@@ -68,7 +68,7 @@ def residual_layer(layer: Image, result: Deblurred) -> LayerData | None:
 
 
 def psf_layers(layer: Image, estimated: Estimated) -> list[LayerData]:
-    """Data and arguments of the layers that show a blur, the undermost first.
+    """Make data and arguments of the layers that show a blur, the undermost first.
 
     They have the image's leading axes, so they follow the sliders.
     """
@@ -81,7 +81,7 @@ def psf_layers(layer: Image, estimated: Estimated) -> list[LayerData]:
 
 
 def blur_places(layer: Image, estimated: Estimated) -> dict[str, dict[str, Any]]:
-    """Geometry of the layers that show a blur, by their kinds."""
+    """Return the geometry of the layers that show a blur, by their kinds."""
     if estimated.field is None:
         return {"psf": beside(layer)}
     grid = estimated.field.grid
@@ -92,7 +92,7 @@ def blur_places(layer: Image, estimated: Estimated) -> dict[str, dict[str, Any]]
 
 
 def _psf_layer(layer: Image, estimated: Estimated) -> LayerData:
-    """The PSFs, beside the image at the image's own scale."""
+    """Make the layer of the PSFs, beside the image and at its scale."""
     arguments = blur_places(layer, estimated)["psf"] | {
         "name": f"{layer.name} PSF",
         "colormap": "inferno",
@@ -104,7 +104,7 @@ def _psf_layer(layer: Image, estimated: Estimated) -> LayerData:
 
 
 def _psf_field_layer(layer: Image, estimated: Estimated, field: FieldPictures) -> LayerData:
-    """The mosaic of PSFs, each centred at its place on the image."""
+    """Make the layer of the mosaic of PSFs, each centred at its place on the image."""
     assert field.mosaics is not None
     arguments = blur_places(layer, estimated)["psf-field"] | {
         "name": f"{layer.name} PSF field",
@@ -118,7 +118,7 @@ def _psf_field_layer(layer: Image, estimated: Estimated, field: FieldPictures) -
 
 
 def _eigen_psfs_layer(layer: Image, estimated: Estimated, field: FieldPictures) -> LayerData:
-    """The eigen-PSFs, tiles of one picture beside the image, as large as the mosaic's PSFs."""
+    """Make the layer of the eigen-PSFs: tiles beside the image, as large as the mosaic's PSFs."""
     limit = float(np.abs(field.eigen_psfs).max())
     arguments = blur_places(layer, estimated)["eigen-psfs"] | {
         "name": f"{layer.name} eigen-PSFs",
@@ -131,7 +131,7 @@ def _eigen_psfs_layer(layer: Image, estimated: Estimated, field: FieldPictures) 
 
 
 def _per_plane(layer: Image, pictures: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Pictures (N, h, w) with the image's leading axes; one serves all planes."""
+    """Give pictures (N, h, w) the image's leading axes; a single one serves all planes."""
     lead = Planes.of(pixels_of(layer), axes_of(layer)).lead_shape
     sides = pictures.shape[1:]
     if len(pictures) > 1:
@@ -140,7 +140,7 @@ def _per_plane(layer: Image, pictures: NDArray[np.float32]) -> NDArray[np.float3
 
 
 def _numbers(values: NDArray[np.float32]) -> list[Any]:
-    """Plain numbers, so that whoever writes the metadata can; single precision has 7 digits."""
+    """Convert to plain numbers, which any writer of metadata can write, with 7 digits."""
     numbers: list[Any] = np.asarray(values, float).round(7).tolist()
     return numbers
 

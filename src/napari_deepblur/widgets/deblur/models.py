@@ -1,4 +1,4 @@
-"""The models on offer: the bundled ones, and the folders that the user chose."""
+"""Models on offer: the bundled ones and those in folders that the user chose."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["ModelList"]
 
 
 class ModelList:
-    """Model cards by what `load_model` finds them by: a bundled name, or else a folder."""
+    """List of model cards by bundled name or folder, as `load_model` takes it."""
 
     def __init__(self) -> None:
         self._cards = available_models()
@@ -24,7 +24,7 @@ class ModelList:
         return self._cards
 
     def add(self, model: str | Path) -> str:
-        """Offer a model by its name or folder, and return what it is found by.
+        """Offer a model by its name or folder; return the name or folder to choose it by.
 
         Raises
         ------
@@ -36,7 +36,7 @@ class ModelList:
         return opened.reference
 
     def add_folder(self, folder: str | Path) -> str:
-        """`add` of a folder that somebody pointed at, which may be any.
+        """Offer the model in a folder that a user pointed at, which may be any folder.
 
         Raises
         ------
@@ -56,6 +56,6 @@ class ModelList:
         return self.add(folder)
 
     def varies(self, model: str) -> bool:
-        """Whether the blurs of a model vary over the field."""
+        """Tell whether the blurs of a model vary over the field."""
         card = self._cards.get(model)
         return card is not None and card.family.varies

@@ -33,7 +33,7 @@ __all__ = ["Resolved", "Verdict", "blur_request", "resolve"]
 
 
 class Verdict(Enum):
-    """Whether the blur of a layer can be estimated."""
+    """Verdict on whether the blur of a layer can be estimated."""
 
     NO_LAYER = "no image"
     UNUSABLE = "unusable image"
@@ -54,32 +54,32 @@ _VERDICTS = {
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What would be computed, or why nothing can be.
+    """Values that a task is started with, or the reason why none can be.
 
     Attributes
     ----------
     verdict
-        Whether it can be computed.
+        Verdict on whether the blur can be estimated.
     message
         The verdict in words, with what to do.
     fields
         Optical values and their sources, by name.
     optics
-        All of them, where they are valid.
+        Optics, where all values are there and valid.
     axes
         One letter of TCZYX per dimension of the layer.
     model
         Bundled name of the model, or its folder.
     per
-        Whether each plane gets its own blur.
+        ``plane`` for a blur of each plane, ``stack`` for one of all planes.
     device
-        Where the networks run.
+        Device that the networks run on.
     focus_step_um
         Distance between the layer's planes, µm, where they can be a focus series.
     z_step_um
-        The same, where the user says that they are one.
+        Distance between the planes, µm, where the user says that they are a focus series.
     residual_layer
-        Whether deblurring also adds a layer of what the result does not explain.
+        True if deblurring also adds a layer of what the result does not explain.
     bare_scale
         Side of a pixel in a unit that is no length, which may be meant in µm.
     """
@@ -123,7 +123,7 @@ class Resolved:
 
     @property
     def can_run(self) -> bool:
-        """Whether a blur can be estimated."""
+        """True if a blur can be estimated."""
         return self.verdict in (Verdict.UNDERSAMPLED, Verdict.WELL_SAMPLED)
 
 
@@ -135,11 +135,11 @@ def resolve(
     Parameters
     ----------
     settings
-        The wishes.
+        Choices of the user.
     facts
-        Of the layer.
+        Facts about the layer; None if there is no layer.
     varies
-        Whether the model's blurs vary over the field: a focus series tells nothing of those.
+        True if the model's blurs vary over the field: a focus series tells nothing about those.
     """
     fields = merge_optics(stated("typed", settings), facts.known if facts else {})
     verdict, message, optics = _judge(fields, facts)

@@ -38,7 +38,7 @@ class LayerResult:
     check: DeblurringCheck | None = None
 
     def outdated(self, wanted: Resolved) -> str:
-        """Settings that the blur was estimated with and that are others now; empty if none.
+        """Name the settings of the blur that are others now; empty if none.
 
         A blur from a file is used until another one takes its place, so it is never outdated.
         """

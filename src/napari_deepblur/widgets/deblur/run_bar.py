@@ -1,4 +1,4 @@
-"""The buttons that start and stop, and how far a task is."""
+"""Buttons that start and stop a task, and its progress."""
 
 from __future__ import annotations
 
@@ -62,9 +62,9 @@ class RunBar(QWidget):
         self._progress.set_busy(busy=busy)
 
     def setValue(self, progress: Progress) -> None:  # noqa: N802
-        """Show how far the task is; a total of 0 is not known."""
+        """Show the progress of the task; a total of 0 means unknown."""
         self._progress.setValue(progress)
 
     def value(self) -> tuple[int, int]:
-        """Steps done and their total."""
+        """Return the number of steps done and their total."""
         return self._progress.value()

@@ -1,4 +1,4 @@
-"""What the user wishes, as an evented model that the dock edits."""
+"""Choices of the user, as an evented model that the dock edits."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class DeblurSettings(EventedModel):
     wavelength_um
         Emission wavelength in vacuum, µm.
     refractive_index
-        Of the immersion medium.
+        Refractive index of the immersion medium.
     pixel_size_um
         Side of a pixel in the sample, µm.
     """

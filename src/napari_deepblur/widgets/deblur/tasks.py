@@ -1,4 +1,4 @@
-"""The dock's long work, as jobs that need neither Qt nor napari."""
+"""Long work of the dock, as jobs that need neither Qt nor napari."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class FieldPictures:
-    """What is shown of a blur that varies over the field.
+    """Pictures of a blur that varies over the field.
 
     Attributes
     ----------
     grid
-        Where the PSFs of the mosaics stand.
+        Places of the PSFs in the mosaics.
     mosaics
         PSFs drawn at their places, shape (N, Y, X), in the grid's pixels; None once they have
         become a layer.
     widths
-        For each row, where the PSF is sharpest and where widest, and how wide.
+        Width and place of the sharpest and of the widest PSF, for each row of coefficients.
     eigen_psfs
-        At the image's own sampling, shape (K, h, w).
+        Eigen-PSFs at the image's own sampling, shape (K, h, w).
     """
 
     grid: MosaicGrid
@@ -51,21 +51,21 @@ class FieldPictures:
 
 @dataclass(frozen=True, slots=True)
 class Estimated:
-    """A blur with all that the dock shows of it.
+    """A blur with everything that the dock shows of it.
 
     Attributes
     ----------
     blur
-        The engine's answer.
+        Blur as the engine estimated it.
     names
-        Of the P coefficients.
+        Names of the P coefficients.
     unit
-        Theirs.
+        Unit of the coefficients.
     psfs
-        At the field's centre, shape (N, h, w), each of sum 1; N is 1 where one blur serves all
-        planes.
+        PSFs at the field's centre, shape (N, h, w), each of sum 1; N is 1 where one blur serves
+        all planes.
     field
-        What the PSF does over the field, where it changes.
+        Pictures of the PSFs over the field; None where the PSF is the same everywhere.
     """
 
     blur: BlurEstimate
@@ -75,11 +75,11 @@ class Estimated:
     field: FieldPictures | None = None
 
     def row(self, plane: int) -> int:
-        """Row of `coefficients` and `psfs` that belongs to a plane."""
+        """Return the row of `coefficients` and `psfs` that belongs to a plane."""
         return min(plane, len(self.psfs) - 1)
 
     def without_mosaics(self) -> Estimated:
-        """The same without the mosaics, which are as large as the image."""
+        """Return a copy without the mosaics, which are as large as the image."""
         if self.field is None:
             return self
         return replace(self, field=replace(self.field, mosaics=None))
@@ -92,16 +92,16 @@ class Deblurred:
     Attributes
     ----------
     estimated
-        The blur.
+        Blur that was taken out.
     sharp
-        Float32, shape of the image.
+        Deblurred image, float32, shape of the image.
     extent
         Least and largest intensity of `sharp`.
     check
-        How it fits the image; None if that could not be found out.
+        Check of the deblurred image against the observed one; None if the check failed.
     residual
-        What of the image it does not explain, by the noise, shape of the image; where that was
-        asked for.
+        Observed image minus the deblurred one blurred again, in units of the noise, shape of the
+        image; None if it was not asked for.
     """
 
     estimated: Estimated

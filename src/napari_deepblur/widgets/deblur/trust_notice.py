@@ -1,4 +1,4 @@
-"""Whether a plane's result is to be trusted: the reasons against it, or one quiet line."""
+"""Notice of the reasons to doubt a plane's result, or of none in one quiet line."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MOST_NUMBERS = 8
 
 
 class Judged(Protocol):
-    """What is shown of one plane, and what speaks against it."""
+    """Result of one plane with the reasons to doubt it."""
 
     @property
     def concerns(self) -> tuple[str, ...] | None:
@@ -38,18 +38,18 @@ class Judged(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class NoticeWords:
-    """What a notice says.
+    """Words of a notice.
 
     Attributes
     ----------
     doubt
-        What concerns throw doubt upon, as a sentence without its full stop.
+        Sentence that comes before the concerns, without its full stop.
     doubt_tip
-        What to do then.
+        Advice for the case of concerns.
     clean
-        That there are none.
+        Sentence for the case of no concerns.
     clean_tip
-        What was looked for.
+        List of the things that were looked for.
     """
 
     doubt: str
@@ -64,7 +64,7 @@ class TrustNotice(QWidget):
     Parameters
     ----------
     words
-        What to say.
+        Words of the notice.
     parent
         Parent widget.
     """

@@ -1,4 +1,4 @@
-"""What the controller asks of whoever shows the dock."""
+"""View interface of the dock Deep-Blur, and the values that it shows."""
 
 from __future__ import annotations
 
@@ -28,11 +28,12 @@ class PsfPicture:
     Attributes
     ----------
     psf
-        Shape (h, w).
+        Intensities, shape (h, w).
     width_um
-        How wide it is, µm; None where the PSF is the same all over the field.
+        Width within which half of the light falls, µm; None where the PSF is the same all over
+        the field.
     position_yx
-        Pixel of the image that it belongs to; None for the field's centre.
+        Pixel of the image at which the PSF holds; None for the field's centre.
     """
 
     psf: NDArray[np.float32]
@@ -42,14 +43,14 @@ class PsfPicture:
 
 @dataclass(frozen=True, slots=True)
 class OverField:
-    """How the PSF of one plane varies over the field.
+    """Variation of the PSF of one plane over the field.
 
     Attributes
     ----------
     sharpest, widest
-        Of the PSFs in the mosaic.
+        Widths and places of the sharpest and the widest PSF in the mosaic.
     zoom
-        How many times their size they are drawn there.
+        Magnification at which the mosaic draws its PSFs.
     """
 
     sharpest: PsfWidth
@@ -64,25 +65,25 @@ class BlurTable:
     Attributes
     ----------
     title
-        Which plane of which layer.
+        Name of the layer, and number of the plane in a stack.
     names
-        Of the P coefficients.
+        Names of the P coefficients.
     coefficients, std
-        Shape (P,).
+        Coefficients and their standard errors, shape (P,).
     psf
-        The PSF to begin with.
+        PSF that is shown until the mouse points at another place.
     unit
-        Of the coefficients.
+        Unit of the coefficients.
     over_field
-        How the PSF varies over the field, where it does.
+        Variation of the PSF over the field; None where it is the same everywhere.
     concerns
-        Why this plane's blur may be wrong beyond `std`; None if that was not looked at.
+        Reasons why this plane's blur may be wrong beyond `std`; None if nobody looked for any.
     flagged
-        Planes of the layer that there are concerns about.
+        Numbers of the planes with concerns.
     n_planes
-        Planes of the layer that have a blur of their own.
+        Number of planes that have a blur of their own.
     twin_resolved
-        Whether the signs of the even modes are the true ones.
+        True where the signs of the even modes are the true ones.
     outdated
         Settings that it was estimated with and that are others now; empty if none.
     """
@@ -103,21 +104,21 @@ class BlurTable:
 
 @dataclass(frozen=True, slots=True)
 class CheckTable:
-    """How the deblurred version of one plane fits the observed one.
+    """Fit of one deblurred plane to the observed one.
 
     Attributes
     ----------
     title
-        Which plane of which layer.
+        Name of the layer, and number of the plane in a stack.
     residual, border_ringing, flux_moved
         As in `DeblurringCheck`: the plane's value, then the median and the highest of all
         planes.
     concerns
-        What is out of the usual range.
+        Reasons to doubt the deblurred plane.
     flagged
-        Planes of the layer that there are concerns about.
+        Numbers of the planes with concerns.
     n_planes
-        Planes of the layer.
+        Number of planes of the layer.
     outdated
         Settings of the blur that was taken out which are others now; empty if none.
     """

@@ -1,4 +1,4 @@
-"""Where the mouse is over the viewer."""
+"""Signal for moves of the mouse over the viewer."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CursorWatch", "Pace"]
 
-#: Makes of a function one that may be called often: it calls the first at most so often, and
-#: once more after the last call.
+#: Wraps a function so that it may be called often: it runs at most every so many milliseconds,
+#: and once more after the last call.
 Pace = Callable[[Callable[[], None]], Callable[[], None]]
 
 
@@ -23,9 +23,9 @@ class CursorWatch:
     Parameters
     ----------
     viewer
-        Whose mouse.
+        napari viewer that the mouse moves over.
     pace
-        How often it may be told.
+        Limit on how often `moved` is emitted.
     """
 
     moved = Signal()

@@ -1,4 +1,4 @@
-"""What a layer itself says: its axes, its pixel size, its optics; nothing is guessed."""
+"""Facts that a layer itself states: axes, pixel size, optics; nothing is guessed."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class LayerFacts:
-    """What a layer says.
+    """Facts that a layer states.
 
     Attributes
     ----------
     axes
         One letter of TCZYX per dimension.
     known
-        Fields of `Optics` that the layer knows.
+        Fields of `Optics` that the layer states, with their sources.
     hint
-        Why the pixel size is not among them.
+        Reason why the pixel size is not among them.
     problem
-        Why the layer cannot be used at all.
+        Reason why the layer cannot be used at all; empty if it can.
     z_step_um
-        Distance between its planes, µm, where it is a Z stack and says so.
+        Distance between the planes, µm, where the layer is a Z stack and states it.
     bare_scale
         Side of a pixel in a unit that is no length, where it is not just 1: many readers set a
         scale in µm and no unit.
@@ -69,12 +69,12 @@ def take_scale_as_um(layer: Image) -> None:
 
 
 def pixels_of(layer: Image) -> Any:
-    """Array of a layer, at full resolution; it may be lazy."""
+    """Return the array of a layer at full resolution; it may be lazy."""
     return layer.data[0] if layer.multiscale else layer.data
 
 
 def data_position(viewer: ViewerModel, layer: Image, world: Sequence[float]) -> NDArray[np.float64]:
-    """Coordinates in a layer's data of a point in the viewer's world.
+    """Return the coordinates in a layer's data of a point in the viewer's world.
 
     The world has units of its own where layers differ in theirs.
     """
@@ -87,7 +87,7 @@ def data_position(viewer: ViewerModel, layer: Image, world: Sequence[float]) -> 
 
 
 def unit_factor(unit: Unit, other: Unit) -> float:
-    """Number of `other` units in one `unit`; 1 where one is a length and the other is not.
+    """Return how many `other` units one `unit` is; 1 where only one of them is a length.
 
     napari shows such layers together with their scales taken as plain numbers, and while it
     adds or removes a layer the viewer's units may for a moment be those of another one.
@@ -98,7 +98,7 @@ def unit_factor(unit: Unit, other: Unit) -> float:
 
 
 def axes_of(layer: Image) -> str:
-    """One letter of TCZYX per dimension of the layer.
+    """Return one letter of TCZYX per dimension of the layer.
 
     The layer's axis labels decide where all are such letters; whether time comes before depth
     makes no difference to planes. Otherwise four dimensions are T Z Y X, for napari shows
@@ -138,7 +138,7 @@ def facts_of(layer: Image) -> LayerFacts:
 
 
 def _pixel_sides_um(layer: Image) -> tuple[tuple[float, float] | None, str, float | None]:
-    """Lengths of a pixel along Y and X in µm, or why they are not known and its bare scale."""
+    """Return the sides of a pixel in µm along Y and X, or else the reason and the bare scale."""
     sides = []
     for axis in (-2, -1):
         length, unit = _length_um(layer, axis)
@@ -156,7 +156,7 @@ def _z_step_um(layer: Image, axes: str) -> float | None:
 
 
 def _length_um(layer: Image, axis: int) -> tuple[float, str]:
-    """Length of a step along an axis in µm; or in a unit that is no length, and that unit."""
+    """Return the length of a step along an axis in µm; or the bare length and its unit."""
     factors = [_micrometres(unit) for unit in layer.units]
     step = _world_step(layer, axis)
     moved = np.flatnonzero(np.abs(step) > 1e-9 * np.abs(step).max())
@@ -169,7 +169,7 @@ def _length_um(layer: Image, axis: int) -> tuple[float, str]:
 
 
 def _world_step(layer: Image, axis: int) -> NDArray[np.float64]:
-    """Displacement in the world of one pixel along an axis."""
+    """Return the displacement in the world of one pixel along an axis."""
     here = np.zeros(layer.ndim)
     there = here.copy()
     there[axis] = 1
@@ -178,7 +178,7 @@ def _world_step(layer: Image, axis: int) -> NDArray[np.float64]:
 
 
 def _micrometres(unit: Any) -> float | None:
-    """How many µm a unit is; None if it is no length."""
+    """Return a unit in µm; None if it is no length."""
     if not unit.is_compatible_with("micrometer"):
         return None
     return float((1 * unit).to("micrometer").magnitude)

@@ -1,4 +1,4 @@
-"""Where a layer lies, and how another is laid on it or beside it."""
+"""Geometry of a layer, and of others that lie on it or beside it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _GAP = 8
 
 
 def geometry_of(layer: Image) -> dict[str, Any]:
-    """Everything that says where a layer lies; results inherit nothing by themselves."""
+    """Return everything that places a layer in the world; results inherit nothing by themselves."""
     return {
         "scale": np.array(layer.scale),
         "translate": np.array(layer.translate),
@@ -31,16 +31,16 @@ def geometry_of(layer: Image) -> dict[str, Any]:
 
 
 def beside(layer: Image, *, zoom: int = 1, apart: float = 0) -> dict[str, Any]:
-    """Geometry of a layer right of another, at the same height, of pixels `zoom` as large.
+    """Return the geometry of a layer right of another, with pixels `zoom` times as large.
 
-    Between the two there is room for `apart` pixels of the other.
+    Both begin at the same height. Between them there is room for `apart` pixels of the other.
     """
     half = (zoom - 1) / 2
     return moved(layer, (half, pixels_of(layer).shape[-1] + apart + _GAP + half), zoom=zoom)
 
 
 def moved(layer: Image, origin_yx: tuple[float, float], *, zoom: int) -> dict[str, Any]:
-    """Geometry of a layer that begins at a pixel of another, of pixels `zoom` as large."""
+    """Return the geometry of a layer that begins at a pixel of another, `zoom` times as large."""
     target = np.zeros(layer.ndim)
     target[-2:] = origin_yx
     step = np.subtract(layer.data_to_world(target), layer.data_to_world(np.zeros(layer.ndim)))

@@ -15,7 +15,7 @@ __all__ = ["ome_optics"]
 
 
 def ome_optics(metadata: Mapping[str, Any]) -> dict[str, float]:
-    """Fields of `Optics` that OME-XML among a layer's metadata states.
+    """Return the fields of `Optics` that OME-XML among a layer's metadata states.
 
     The wavelength is among them only where all channels have the same one: which of several
     channels a layer shows is not known.

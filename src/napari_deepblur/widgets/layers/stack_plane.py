@@ -1,4 +1,4 @@
-"""Where the viewer's sliders stand in a layer, and how to move them there."""
+"""Positions of the viewer's sliders in a layer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["current_index", "go_to_index"]
 
 
 def current_index(viewer: ViewerModel, layer: Image, axis: str) -> int:
-    """Index along one of the layer's axes that the sliders stand at; 0 if it has none such."""
+    """Return the index along a layer's axis that the sliders stand at; 0 without such an axis."""
     axes = axes_of(layer)
     if axis not in axes:
         return 0

@@ -16,7 +16,7 @@ _ABOVE, _BELOW = (1.0, 0.65, 0.25), (0.25, 0.65, 1.0)
 
 
 def signed_colormap() -> Colormap:
-    """Orange above 0, blue below, black at 0; as bright as the root, like the PSFs."""
+    """Make a colormap: orange above 0, blue below, black at 0; as bright as the root."""
     light = np.linspace(0, 1, 9)
     up, down = (light[:, None] * np.array(colour) for colour in (_ABOVE, _BELOW))
     controls = np.concatenate([-(light[:0:-1] ** 2), light**2]) / 2 + 0.5
@@ -24,7 +24,7 @@ def signed_colormap() -> Colormap:
 
 
 def tiled(tiles: NDArray[np.float32], height: int) -> NDArray[np.float32]:
-    """Tiles (K, h, w) below one another, in as many columns as the height asks for."""
+    """Put tiles (K, h, w) below one another, in as many columns as the height asks for."""
     n, *sides = tiles.shape
     down, across = (side + TILE_GAP for side in sides)
     n_rows = min(n, max(1, (height + TILE_GAP) // down))

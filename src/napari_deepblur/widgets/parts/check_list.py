@@ -55,11 +55,11 @@ class CheckList(QListWidget):
         self._fit_height()
 
     def choices(self) -> list[Any]:
-        """The values on offer."""
+        """Return the values on offer."""
         return list(self._values)
 
     def value(self) -> list[Any]:
-        """The ticked values, in their order."""
+        """Return the ticked values, in their order."""
         return [
             value
             for row, value in enumerate(self._values)

@@ -40,11 +40,11 @@ class ChoiceBox(QComboBox):
         self.addItems(texts)
 
     def choices(self) -> list[Any]:
-        """The values on offer."""
+        """Return the values on offer."""
         return list(self._values)
 
     def value(self) -> Any:
-        """The chosen value; None if there is none."""
+        """Return the chosen value; None if there is none."""
         index = self.currentIndex()
         return self._values[index] if index >= 0 else None
 

@@ -40,7 +40,7 @@ class NumberEdit(QLineEdit):
         self.editingFinished.connect(self._on_edited)
 
     def value(self) -> float | None:
-        """The number that is shown or typed; None if the field is empty or holds none."""
+        """Return the number that is shown or typed; None if the field holds none."""
         try:
             return self._parsed()
         except ValueError:

@@ -1,4 +1,4 @@
-"""The form for the microscope's optics, each value with its source."""
+"""Form for the optics of the microscope, each value with its source."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class OpticsForm(QWidget):
         layout.addWidget(self.accept_scale, len(OPTICS_FIELDS), 0, 1, 3)
 
     def value(self) -> dict[str, float]:
-        """The values that are there, by field of `Optics`."""
+        """Return the values that are there, by field of `Optics`."""
         values = {name: edit.value() for name, edit in self._edits.items()}
         return {name: value for name, value in values.items() if value is not None}
 
@@ -99,5 +99,5 @@ class OpticsForm(QWidget):
             self.accept_scale.setText(f"Scale {scale:.6g} is in µm")
 
     def field(self, name: str) -> NumberEdit:
-        """The field of one value."""
+        """Return the field of one value."""
         return self._edits[name]

@@ -47,12 +47,12 @@ class ProgressRow(QWidget):
             self.setValue(Progress(0, 0, ""))
 
     def setValue(self, progress: Progress) -> None:  # noqa: N802
-        """Show how far the task is; a total of 0 is not known."""
+        """Show the progress of the task; a total of 0 means unknown."""
         stage = progress.stage
         self.stage.setText(f"{stage[:1].upper()}{stage[1:]}…" if stage else "Starting…")
         self._bar.setRange(0, progress.total)
         self._bar.setValue(progress.done)
 
     def value(self) -> tuple[int, int]:
-        """Steps done and their total."""
+        """Return the number of steps done and their total."""
         return self._bar.value(), self._bar.maximum()

@@ -14,7 +14,7 @@ class VerticalScrollArea(QScrollArea):
     Parameters
     ----------
     content
-        What is scrolled.
+        Widget that is scrolled.
     """
 
     def __init__(self, content: QWidget) -> None:

@@ -1,4 +1,4 @@
-"""How a job that runs in a worker thread can end."""
+"""Outcomes of a job that runs in a worker thread."""
 
 from __future__ import annotations
 

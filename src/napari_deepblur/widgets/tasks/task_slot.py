@@ -1,4 +1,4 @@
-"""Room for one task at a time, whose late answers are dropped."""
+"""A slot for one task at a time; late answers of an abandoned task are dropped."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ class TaskSlot:
     Parameters
     ----------
     view
-        Told of progress and end.
+        Dock that shows the progress and the end of the task.
     start
-        Runs the task.
+        Function that runs a task elsewhere.
     """
 
     def __init__(self, view: TaskView, start: StartTask) -> None:
@@ -60,7 +60,7 @@ class TaskSlot:
 
     @property
     def busy(self) -> bool:
-        """Whether a task runs."""
+        """True while a task runs."""
         return self._cancel is not None
 
     def run(self, task: Job[Any], take: Callable[[Any], None]) -> None:

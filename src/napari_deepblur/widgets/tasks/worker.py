@@ -1,4 +1,4 @@
-"""Where thread, Qt and engine meet: a task in a napari worker."""
+"""A task in a napari worker: the only place where thread, Qt and engine meet."""
 
 from __future__ import annotations
 
