@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from napari_deepblur.engine.axes import Planes, default_axes
+from napari_deepblur.engine.axes import Planes
 from napari_deepblur.errors import ImageError
+from napari_deepblur.io.axes import default_axes
 
 
 def image(*shape, dtype=np.float32):

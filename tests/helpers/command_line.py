@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 import napari_deepblur
 from napari_deepblur.cli import app
-from napari_deepblur.io import ImageMetadata, write_image
+from napari_deepblur.io import write_image
 
 OPTICS = ["--na", "1.4", "--wavelength", "0.52", "--pixel-size", "0.09"]
 CARD = Path(napari_deepblur.__file__).parent / "models" / "widefield-zernike"
@@ -39,8 +39,6 @@ def observed(shape, seed=0):
     return (100 + 2000 * (rng.random(shape) > 0.98) + rng.normal(0, 10, shape)).astype(np.float32)
 
 
-def write(path, data, axes="YX", *, pixel_size_um=None, z_step_um=None):
-    sides = None if pixel_size_um is None else (pixel_size_um, pixel_size_um)
-    metadata = ImageMetadata(pixel_sides_um=sides, z_step_um=z_step_um)
-    write_image(path, data, axes, metadata=metadata)
+def write(path, data, axes="YX", **sizes):
+    write_image(path, data, axes, **sizes)
     return path

@@ -46,9 +46,7 @@ def test_round_trip(ending, image, pixel_size_um, z_step_um):
     axes, data = image
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"image{ending}"
-        sides = None if pixel_size_um is None else (pixel_size_um, pixel_size_um)
-        metadata = ImageMetadata(pixel_sides_um=sides, z_step_um=z_step_um)
-        write_image(path, data, axes, metadata=metadata)
+        write_image(path, data, axes, pixel_size_um=pixel_size_um, z_step_um=z_step_um)
         back = read_image(path)
         np.testing.assert_array_equal(np.asarray(back.data), data)
         assert np.asarray(back.data).dtype == np.float32

@@ -25,7 +25,7 @@ from napari_deepblur.cli.report import (
     twin_note,
     warn_of_concerns,
 )
-from napari_deepblur.io import ImageMetadata, check_output, write_image
+from napari_deepblur.io import check_output, write_image
 
 if TYPE_CHECKING:
     from napari_deepblur.engine.blur import BlurEstimate
@@ -184,10 +184,9 @@ def _write(
     out: Path, images: dict[str, NDArray[Any]], blur: "BlurEstimate", *, overwrite: bool
 ) -> None:
     size = blur.optics.pixel_size_um
-    metadata = ImageMetadata(pixel_sides_um=(size, size))
     for name, image in images.items():
         path = out / f"{name}.ome.tif"
-        write_image(path, image, "YX", metadata=metadata, overwrite=overwrite)
+        write_image(path, image, "YX", pixel_size_um=size, overwrite=overwrite)
     blur.save(out / "blur.json", overwrite=overwrite)
 
 

@@ -52,8 +52,8 @@ def _one_line() -> Iterator[None]:
 def _line(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return "out of memory: crop the image or close other programs"
-    if isinstance(error, OSError) and error.strerror and error.filename:
-        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     hint = " (--overwrite)" if isinstance(error, FileExistsError) else ""
     return describe(error) + hint
 

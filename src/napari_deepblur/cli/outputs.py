@@ -23,12 +23,12 @@ _OBJECTIVE = ("numerical_aperture", "refractive_index")
 def write_psf(path: Path, blur: BlurEstimate, source: Source, *, overwrite: bool) -> None:
     """Write the PSF of each plane, or the one that serves all, at the image's own pixels."""
     psfs = psf_stack(blur, source.shape[:-2])
-    size, z_step_um = blur.optics.pixel_size_um, source.metadata.z_step_um
     write_image(
         path,
         psfs,
         source.axes[-psfs.ndim :],
-        metadata=ImageMetadata(pixel_sides_um=(size, size), z_step_um=z_step_um),
+        pixel_size_um=blur.optics.pixel_size_um,
+        z_step_um=source.metadata.z_step_um,
         provenance=_provenance(blur),
         overwrite=overwrite,
     )

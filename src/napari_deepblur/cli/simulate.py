@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
+from napari_deepblur.atomic import check_writable, replacing_files
 from napari_deepblur.cli import options as given
 from napari_deepblur.cli.progress import drive
 from napari_deepblur.cli.report import plain, print_json
@@ -39,15 +40,16 @@ def simulate(
     existing = [path for path in (out / "family.npz", out / "simulation.json") if path.exists()]
     if existing and not overwrite:
         raise FileExistsError(f"{existing[0]} exists: choose another folder, or give --overwrite")
+    check_writable(out)
     from napari_deepblur.engine.simulate import simulate_family_job
     from napari_deepblur.operators.family_file import write_family
 
     result = drive(simulate_family_job(microscope, n_microscopes=n_microscopes, seed=seed))
     content = _content(microscope, n_microscopes, seed, result)
-    out.mkdir(parents=True, exist_ok=True)
-    write_family(out / "family.npz", result.family)
     text = json.dumps(plain(content), indent=2) + "\n"
-    (out / "simulation.json").write_text(text, encoding="utf-8")
+    with replacing_files(out) as aside:
+        write_family(aside / "family.npz", result.family)
+        (aside / "simulation.json").write_text(text, encoding="utf-8")
     if as_json:
         print_json(content | {"written": str(out)})
         return

@@ -11,24 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deepblur.errors import ImageError
+from napari_deepblur.io.axes import AXES, default_axes
 
-__all__ = ["AXES", "SMALLEST_SIDE", "Planes", "default_axes"]
+__all__ = ["SMALLEST_SIDE", "Planes"]
 
-AXES = "TCZYX"
 SMALLEST_SIDE = 64
-
-
-def default_axes(n_dimensions: int) -> str:
-    """The last `n_dimensions` of T C Z Y X.
-
-    Raises
-    ------
-    ImageError
-        For fewer than 2 or more than 5 dimensions.
-    """
-    if not 2 <= n_dimensions <= len(AXES):
-        raise ImageError(f"expected an image with 2 to 5 dimensions, got {n_dimensions}")
-    return AXES[-n_dimensions:]
 
 
 @dataclass(frozen=True, slots=True)

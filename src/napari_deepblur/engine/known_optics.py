@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from napari_deepblur.errors import ImageError
+from napari_deepblur.io.metadata import are_square
 from napari_deepblur.optics.settings import Optics
 
 __all__ = [
@@ -17,9 +18,6 @@ __all__ = [
     "require_square_pixels",
     "stated",
 ]
-
-#: Relative difference up to which the two sides of a pixel count as equal.
-_SQUARE_WITHIN = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +77,7 @@ def optics_of(known: Mapping[str, Known]) -> Optics:
     return Optics.model_validate({name: known[name].value for name in Optics.model_fields})
 
 
-def require_square_pixels(sides_um: Iterable[float]) -> None:
+def require_square_pixels(sides_um: tuple[float, float]) -> None:
     """Refuse pixels whose sides differ: the blur would not be the same along both axes.
 
     Parameters
@@ -92,8 +90,8 @@ def require_square_pixels(sides_um: Iterable[float]) -> None:
     ImageError
         If they differ by more than 1 %.
     """
-    y, x = sides_um
-    if abs(y - x) > _SQUARE_WITHIN * x:
+    if not are_square(sides_um):
+        y, x = sides_um
         raise ImageError(
             f"the pixels are not square: {y:.4g} µm in Y, {x:.4g} µm in X. Resample the image to "
             "square pixels, or correct the scale that it states"

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_deepblur.errors import ImageError
 
-__all__ = ["AXES", "arrange", "is_apart", "letters_of_names"]
+__all__ = ["AXES", "arrange", "default_axes", "is_apart", "letters_of_names"]
 
 #: Letters of the dimensions that the engine knows, in their order.
 AXES = "TCZYX"
@@ -26,8 +26,26 @@ _NAMES = {
 _TYPES = {"time": "T", "channel": "C"}
 
 
+def default_axes(n_dimensions: int) -> str:
+    """Give an array without names the last letters of T C Z Y X.
+
+    Parameters
+    ----------
+    n_dimensions
+        Number of its dimensions.
+
+    Raises
+    ------
+    ImageError
+        For fewer than 2 or more than 5 dimensions.
+    """
+    if not 2 <= n_dimensions <= len(AXES):
+        raise ImageError(f"expected an image with 2 to 5 dimensions, got {n_dimensions}")
+    return AXES[-n_dimensions:]
+
+
 def is_apart(letter: str) -> bool:
-    """Whether the images along a dimension are images apart: positions, angles, phases.
+    """Tell whether a dimension holds images apart, such as positions, angles or phases.
 
     Parameters
     ----------

@@ -43,6 +43,31 @@ class ImageFile:
         """Number of channels."""
         return self.shape[self.axes.index("C")] if "C" in self.axes else 1
 
+    @property
+    def pixel_size_um(self) -> float | None:
+        """Side of a square pixel, µm."""
+        return self.metadata.pixel_size_um
+
+    @property
+    def z_step_um(self) -> float | None:
+        """Distance between planes, µm."""
+        return self.metadata.z_step_um
+
+    @property
+    def numerical_aperture(self) -> float | None:
+        """Numerical aperture of the objective."""
+        return self.metadata.numerical_aperture
+
+    @property
+    def wavelength_um(self) -> float | None:
+        """Emission wavelength in vacuum if all channels share it, µm."""
+        return self.metadata.wavelength_um
+
+    @property
+    def refractive_index(self) -> float | None:
+        """Refractive index of the immersion medium."""
+        return self.metadata.refractive_index
+
 
 @dataclass(frozen=True, slots=True)
 class StoredImage:

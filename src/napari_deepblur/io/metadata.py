@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-__all__ = ["Channel", "ImageMetadata", "Position"]
+__all__ = ["Channel", "ImageMetadata", "Position", "are_square"]
 
 #: Relative difference up to which the two sides of a pixel count as equal.
 _SQUARE_WITHIN = 0.01
+
+
+def are_square(sides_um: tuple[float, float]) -> bool:
+    """Tell whether pixels are square but for rounding.
+
+    Parameters
+    ----------
+    sides_um
+        Sides of a pixel along Y and X, µm.
+    """
+    down, across = sides_um
+    return abs(across - down) <= _SQUARE_WITHIN * across
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,10 +101,8 @@ class ImageMetadata:
     @property
     def pixel_size_um(self) -> float | None:
         """Side of a square pixel, µm; None if unknown, or if the pixels are not square."""
-        if self.pixel_sides_um is None:
-            return None
-        down, across = self.pixel_sides_um
-        return across if abs(across - down) <= _SQUARE_WITHIN * across else None
+        sides = self.pixel_sides_um
+        return sides[1] if sides is not None and are_square(sides) else None
 
     @property
     def wavelength_um(self) -> float | None:

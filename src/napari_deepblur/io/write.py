@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,8 @@ def write_image(
     data: Any,
     axes: str,
     *,
+    pixel_size_um: float | None = None,
+    z_step_um: float | None = None,
     metadata: ImageMetadata | None = None,
     provenance: Mapping[str, Any] | None = None,
     overwrite: bool = False,
@@ -126,6 +129,10 @@ def write_image(
         Array, read plane by plane.
     axes
         One letter of T C Z Y X per dimension, in that order.
+    pixel_size_um
+        Side of a pixel in the sample, µm, before what `metadata` says of it.
+    z_step_um
+        Distance between planes, µm, before what `metadata` says of it.
     metadata
         Pixel size, place, channels and so on, as `read_image` found them in the input.
     provenance
@@ -151,6 +158,10 @@ def write_image(
         raise ValueError(f"axes {axes!r} do not fit an array of shape {data.shape}")
     n_channels = data.shape[axes.index("C")] if "C" in axes else 1
     told = (metadata or ImageMetadata()).for_channels(n_channels)
+    if pixel_size_um is not None:
+        told = replace(told, pixel_sides_um=(pixel_size_um, pixel_size_um))
+    if z_step_um is not None:
+        told = replace(told, z_step_um=z_step_um)
     content = (data, axes, told, provenance or {})
     try:
         with replacing(path) as aside:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deepblur.engine.axes import AXES, Planes
+from napari_deepblur.engine.axes import Planes
 from napari_deepblur.engine.known_optics import Known, require_square_pixels
 from napari_deepblur.errors import ImageError
+from napari_deepblur.io.axes import AXES
 from napari_deepblur.widgets.layers.ome import ome_optics
 from napari_deepblur.widgets.layers.optics_fields import OPTICS_FIELDS
 
