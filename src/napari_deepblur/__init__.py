@@ -12,7 +12,8 @@ from napari_deepblur.openmp import let_waiting_threads_sleep
 
 if TYPE_CHECKING:
     from napari_deepblur.calibration.result import CalibrationResult
-    from napari_deepblur.engine.blur import BlurEstimate, load_blur
+    from napari_deepblur.engine.blur import BlurEstimate
+    from napari_deepblur.engine.blur_file import load_blur
     from napari_deepblur.engine.calibrate import calibrate
     from napari_deepblur.engine.deblur import deblur
     from napari_deepblur.engine.diagnostics import (
@@ -53,7 +54,7 @@ _HOMES = {
     "check_deblurring": "engine.diagnostics",
     "deblur": "engine.deblur",
     "estimate_blur": "engine.estimate",
-    "load_blur": "engine.blur",
+    "load_blur": "engine.blur_file",
     "load_model": "engine.models",
     "residual_image": "engine.diagnostics",
 }

@@ -71,6 +71,8 @@ DEBLURRING, IDENTIFICATION = ("deblurring", "arguments"), ("identification", "ar
         (DEBLURRING, {"unshuffle": 10**4}, "unshuffle"),
         (DEBLURRING, {"n_iterations": 100, "n_channels": 256, "n_layers": 16}, "more than any"),
         (DEBLURRING, {"n_channels": "many"}, "n_channels"),
+        (DEBLURRING, {"method": "half-quadratic", "n_layers": 4}, "n_layers"),
+        (DEBLURRING, {"method": "unheard-of"}, "deblurring"),
         (IDENTIFICATION, {"n_hidden": 10**6}, "n_hidden"),
         (IDENTIFICATION, {"n_outputs": 10**9}, "n_outputs"),
         (IDENTIFICATION, {"whitening_exponent": float("nan")}, "not a valid|finite|NaN|number"),

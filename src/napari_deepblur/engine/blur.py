@@ -10,52 +10,25 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import NonNegativeFloat, PositiveInt
 
-from napari_deepblur.atomic import replacing
 from napari_deepblur.engine.axes import Planes
-from napari_deepblur.engine.card import Card, Sha256
 from napari_deepblur.engine.concerns import Concern, ConcernKind
 from napari_deepblur.engine.models import Model, load_model
-from napari_deepblur.errors import ImageError, describe
+from napari_deepblur.errors import ImageError
 from napari_deepblur.optics.field import to_field
 from napari_deepblur.optics.settings import Optics
-from napari_deepblur.untrusted import read_bounded
 
 if TYPE_CHECKING:
     import torch
 
     from napari_deepblur.operators import OperatorFamily
 
-__all__ = ["BlurEstimate", "Per", "load_blur"]
+__all__ = ["BlurEstimate", "Per"]
 
 Per = Literal["plane", "stack"]
 
 #: Relative difference up to which two pixel sizes, or the sides of two fields, count as equal.
 _SAME_PIXEL = 0.01
-
-
-#: Size of the largest blur file, bytes.
-_LARGEST_FILE = 64_000_000
-
-#: Distance from the admissible set that numbers rounded in a file may have.
-_ROUNDING = 1e-4
-
-
-class _BlurFile(Card):
-    format: Literal["napari-deepblur blur 1"] = "napari-deepblur blur 1"
-    model: str
-    #: Digest of the model's family, which says what the coefficients mean. Older files lack it.
-    family_sha256: Sha256 | None = None
-    optics: Optics
-    per: Per
-    n_planes: PositiveInt
-    coefficient_names: tuple[str, ...]
-    coefficients: list[list[float]]
-    std: list[list[NonNegativeFloat]]
-    concerns: tuple[tuple[str, ...], ...] = ()
-    twin_resolved: bool = False
-    field_shape: tuple[PositiveInt, PositiveInt] | None = None
 
 
 @dataclass(frozen=True)
@@ -115,18 +88,18 @@ class BlurEstimate:
     @property
     def coefficient_names(self) -> tuple[str, ...]:
         """What each coefficient is."""
-        return self._model.family.coefficient_names
+        return self.opened_model.family.coefficient_names
 
     @property
     def eigen_psfs(self) -> NDArray[np.float32]:
         """Eigen-PSFs of the model's family at its canonical sampling, shape (K, h, w)."""
-        eigen_psfs: NDArray[np.float32] = self._model.identification.eigen_psfs.numpy()
+        eigen_psfs: NDArray[np.float32] = self.opened_model.identification.eigen_psfs.numpy()
         return eigen_psfs
 
     @property
     def varies(self) -> bool:
         """Whether the PSF changes over the field."""
-        return self._model.varies
+        return self.opened_model.varies
 
     def psf(
         self, plane: int = 0, position_yx: tuple[float, float] | None = None
@@ -176,7 +149,7 @@ class BlurEstimate:
     @cached_property
     def family(self) -> OperatorFamily:
         """The family at the image's own sampling."""
-        return self._model.family.at_optics(self.optics)
+        return self.opened_model.family.at_optics(self.optics)
 
     def coefficients_of(self, plane: int) -> torch.Tensor:
         """γ of one plane, shape (P,).
@@ -269,89 +242,24 @@ class BlurEstimate:
         FileExistsError
             If the file exists and `overwrite` is false.
         """
+        from napari_deepblur.engine.blur_file import write_blur
+
         path = Path(path)
         if path.exists() and not overwrite:
             raise FileExistsError(f"{path} exists: choose another name or ask to overwrite it")
-        content = _BlurFile(
-            model=self.model,
-            family_sha256=self._model.card.family.digest,
-            optics=self.optics,
-            per=self.per,
-            n_planes=self.n_planes,
-            coefficient_names=self.coefficient_names,
-            coefficients=np.asarray(self.coefficients, float).round(7).tolist(),
-            std=np.asarray(self.std, float).round(7).tolist(),
-            concerns=self.concerns,
-            twin_resolved=self.twin_resolved,
-            field_shape=self.field_shape,
-        )
-        with replacing(path) as aside:
-            aside.write_text(content.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        write_blur(path, self)
 
     @property
-    def _model(self) -> Model:
+    def opened_model(self) -> Model:
+        """The model that read the blur.
+
+        Raises
+        ------
+        ModelError
+            If it is not there any more.
+        """
         return load_model(self.model)
 
 
 def _sides(shape: tuple[int, int] | None) -> str:
     return "unknown" if shape is None else f"{shape[0]} × {shape[1]}"
-
-
-def load_blur(path: str | Path) -> BlurEstimate:
-    """Read a blur that `BlurEstimate.save` wrote.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If it is not such a file, or does not fit the model that it names.
-    ModelError
-        If that model is not there.
-    """
-    try:
-        content = _BlurFile.model_validate_json(read_bounded(Path(path), limit=_LARGEST_FILE))
-        coefficients = np.array(content.coefficients, np.float32)
-        std = np.array(content.std, np.float32)
-    except ValueError as error:  # also of pydantic, and of ragged tables
-        raise ValueError(f"{path} is not a blur file: {describe(error)}") from error
-    n_rows = content.n_planes if content.per == "plane" else 1
-    tables_fit = coefficients.shape == std.shape == (n_rows, len(content.coefficient_names))
-    if not tables_fit or len(content.concerns) not in (0, n_rows):
-        raise ValueError(f"{path} is damaged: its tables do not fit its planes and names")
-    _check_model(content, coefficients, path)
-    return BlurEstimate(
-        coefficients=coefficients,
-        std=std,
-        optics=content.optics,
-        model=content.model,
-        per=content.per,
-        n_planes=content.n_planes,
-        concerns=tuple(tuple(map(Concern.read, reasons)) for reasons in content.concerns),
-        twin_resolved=content.twin_resolved,
-        field_shape=content.field_shape,
-    )
-
-
-def _check_model(content: _BlurFile, coefficients: NDArray[np.float32], path: str | Path) -> None:
-    """Check that the coefficients of a file are some of its model's family."""
-    import torch
-
-    model = load_model(content.model)
-    if content.family_sha256 not in (None, model.card.family.digest):
-        raise ValueError(
-            f"{path} was made with another model of the name {content.model!r}, whose "
-            "coefficients mean something else: estimate the blur anew"
-        )
-    if content.coefficient_names != model.family.coefficient_names:
-        raise ValueError(
-            f"{path} does not fit model {content.model!r}: it has the coefficients "
-            f"{', '.join(content.coefficient_names)}, the model "
-            f"{', '.join(model.family.coefficient_names)}"
-        )
-    possible = model.family.admissible_set
-    gamma = possible.fold(torch.from_numpy(coefficients))
-    if not bool(possible.contains(gamma, tolerance=_ROUNDING).all()):
-        raise ValueError(
-            f"{path} is damaged: it holds coefficients that no blur of model {content.model!r} has"
-        )

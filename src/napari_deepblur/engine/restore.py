@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deepblur.engine.axes import Planes
-from napari_deepblur.engine.blur import BlurEstimate, load_blur
+from napari_deepblur.engine.blur import BlurEstimate
+from napari_deepblur.engine.blur_file import load_blur
 from napari_deepblur.engine.concerns import Concern, ConcernKind
 from napari_deepblur.engine.deblur import deblur_job, outside_training
 from napari_deepblur.engine.diagnostics import (

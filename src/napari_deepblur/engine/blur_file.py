@@ -1,0 +1,122 @@
+"""The file of a blur: what it holds, how it is written, and how it is checked when it is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import NonNegativeFloat, PositiveInt
+
+from napari_deepblur.atomic import replacing
+from napari_deepblur.engine.blur import BlurEstimate, Per
+from napari_deepblur.engine.card import Card, Sha256
+from napari_deepblur.engine.concerns import Concern
+from napari_deepblur.engine.models import load_model
+from napari_deepblur.errors import describe
+from napari_deepblur.optics.settings import Optics
+from napari_deepblur.untrusted import read_bounded
+
+__all__ = ["load_blur", "write_blur"]
+
+#: Size of the largest blur file, bytes.
+_LARGEST_FILE = 64_000_000
+
+#: Distance from the admissible set that numbers rounded in a file may have.
+_ROUNDING = 1e-4
+
+
+class _BlurFile(Card):
+    format: Literal["napari-deepblur blur 1"] = "napari-deepblur blur 1"
+    model: str
+    #: Digest of the model's family, which says what the coefficients mean. Older files lack it.
+    family_sha256: Sha256 | None = None
+    optics: Optics
+    per: Per
+    n_planes: PositiveInt
+    coefficient_names: tuple[str, ...]
+    coefficients: list[list[float]]
+    std: list[list[NonNegativeFloat]]
+    concerns: tuple[tuple[str, ...], ...] = ()
+    twin_resolved: bool = False
+    field_shape: tuple[PositiveInt, PositiveInt] | None = None
+
+
+def write_blur(path: Path, blur: BlurEstimate) -> None:
+    """Write a blur to a JSON file."""
+    content = _BlurFile(
+        model=blur.model,
+        family_sha256=blur.opened_model.card.family.digest,
+        optics=blur.optics,
+        per=blur.per,
+        n_planes=blur.n_planes,
+        coefficient_names=blur.coefficient_names,
+        coefficients=np.asarray(blur.coefficients, float).round(7).tolist(),
+        std=np.asarray(blur.std, float).round(7).tolist(),
+        concerns=blur.concerns,
+        twin_resolved=blur.twin_resolved,
+        field_shape=blur.field_shape,
+    )
+    with replacing(path) as aside:
+        aside.write_text(content.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def load_blur(path: str | Path) -> BlurEstimate:
+    """Read a blur that `BlurEstimate.save` wrote.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is not such a file, or does not fit the model that it names.
+    ModelError
+        If that model is not there.
+    """
+    try:
+        content = _BlurFile.model_validate_json(read_bounded(Path(path), limit=_LARGEST_FILE))
+        coefficients = np.array(content.coefficients, np.float32)
+        std = np.array(content.std, np.float32)
+    except ValueError as error:  # also of pydantic, and of ragged tables
+        raise ValueError(f"{path} is not a blur file: {describe(error)}") from error
+    n_rows = content.n_planes if content.per == "plane" else 1
+    tables_fit = coefficients.shape == std.shape == (n_rows, len(content.coefficient_names))
+    if not tables_fit or len(content.concerns) not in (0, n_rows):
+        raise ValueError(f"{path} is damaged: its tables do not fit its planes and names")
+    _check_model(content, coefficients, path)
+    return BlurEstimate(
+        coefficients=coefficients,
+        std=std,
+        optics=content.optics,
+        model=content.model,
+        per=content.per,
+        n_planes=content.n_planes,
+        concerns=tuple(tuple(map(Concern.read, reasons)) for reasons in content.concerns),
+        twin_resolved=content.twin_resolved,
+        field_shape=content.field_shape,
+    )
+
+
+def _check_model(content: _BlurFile, coefficients: NDArray[np.float32], path: str | Path) -> None:
+    """Check that the coefficients of a file are some of its model's family."""
+    import torch
+
+    model = load_model(content.model)
+    if content.family_sha256 not in (None, model.card.family.digest):
+        raise ValueError(
+            f"{path} was made with another model of the name {content.model!r}, whose "
+            "coefficients mean something else: estimate the blur anew"
+        )
+    if content.coefficient_names != model.family.coefficient_names:
+        raise ValueError(
+            f"{path} does not fit model {content.model!r}: it has the coefficients "
+            f"{', '.join(content.coefficient_names)}, the model "
+            f"{', '.join(model.family.coefficient_names)}"
+        )
+    possible = model.family.admissible_set
+    gamma = possible.fold(torch.from_numpy(coefficients))
+    if not bool(possible.contains(gamma, tolerance=_ROUNDING).all()):
+        raise ValueError(
+            f"{path} is damaged: it holds coefficients that no blur of model {content.model!r} has"
+        )
