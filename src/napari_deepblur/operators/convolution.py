@@ -45,7 +45,7 @@ class Convolution(FourierBlur):
         return self.image(self.spectrum(self.embed(image)) * self.transfer.conj())
 
     def preconditioned_adjoint(self, image: Tensor, curvature: Tensor) -> Tensor:
-        """P A* image with P = ((1 - s) ‖A‖² + s H*H)⁻¹, H being the circular convolution.
+        """Apply P A* with P = ((1 - s) ‖A‖² + s H*H)⁻¹, H being the circular convolution.
 
         A*A ≤ H*H, so a step of 1 along it never overshoots.
         """

@@ -1,4 +1,4 @@
-"""What every blur operator can do: forward, adjoint, norm."""
+"""Interface of all blur operators: forward, adjoint, norm."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ class LinearOperator(nn.Module, ABC):
         return AdjointOperator(self)
 
     def norm(self, *, n_iterations: int = 50, seed: int = 0) -> Tensor:
-        """Largest singular value of each batch element, by power iteration.
+        """Estimate the largest singular value of each batch element, by power iteration.
 
         Parameters
         ----------
         n_iterations
             Applications of A*A; the estimate approaches the norm from below.
         seed
-            Of the random start.
+            Seed of the random start.
 
         Returns
         -------
@@ -66,7 +66,7 @@ class LinearOperator(nn.Module, ABC):
         return size.sum(self.dims).sqrt()
 
     def preconditioned_adjoint(self, image: Tensor, curvature: Tensor) -> Tensor:  # noqa: ARG002
-        """A descent direction P A* image, between gradient descent and Newton's method.
+        """Compute a descent direction P A* image, between gradient descent and Newton's method.
 
         P = ((1 - s) ‖A‖² + s A*A)⁻¹, or what is near it. Where an operator knows no better, as if
         s = 0, by `norm`, whose power iteration is repeated at each call and gives steps that are

@@ -73,7 +73,7 @@ class ProductConvolution(FourierBlur):
         return self._correlate(self.spectrum(self.embed(image)))
 
     def preconditioned_adjoint(self, image: Tensor, curvature: Tensor) -> Tensor:
-        """A* Q image: the gradient of a misfit whose frequencies are weighted by Q.
+        """Apply A* Q: the gradient of a misfit whose frequencies are weighted by Q.
 
         Q = ((1 - s) max |H|² + s |H|²)⁻¹, |H|² being at each frequency the largest power of
         the blur's transfer function over the field: where the blur varies slowly, a step of 1
@@ -87,7 +87,7 @@ class ProductConvolution(FourierBlur):
         return self._correlate(spectrum / ((1 - share) * largest + share * power))
 
     def psf(self, position_yx: tuple[float, float] | None = None) -> Tensor:
-        """PSF at a pixel of the field, shape (..., h, w); by default at the field's centre."""
+        """Compute the PSF at a pixel of the field, shape (..., h, w); by default at its centre."""
         (height, width), (top, left) = self.range_shape, self.margin
         y, x = position_yx or ((height - 1) / 2, (width - 1) / 2)
         weights = torch.einsum(
