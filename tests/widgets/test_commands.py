@@ -5,18 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from napari._app_model import get_app_model
-from npe2 import DynamicPlugin, PluginManifest
 
 from helpers.layers import OPTICS, known_layer
 from napari_deepblur.widgets import sample_data
 from napari_deepblur.widgets.layers.facts import facts_of
-
-
-@pytest.fixture
-def viewer(make_napari_viewer, npe2pm):
-    manifest = PluginManifest.from_distribution("napari-deepblur")
-    with DynamicPlugin(manifest.name, plugin_manager=npe2pm, manifest=manifest):
-        yield make_napari_viewer()
 
 
 @pytest.mark.parametrize(("command", "result"), [("estimate", "PSF"), ("deblur", "deblurred")])
