@@ -87,7 +87,7 @@ def main() -> None:
         size = sample.optics.pixel_size_um
         metadata = ImageMetadata(pixel_sides_um=(size, size))
         write_image(image, sample.image, "YX", metadata=metadata)
-        for n in (0, given.neighbours):
+        for n in dict.fromkeys((0, given.neighbours)):
             with neighbours(code, n):
                 times = fastest(image, optics, given.rounds)
             where = f"beside {n} busy processes" if n else "alone"

@@ -110,7 +110,7 @@ def _score(sample: "Sample", blur: "BlurEstimate", deblurred: NDArray[np.float32
         true = family.psf(torch.from_numpy(sample.coefficients[0]))
         unaberrated = family.psf(torch.zeros(family.n_coefficients))
         mean = family.psf(family.admissible_set.sample(_N_MEAN, seed=0)).mean(0)
-    estimated = _fit(torch.from_numpy(blur.psf()), len(true))
+    estimated = torch.from_numpy(blur.psf())
     inside = (slice(len(true) // 2, -(len(true) // 2)),) * 2
 
     def fidelity(image: NDArray[Any]) -> float:
@@ -124,14 +124,6 @@ def _score(sample: "Sample", blur: "BlurEstimate", deblurred: NDArray[np.float32
         psnr_observed=fidelity(sample.image),
         psnr_deblurred=fidelity(deblurred),
     )
-
-
-def _fit(psf: Any, window: int) -> Any:
-    """A centred PSF in a window of another odd size."""
-    from torch.nn import functional
-
-    missing = (window - psf.shape[-1]) // 2
-    return functional.pad(psf, (missing,) * 4)
 
 
 def _lines(

@@ -13,9 +13,13 @@ __all__ = ["psf_snr", "psnr", "ssim"]
 def psf_snr(estimated: Tensor, true: Tensor) -> Tensor:
     """PSF-SNR −10 log₁₀(‖ĥ − h‖² / ‖h‖²) in dB, shape (..., h, w) to (...).
 
-    Both PSFs sum to 1 (Debarnot & Weiss, 2024).
+    Both PSFs sum to 1 (Debarnot & Weiss, 2024). The estimated one is padded with zeros, or
+    cropped, to the window of the true one.
     """
-    error = (estimated - true).square().sum((-2, -1))
+    from torch.nn import functional
+
+    margin = (true.shape[-1] - estimated.shape[-1]) // 2
+    error = (functional.pad(estimated, (margin,) * 4) - true).square().sum((-2, -1))
     return -10 * (error / true.square().sum((-2, -1))).log10()
 
 

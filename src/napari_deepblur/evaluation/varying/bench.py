@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from napari_deepblur.engine.blur import BlurEstimate
 from napari_deepblur.engine.metrics import psf_snr
@@ -87,10 +86,4 @@ def field_snr_db(family: ProductConvolutionFamily, estimated: Tensor, gamma: Ten
     true = family.psf_at(gamma, places)
     if estimated.ndim == 1:
         return float(psf_snr(family.psf_at(estimated, places), true).mean())
-    return float(psf_snr(_fit(estimated, true.shape[-1]), true).mean())
-
-
-def _fit(psf: Tensor, side: int) -> Tensor:
-    """PSF in a window of another size, padded with zeros or cropped."""
-    margin = (side - psf.shape[-1]) // 2
-    return functional.pad(psf, (margin,) * 4)
+    return float(psf_snr(estimated, true).mean())
