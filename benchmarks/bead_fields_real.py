@@ -132,7 +132,7 @@ def other_table(folder: Path) -> Table:
     for name, options in OTHERS:
         result = ndb.calibrate([tifffile.imread(folder / name)], names=[name], **options)
         used = result.beads[result.beads["status"] == "used"]
-        left_out = ", ".join(f"{n} {reason}" for reason, n in result.n_left_out.items()) or "none"
+        left_out = ", ".join(f"{n} {reason}" for reason, n in result.n_rejected.items()) or "none"
         error = "–" if result.error_db is None else f"{result.error_db:.1f}"
         width, spread = used["fwhm_um"].mean(), used["fwhm_um"].std(ddof=0)
         rows.append(

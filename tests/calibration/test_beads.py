@@ -5,7 +5,8 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import KDTree
 
-from napari_deepblur.calibration.beads import choose_window, find_beads
+from napari_deepblur.calibration.beads import BeadScene, choose_window
+from napari_deepblur.calibration.beads import find_beads as find_in_scene
 from napari_deepblur.calibration.beads.centre import centres, shapes
 from napari_deepblur.calibration.beads.prediction import smooth_prediction
 from napari_deepblur.calibration.beads.saturation import saturation_level
@@ -14,6 +15,10 @@ from napari_deepblur.samples.bead_field import draw_bead_field
 
 COLUMNS = ["y", "x", "peak", "background", "snr", "fwhm", "ellipticity", "status"]
 SIZE = 800
+
+
+def find_beads(image, **options):
+    return find_in_scene(BeadScene.of(image), **options)
 
 
 @pytest.fixture(scope="module")
@@ -213,7 +218,7 @@ def test_given_saturation_counts():
     ("image", "options", "error", "message"),
     [
         (np.zeros((2, 9, 9)), {}, ImageError, r"one plane of beads .* \(2, 9, 9\)"),
-        (np.full((9, 9), np.nan), {}, ImageError, "not finite"),
+        (np.full((9, 9), np.nan), {}, ImageError, "holds data"),
         (np.zeros((9, 9)), {"window": 30}, ValueError, "odd .* got 30"),
         (np.zeros((9, 9)), {"positions": [(1, 2, 3)]}, ValueError, r"shape \(n, 2\)"),
         (np.zeros((9, 9)), {"positions": [(1, np.nan)]}, ValueError, "finite positions"),
@@ -225,14 +230,14 @@ def test_bad_input_is_refused(image, options, error, message):
 
 
 def test_chosen_window_grows_with_the_beads_and_shrinks_with_their_density():
-    sparse = choose_window(gaussians(lattice()))
-    large = choose_window(gaussians(lattice(2, 90.0, 50.0), deviation=3.5))
+    sparse = choose_window(BeadScene.of(gaussians(lattice())))
+    large = choose_window(BeadScene.of(gaussians(lattice(2, 90.0, 50.0), deviation=3.5)))
     rng = np.random.default_rng(0)
-    dense = choose_window(gaussians(rng.uniform(0, 200, (250, 2))))
+    dense = choose_window(BeadScene.of(gaussians(rng.uniform(0, 200, (250, 2)))))
     assert 9 <= dense < sparse < large <= 63
     assert all(window % 2 for window in (sparse, large, dense))
-    assert 9 <= choose_window(np.zeros((40, 40))) <= 63
-    assert choose_window(np.zeros((12, 12))) == 9
+    assert 9 <= choose_window(BeadScene.of(np.zeros((40, 40)))) <= 63
+    assert choose_window(BeadScene.of(np.zeros((12, 12)))) == 9
 
 
 def test_centre_follows_a_moved_bead_and_ignores_a_constant():

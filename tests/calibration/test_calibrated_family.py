@@ -5,13 +5,13 @@ import torch
 from helpers.bead_images import psf_samples
 from napari_deepblur.calibration.calibrated_family import calibrated_family, measured_cutoff
 from napari_deepblur.calibration.fit.extractor import extract
+from napari_deepblur.calibration.fit.modes import find_eigen_psfs
 from napari_deepblur.operators import ZernikeFamily
 from napari_deepblur.optics.settings import Optics
 
 OPTICS = Optics(numerical_aperture=0.8, wavelength_um=0.5, pixel_size_um=0.1)
-EXTRACTION = extract(
-    [psf_samples(30, stretch=stretch)[0] for stretch in (1.0, 0.8, 0.6)], n_eigen_psfs=3
-)
+SAMPLES = [psf_samples(30, stretch=stretch)[0] for stretch in (1.0, 0.8, 0.6)]
+EXTRACTION = extract(SAMPLES, find_eigen_psfs(SAMPLES).first(3))
 
 
 def family(**changes):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_deepblur.calibration.beads import find_beads
+from napari_deepblur.calibration.beads import BeadScene, find_beads
 from napari_deepblur.calibration.beads.cut import cut, cut_centred
 from napari_deepblur.calibration.beads.patches import cut_patches
 from napari_deepblur.samples.bead_field import draw_bead_field
@@ -16,7 +16,7 @@ def decibel(patches, truth):
 
 
 def used_beads(field):
-    beads = find_beads(field.image)
+    beads = find_beads(BeadScene.of(field.image))
     return beads[beads["status"] == "used"]
 
 
@@ -24,7 +24,7 @@ def used_beads(field):
 def bright():
     field = draw_bead_field(shape=(700, 700), n_beads=60, peak_snr=1000, seed=1)
     beads = used_beads(field)
-    patches, noise = cut_patches(field.image, beads, window=31)
+    patches, noise, _ = cut_patches(BeadScene.of(field.image), beads, window=31)
     return field.psf(beads[["y", "x"]].to_numpy()), patches, noise
 
 
@@ -32,7 +32,7 @@ def bright():
 def dim():
     field = draw_bead_field(shape=(800, 800), n_beads=80, peak_snr=20, seed=2)
     beads = used_beads(field)
-    patches, noise = cut_patches(field.image, beads, window=31)
+    patches, noise, _ = cut_patches(BeadScene.of(field.image), beads, window=31)
     return field.psf(beads[["y", "x"]].to_numpy()), patches, noise
 
 
@@ -96,17 +96,18 @@ def test_cutting_at_a_border_mirrors():
 def test_neighbours_beyond_the_core_are_replaced():
     field = draw_bead_field(shape=(500, 500), n_beads=30, crowded=0, peak_snr=300, seed=4)
     beads = used_beads(field)
-    alone, _ = cut_patches(field.image, beads, window=31)
+    alone, *_ = cut_patches(BeadScene.of(field.image), beads, window=31)
     row, column = beads[["y", "x"]].to_numpy()[5].round().astype(int)
     image = field.image.copy()
     visitor = np.exp(-(np.arange(-6.0, 7) ** 2) / 3)
     image[row - 6 : row + 7, column + 5 : column + 18] += 2000 * np.outer(visitor, visitor)
-    visited, _ = cut_patches(image, beads, window=31)
+    visited, *_ = cut_patches(BeadScene.of(image), beads, window=31)
     assert np.abs(visited[5] - alone[5]).max() < 0.02 * alone[5].max()
 
 
 def test_no_rows_no_patches():
-    patches, noise = cut_patches(np.zeros((50, 50)), find_beads(np.zeros((50, 50))), window=9)
+    scene = BeadScene.of(np.zeros((50, 50)))
+    patches, noise, _ = cut_patches(scene, find_beads(scene), window=9)
     assert patches.shape == (0, 9, 9)
     assert noise.shape == (0,)
 
@@ -114,13 +115,13 @@ def test_no_rows_no_patches():
 def test_one_bead_is_enough():
     field = draw_bead_field(shape=(120, 120), n_beads=1, crowded=0, peak_snr=300, seed=8)
     beads = used_beads(field)
-    patches, _ = cut_patches(field.image, beads, window=31)
+    patches, *_ = cut_patches(BeadScene.of(field.image), beads, window=31)
     assert decibel(patches, field.psf(beads[["y", "x"]].to_numpy())) > 20
     assert patches.sum() == pytest.approx(1, abs=0.05)
 
 
 def test_window_may_be_smaller_than_at_finding():
     field = draw_bead_field(shape=(300, 300), n_beads=16, peak_snr=100, seed=1)
-    patches, _ = cut_patches(field.image, used_beads(field), window=11)
+    patches, *_ = cut_patches(BeadScene.of(field.image), used_beads(field), window=11)
     assert patches.shape[1:] == (11, 11)
     np.testing.assert_allclose(patches.sum((-2, -1)), 1, atol=0.15)

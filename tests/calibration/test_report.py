@@ -68,7 +68,7 @@ def test_it_says_what_a_biologist_asks(report):
 def test_figures_are_those_of_the_result(report):
     result = calibrated()
     assert f"{result.error_db:.1f}".replace("-", "−") in report
-    for reason, count in result.n_left_out.items():
+    for reason, count in result.n_rejected.items():
         assert f"<td>{reason}</td><td class=n>{count}</td>" in report
 
 
@@ -95,7 +95,7 @@ def test_several_acquisitions():
 
 
 def test_too_few_beads_for_an_error():
-    report = report_html(replace(calibrated(), left_out_error_db=np.zeros(0)))
+    report = report_html(replace(calibrated(), cross_validation_db=np.zeros(0)))
     assert "cannot be told" in report
     assert "How far to trust it" not in report
 

@@ -42,7 +42,7 @@ def test_beads_of_the_result():
     ]  # fmt: skip
     used = beads["status"] == "used"
     assert result.n_used == used.sum() > 20
-    assert result.n_used + sum(result.n_left_out.values()) == len(beads)
+    assert result.n_used + sum(result.n_rejected.values()) == len(beads)
     assert beads["residual_db"][used].notna().all()
     assert beads["residual_db"][~used].isna().all()
     np.testing.assert_allclose(beads["fwhm_um"], 0.1 * beads["fwhm"])
@@ -51,8 +51,8 @@ def test_beads_of_the_result():
 def test_error_is_that_of_the_number_taken():
     result = calibrated()
     number = len(result.eigen_psfs)
-    assert result.error_db == result.left_out_error_db[number - 1] < -15
-    assert replace(result, left_out_error_db=np.zeros(0)).error_db is None
+    assert result.error_db == result.cross_validation_db[number - 1] < -15
+    assert replace(result, cross_validation_db=np.zeros(0)).error_db is None
 
 
 @pytest.fixture(scope="module")

@@ -87,7 +87,7 @@ def test_bad_beads_change_little():
         for one in (found, ideal)
     ]
     assert errors[0] - errors[1] < 0.5
-    assert sum(found.n_left_out.values()) > 0
+    assert sum(found.n_rejected.values()) > 0
 
 
 def test_beads_may_be_given():

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from napari.components import ViewerModel
 from napari.layers import Image
+from napari_deepblur.widgets.calibrate.settings import CalibrateSettings
 
 from helpers.bench import Runner
 from helpers.families import varying_family
@@ -16,7 +17,6 @@ from napari_deepblur.calibration.field_figures import FieldFigures
 from napari_deepblur.calibration.result import CalibrationResult
 from napari_deepblur.engine.psf_field import mosaic_grid
 from napari_deepblur.widgets.calibrate.controller import CalibrateController
-from napari_deepblur.widgets.calibrate.settings import CalibrateSettings
 from napari_deepblur.widgets.calibrate.tasks import Calibrated, Found, FoundBeads
 from napari_deepblur.widgets.calibrate.view import CalibrateView
 
@@ -63,7 +63,7 @@ def calibrated(
         window=WINDOW,
         energy=np.array([0.9, 0.98, 0.999]),
         varying_energy=np.array([0.0, 0.8, 0.97]),
-        left_out_error_db=np.array([-12.0, -18.0, -24.0]),
+        cross_validation_db=np.array([-12.0, -18.0, -24.0]),
         names=tuple(f"time {t}" for t in range(n)),
         planes=("",) * n,
         notes=("few beads",),

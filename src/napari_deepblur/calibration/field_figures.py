@@ -1,4 +1,4 @@
-"""How wide and how round the calibrated PSF is over the field, and where it is known."""
+"""Width and roundness of the calibrated PSF over the field, and its largest gap."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_deepblur.calibration.beads import BeadStatus
 from napari_deepblur.calibration.beads.centre import FWHM_PER_DEVIATION, centres, shapes
 from napari_deepblur.calibration.fit.maps import nodes
 from napari_deepblur.optics.field import to_field
@@ -34,10 +35,10 @@ class FieldFigures:
     ellipticity
         1 - short / long axis, shape (G, G).
     variation
-        Of one and the same PSF for the whole field, the relative error: root mean square over
-        the field, 0.1 is 10 %.
+        Relative error of one and the same PSF for the whole field: root mean square over the
+        field, 0.1 is 10 %.
     gap_um
-        From the place that is farthest from all used beads to the nearest one, µm.
+        Distance of the place that is farthest from all used beads to the nearest one, µm.
     gap_yx
         Normalised coordinates of that place.
     """
@@ -50,7 +51,7 @@ class FieldFigures:
 
 
 def field_figures(result: CalibrationResult, acquisition: int = 0) -> FieldFigures:
-    """Look at the PSF of one acquisition over the field.
+    """Measure the PSF of one acquisition over the field.
 
     Width and roundness are measured as those of the beads in the table are.
     """
@@ -58,14 +59,15 @@ def field_figures(result: CalibrationResult, acquisition: int = 0) -> FieldFigur
 
     places = nodes(_N_PLACES)
     psfs = result.psf_field(places, acquisition).astype(np.float64)
-    beads = result.beads[result.beads["status"] == "used"]
+    beads = result.beads[result.beads["status"] == BeadStatus.USED]
     deviation = float(beads["fwhm"].median()) / FWHM_PER_DEVIATION
     fwhm, ellipticity = shapes(psfs, centres(psfs, deviation), deviation)
     mean = psfs.mean(0)
     variation = np.square(psfs - mean).sum() / np.square(psfs).sum()
-    own = to_field(beads[beads["acquisition"] == acquisition][["y", "x"]], result.field_shape)
+    own = beads[beads["acquisition"] == acquisition][["y", "x"]].to_numpy(float)
     half_um = np.array(result.field_shape) / 2 * result.pixel_size_um
-    distance = KDTree((own + 1) * half_um).query((places + 1) * half_um)[0]
+    at_um = (to_field(own, result.field_shape) + 1) * half_um
+    distance = KDTree(at_um).query((places + 1) * half_um)[0]
     farthest = int(np.argmax(distance))
     return FieldFigures(
         fwhm.reshape(_N_PLACES, _N_PLACES) * result.pixel_size_um,

@@ -1,16 +1,17 @@
-"""What beads say of a microscope: its eigen-PSFs and its family of blurs."""
+"""Result of a calibration from beads: eigen-PSFs and the family of blurs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_deepblur.calibration.beads.status import BeadStatus
 from napari_deepblur.calibration.fit.spline import FEWEST_PLACES
+from napari_deepblur.calibration.trust import Trust
 from napari_deepblur.optics.field import to_field
 from napari_deepblur.optics.settings import Optics
 
@@ -31,9 +32,10 @@ class CalibrationResult:
     beads
         One row for each bead found, in all acquisitions: `acquisition` (number), `y`, `x`
         (pixels), `peak`, `background` (counts), `snr`, `fwhm` (pixels), `fwhm_um`,
-        `ellipticity`, `status` (``used``, or why not) and `residual_db`: how far a bead that
-        was used is from what the others predict at its place (‖a ĥ - h‖² / ‖h‖² over its core
-        in dB, its brightness a free, noise taken off; not below what its noise lets one see).
+        `ellipticity`, `status` (a `BeadStatus`) and `residual_db`: error of the prediction of a
+        used bead from the others (‖a ĥ - h‖² / ‖h‖² over its core in dB, the brightness a
+        free, noise taken off and the pedestal of a wrong background added; not below what its
+        noise lets one see).
     family
         Blurs of this microscope, for `deepblur train` and for operators.
     coefficients
@@ -49,19 +51,21 @@ class CalibrationResult:
         Share of the PSFs' energy in the first 1, 2, … eigen-PSFs.
     varying_energy
         Share of the energy of their deviations from the mean PSF, likewise.
-    left_out_error_db
+    cross_validation_db
         Error of PSFs predicted from other beads only, by 1, 2, … 8 eigen-PSFs, dB (negative is
         good); empty where there were too few beads.
     names
-        Of the acquisitions.
+        Names of the acquisitions.
     planes
         What was taken of each stack, such as ``plane 12, the sharpest``; empty for a plane.
     optics
-        Of the microscope, where known.
+        Optics of the microscope, where known.
     notes
-        What to know before one trusts the result, in words.
+        Notes to read before trusting the result.
     settings
-        What was asked for.
+        Settings that were asked for.
+    save
+        Write the calibration's folder: see `save_calibration`.
     """
 
     beads: DataFrame
@@ -72,45 +76,53 @@ class CalibrationResult:
     window: int
     energy: NDArray[np.float64]
     varying_energy: NDArray[np.float64]
-    left_out_error_db: NDArray[np.float64]
+    cross_validation_db: NDArray[np.float64]
     names: tuple[str, ...]
     planes: tuple[str, ...]
     optics: Optics | None = None
     notes: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
 
+    #: Defined where the package meets its users, since files and reports read results.
+    save: ClassVar[Callable[..., None]]
+
     @property
     def eigen_psfs(self) -> NDArray[np.float32]:
-        """Orthonormal, the strongest first, shape (K, h, w)."""
+        """Orthonormal eigen-PSFs, the strongest first, shape (K, h, w)."""
         return np.asarray(self.family.eigen_psfs.cpu().numpy(), np.float32)
 
     @property
     def n_acquisitions(self) -> int:
-        """T."""
+        """Number of acquisitions, T."""
         return len(self.coefficients)
 
     @property
     def n_used(self) -> int:
         """Number of beads that the calibration rests on."""
-        return int((self.beads["status"] == "used").sum())
+        return int((self.beads["status"] == BeadStatus.USED).sum())
 
     @property
-    def n_left_out(self) -> dict[str, int]:
+    def n_rejected(self) -> dict[str, int]:
         """Number of beads that were not used, by reason, the commonest first."""
-        reasons = self.beads["status"][self.beads["status"] != "used"].value_counts()
+        reasons = self.beads["status"][self.beads["status"] != BeadStatus.USED].value_counts()
         return {str(reason): int(count) for reason, count in reasons.items()}
 
     @property
-    def tells_field(self) -> bool:
-        """Whether there are beads enough to say how the PSF varies over the field."""
-        used = self.beads["acquisition"][self.beads["status"] == "used"]
+    def resolves_field(self) -> bool:
+        """True if there are beads enough to see how the PSF varies over the field."""
+        used = self.beads["acquisition"][self.beads["status"] == BeadStatus.USED]
         return bool(used.value_counts().max() >= FEWEST_PLACES)
 
     @property
     def error_db(self) -> float | None:
         """Error of PSFs predicted from other beads only, dB; None where it is unknown."""
-        errors = self.left_out_error_db
+        errors = self.cross_validation_db
         return float(errors[min(len(self.eigen_psfs), len(errors)) - 1]) if len(errors) else None
+
+    @property
+    def trust(self) -> Trust:
+        """Verdict on the calibration, by its error."""
+        return Trust.of(self.error_db)
 
     def psf(
         self, position_yx: tuple[float, float] | None = None, acquisition: int = 0
@@ -138,7 +150,7 @@ class CalibrationResult:
         field_yx
             Normalised field coordinates, shape (M, 2): ±1 are the field's borders.
         acquisition
-            Its number, from 0.
+            Number of the acquisition, from 0.
 
         Raises
         ------
@@ -154,16 +166,3 @@ class CalibrationResult:
         gamma = torch.from_numpy(self.coefficients[acquisition])
         places = torch.from_numpy(np.asarray(field_yx, np.float32))
         return np.asarray(self.family.psf_at(gamma, places).numpy(), np.float32)
-
-    def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
-        """Write `family.npz`, `beads.csv`, `calibration.json` and `report.html` into a folder.
-
-        Raises
-        ------
-        FileExistsError
-            If the folder holds anything and `overwrite` is false. Of what it holds, only those
-            four files are ever replaced.
-        """
-        from napari_deepblur.calibration.files import write_calibration
-
-        write_calibration(Path(folder), self, overwrite=overwrite)

@@ -1,4 +1,4 @@
-"""What a user asks of a calibration."""
+"""Settings of a calibration from beads."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ PlaneChoice = int | Literal["sharpest"]
 
 
 class CalibrationSettings(BaseModel):
-    """How beads are looked for and what is made of them.
+    """Settings by which beads are looked for and fitted.
 
     Attributes
     ----------
     pixel_size_um
         Side of a pixel in the sample, µm; may be left out where `optics` are known.
     optics
-        Of the microscope. If known, the family also fits images of other pixel size; if not,
+        Optics of the microscope. If known, the family also fits images of other pixel size; if not,
         its cutoff is measured (see `measured_cutoff`) and it fits images by their pixel size.
     plane
-        Of each stack, the number of the plane to take, or ``sharpest``: the one with the
+        Number of the plane to take of each stack, or ``sharpest``: the one with the
         largest sum of squares, sought in each stack by itself.
     z_range
-        Of each stack, first plane and the one after the last: these are summed, and the PSF is
+        First plane of each stack, and the one after the last: these are summed, and the PSF is
         that of the sum.
     window
         Side of the PSFs in pixels, odd; by default chosen by the beads' size and density.
     n_eigen_psfs
-        K. By default as few as predict beads that were left out as well as any number does,
+        Number of eigen-PSFs, K. By default as few as predict other beads as well as any number,
         and no more than hold 99 % of what varies over the field.
     saturation
         Counts at and above which pixels are saturated; by default read off each image.
     inflation
-        By which factor the admissible set is larger than the hull of the acquisitions'
+        Factor by which the admissible set is larger than the hull of the acquisitions'
         coefficients, about its centroid.
     """
 
@@ -77,9 +77,14 @@ class CalibrationSettings(BaseModel):
             )
         return self
 
+    def screens_like(self, other: CalibrationSettings) -> bool:
+        """Compare the settings that beads are screened by."""
+        names = ("window", "saturation", "pixel_um")
+        return all(getattr(self, name) == getattr(other, name) for name in names)
+
     @property
     def pixel_um(self) -> float:
-        """Side of a pixel, µm, from wherever it is known."""
+        """Side of a pixel, µm, typed or of the optics."""
         size = self.pixel_size_um if self.optics is None else self.optics.pixel_size_um
         assert size is not None
         return size

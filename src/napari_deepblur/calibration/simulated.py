@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_deepblur.calibration.fit.extractor import Extraction, extract
 from napari_deepblur.calibration.fit.maps import nodes
-from napari_deepblur.calibration.fit.modes import PsfSamples
+from napari_deepblur.calibration.fit.modes import PsfSamples, find_eigen_psfs
 from napari_deepblur.optics.settings import Optics
 
 if TYPE_CHECKING:
@@ -111,9 +111,8 @@ def simulated_family(
     from napari_deepblur.operators import ConvexHull, ProductConvolutionFamily
 
     n_nodes = round(len(samples[0]) ** 0.5)
-    extraction = extract(
-        samples, n_eigen_psfs=n_eigen_psfs, n_functions=n_functions, n_nodes=n_nodes
-    )
+    eigen_psfs = find_eigen_psfs(samples).first(n_eigen_psfs)
+    extraction = extract(samples, eigen_psfs, n_functions=n_functions, n_nodes=n_nodes)
     gamma = extraction.coefficients
     corners = gamma[_farthest(gamma, n_vertices)]
     drawn = ConvexHull(torch.from_numpy(corners)).sample(_N_DRAWN, seed=0).numpy()

@@ -166,7 +166,7 @@ def _z_range(text: str | None) -> tuple[int, int] | None:
 def _lines(result: "CalibrationResult") -> list[str]:
     from napari_deepblur.calibration.report.sentences import drift_sentence
 
-    left_out = ", ".join(f"{count} {reason}" for reason, count in result.n_left_out.items())
+    left_out = ", ".join(f"{count} {reason}" for reason, count in result.n_rejected.items())
     used = result.beads[result.beads["status"] == "used"]
     width = used["fwhm_um"].mean()
     spread = f" ± {used['fwhm_um'].std(ddof=0):.2g}" if len(used) > 1 else ""
@@ -184,5 +184,5 @@ def _lines(result: "CalibrationResult") -> list[str]:
     if result.error_db is not None:
         lines.append(f"beads left out are predicted to {result.error_db:.1f} dB")
     if result.error_db is not None and number > 1:
-        lines[-1] += f" (by one PSF for the whole field: {result.left_out_error_db[0]:.1f} dB)"
+        lines[-1] += f" (by one PSF for the whole field: {result.cross_validation_db[0]:.1f} dB)"
     return [*lines, drift_sentence(result)]

@@ -1,4 +1,4 @@
-"""Images of beads as acquisitions: one plane each, whatever they were taken as."""
+"""Images of beads as acquisitions, one plane of each."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from numpy.typing import NDArray
 
 from napari_deepblur.calibration.settings import CalibrationSettings, PlaneChoice
 from napari_deepblur.engine.axes import Planes
+from napari_deepblur.engine.events import Job, Progress
 from napari_deepblur.engine.hot_pixels import without_hot_pixels
 from napari_deepblur.errors import ImageError
 
-__all__ = ["BeadImages"]
+__all__ = ["READING", "BeadImages", "BeadPlane"]
+
+#: Stage of the progress in which planes are read.
+READING = "reading the images"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +30,34 @@ class _Acquisition:
 
 
 @dataclass(frozen=True, slots=True)
+class BeadPlane:
+    """The image that is taken of an acquisition.
+
+    Attributes
+    ----------
+    image
+        Counts, shape (Y, X).
+    plane
+        Number of the plane in its stack, of a sum the first; 0 without a stack.
+    taken
+        What was taken of the stack, in words; empty without a stack.
+    """
+
+    image: NDArray[np.float32]
+    plane: int
+    taken: str
+
+
+@dataclass(frozen=True, slots=True)
 class BeadImages:
     """Acquisitions of one field, read one at a time.
 
     Attributes
     ----------
     acquisitions
-        Where each lies.
+        Arrays of the acquisitions.
     settings
-        What to take of stacks.
+        Settings that say what to take of stacks.
     """
 
     acquisitions: tuple[_Acquisition, ...]
@@ -56,12 +79,12 @@ class BeadImages:
         images
             One array or several, each YX, ZYX, TYX or TZYX; each time point is an acquisition.
         settings
-            What to take of stacks.
+            Settings that say what to take of stacks.
         axes
             Letters of the arrays' dimensions, for all or for each; by default the last of
             T C Z Y X.
         names
-            Of the arrays, for people.
+            Names of the arrays, for messages and the report.
 
         Raises
         ------
@@ -94,7 +117,7 @@ class BeadImages:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of each acquisition."""
+        """Names of the acquisitions."""
         return tuple(one.name for one in self.acquisitions)
 
     @property
@@ -102,30 +125,44 @@ class BeadImages:
         """(Y, X)."""
         return self.acquisitions[0].planes.plane_shape
 
-    def read(self, index: int) -> tuple[NDArray[np.float32], str]:
-        """Image of an acquisition, counts, shape (Y, X), and of a stack what was taken."""
-        one = self.acquisitions[index]
-        if one.depth == 1:
-            return one.planes[one.first], ""
-        if self.settings.z_range is not None:
-            first, end = self.settings.z_range
-            total = sum(one.planes[one.first + z].astype(np.float64) for z in range(first, end))
-            return np.asarray(total, np.float32), f"sum of planes {first} to {end - 1}"
-        chosen = self.plane_of(index)
-        how = ", the sharpest" if self.settings.plane == "sharpest" else ""
-        return one.planes[one.first + chosen], f"plane {chosen}{how}"
+    @property
+    def n_reads(self) -> int:
+        """Number of planes that reading all acquisitions reads."""
+        return sum(len(self._planes_of(one)) for one in self.acquisitions)
 
-    def plane_of(self, index: int) -> int:
-        """Number of the plane that is taken of an acquisition's stack; of a sum the first."""
+    def read_job(self, index: int) -> Job[BeadPlane]:
+        """Read the image of an acquisition, each plane of its stack once at most."""
         one = self.acquisitions[index]
+        numbers = self._planes_of(one)
+        n_before = sum(len(self._planes_of(other)) for other in self.acquisitions[:index])
+        is_sum = one.depth > 1 and self.settings.z_range is not None
+        image, chosen, highest = None, numbers[0], -np.inf
+        for done, number in enumerate(numbers):
+            yield Progress(n_before + done, self.n_reads, READING)
+            plane = without_hot_pixels(one.planes.stored(one.first + number))
+            if is_sum:
+                image = plane if image is None else image + plane
+                continue
+            sharpness = _sharpness(plane) if len(numbers) > 1 else 0.0
+            if sharpness > highest:
+                image, chosen, highest = plane, number, sharpness
+        assert image is not None
         if one.depth == 1:
-            return 0
+            return BeadPlane(image, 0, "")
+        if is_sum:
+            return BeadPlane(image, chosen, f"sum of planes {chosen} to {numbers[-1]}")
+        how = ", the sharpest" if self.settings.plane == "sharpest" else ""
+        return BeadPlane(image, chosen, f"plane {chosen}{how}")
+
+    def _planes_of(self, one: _Acquisition) -> range:
+        """Numbers of the planes of a stack that must be read."""
+        if one.depth == 1:
+            return range(1)
         if self.settings.z_range is not None:
-            return self.settings.z_range[0]
+            return range(*self.settings.z_range)
         if isinstance(self.settings.plane, int):
-            return self.settings.plane
-        sharpness = [_sharpness(one.planes.finite(one.first + z)) for z in range(one.depth)]
-        return int(np.argmax(sharpness))
+            return range(self.settings.plane, self.settings.plane + 1)
+        return range(one.depth)
 
 
 def _acquisitions(name: str, planes: Planes) -> list[_Acquisition]:
@@ -161,9 +198,10 @@ def _check_choice(
 
 
 def _sharpness(plane: NDArray[np.float32]) -> float:
-    """Light keeps its sum through focus, its squares are largest where it is most compact."""
+    """Sum of squares: light keeps its sum through focus, and is most compact in it."""
     from scipy.ndimage import gaussian_filter
 
+    finite = np.nan_to_num(plane, posinf=0.0, neginf=0.0)
     # Smoothed a little, so that noise has no say.
-    smooth = gaussian_filter(without_hot_pixels(plane), 1)
+    smooth = gaussian_filter(finite, 1)
     return float(np.square(smooth - np.median(smooth), dtype=np.float64).sum())

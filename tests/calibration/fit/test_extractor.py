@@ -2,8 +2,13 @@ import numpy as np
 import pytest
 
 from helpers.bead_images import error_db, psf_samples, true_psfs
-from napari_deepblur.calibration.fit.extractor import extract
+from napari_deepblur.calibration.fit import extractor
 from napari_deepblur.calibration.fit.maps import nodes
+from napari_deepblur.calibration.fit.modes import find_eigen_psfs
+
+
+def extract(samples, *, n_eigen_psfs, **options):
+    return extractor.extract(samples, find_eigen_psfs(samples).first(n_eigen_psfs), **options)
 
 
 def psfs_of(extraction, acquisition, n_nodes):

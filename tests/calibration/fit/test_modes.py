@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from helpers.bead_images import psf_samples
-from napari_deepblur.calibration.fit.modes import find_eigen_psfs, of_sum_one
+from napari_deepblur.calibration.fit.modes import find_eigen_psfs, normalised
 
 
 def principal_angle(one, other):
@@ -53,11 +53,11 @@ def test_psfs_that_do_not_vary():
     assert found.energy[0] == pytest.approx(1)
 
 
-def test_weights_of_sum_one_are_the_nearest():
+def test_weights_normalised_are_the_nearest():
     samples, _ = psf_samples(30)
     basis = find_eigen_psfs([samples], 3).basis
     weights = np.random.default_rng(0).standard_normal((4, 3))
-    fixed = of_sum_one(weights, basis)
+    fixed = normalised(weights, basis)
     np.testing.assert_allclose(np.tensordot(fixed, basis, 1).sum((1, 2)), 1)
     change, sums = fixed - weights, basis.sum((1, 2))
     # The change is normal to the plane of sum 1.

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from napari.layers import Image
+from napari_deepblur.widgets.calibrate.settings import CalibrateSettings
 
 from helpers.layers import OPTICS, known_layer, spots
 from napari_deepblur import Optics
 from napari_deepblur.widgets.calibrate.readiness import BeadSource, Readiness, plan_calibration
-from napari_deepblur.widgets.calibrate.settings import CalibrateSettings
 
 
 def plan(*layers: Image, current_plane: int = 0, **wishes):

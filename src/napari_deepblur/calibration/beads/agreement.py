@@ -1,4 +1,4 @@
-"""How beads agree with their neighbours: brightness, intruders, noise and misfit of each."""
+"""Agreement of beads with their neighbours: brightness, intruders, noise and misfit of each."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_deepblur.calibration.beads.centre import FWHM_PER_DEVIATION
 from napari_deepblur.calibration.beads.prediction import local_median, smooth_prediction
 
-__all__ = ["Agreement", "agreement", "core_radius", "disc"]
-
-#: A bead's core, by the window and by the full width at half maximum, whichever is more.
-_CORE_OF_WINDOW, _CORE_OF_WIDTH = 0.25, 1.0
+__all__ = ["Agreement", "agreement", "disc"]
 
 _N_ROUNDS = 3
 
@@ -30,7 +28,7 @@ _ODD_DEVIATIONS, _ODD_FACTOR = 4.0, 1.6
 _MOST_PAIRS = 1000
 
 #: Pixels outside the core from which background and noise can be read.
-_FEWEST_PIXELS = 16
+_FEWEST_PIXELS = 30
 
 #: Least sum of a prediction, by the median one.
 _LEAST_SUM = 0.1
@@ -42,26 +40,28 @@ Mask = NDArray[np.bool_]
 
 
 class Agreement(NamedTuple):
-    """Beads and what their neighbours say of them.
+    """Beads compared with the others' prediction, one row for each bead.
 
     Attributes
     ----------
     patches
-        Normalised beads, intruders replaced by the prediction, shape (n, h, w).
+        Normalised beads; pixels without data and intruders are replaced by the prediction,
+        shape (n, h, h).
     noise
         Standard deviation of the normalised beads' background, shape (n,).
     is_like
-        Whether the bead looks as its neighbours do, shape (n,).
+        True where the bead looks as its neighbours do, shape (n,).
+    amplitude
+        Light of each bead, counts, shape (n,).
+    level
+        Rest of background that was taken off at each bead's middle, counts, shape (n,).
     """
 
     patches: Floats
     noise: Floats
     is_like: Mask
-
-
-def core_radius(window: int, fwhm: float) -> float:
-    """Radius within which a bead must be alone, pixels; beyond it neighbours are replaced."""
-    return max(_CORE_OF_WINDOW * window, _CORE_OF_WIDTH * fwhm)
+    amplitude: Floats
+    level: Floats
 
 
 def disc(window: int, radius: float) -> Mask:
@@ -71,12 +71,13 @@ def disc(window: int, radius: float) -> Mask:
 
 
 def agreement(
-    patches: Floats, places: Floats, *, deviation: float, core: float, noise: Floats
+    patches: Floats, places: Floats, *, valid: Mask, fwhm: float, core: float, noise: Floats
 ) -> Agreement:
     """Compare centred beads with what the others predict at their places.
 
-    Brightness and rest of background are fitted to the prediction, whose sum is 1: the plain sum
-    of a bead over 31 × 31 pixels is wrong by a fifth at a peak of 20 times the noise.
+    Brightness and the rest of the background, a plane, are fitted to the prediction, whose sum
+    is 1: the plain sum of a bead over 31 × 31 pixels is wrong by a fifth at a peak of 20 times
+    the noise.
 
     Parameters
     ----------
@@ -84,35 +85,38 @@ def agreement(
         Centred beads above background, shape (n, h, h).
     places
         Field coordinates in [-1, 1], shape (n, 2).
-    deviation
-        Typical width σ of a bead, pixels.
+    valid
+        Pixels of the patches that hold data, shape (n, h, h).
+    fwhm
+        Typical full width at half maximum of a bead, pixels.
     core
         Radius within which a neighbour cannot be told from the bead, pixels.
     noise
         Standard deviation of the image's background at each bead, counts, shape (n,).
-
-    Returns
-    -------
-        One row for each bead.
     """
+    deviation = fwhm / FWHM_PER_DEVIATION
+    middle = patches.shape[-1] // 2
     inside = disc(patches.shape[-1], core)
     least = float(noise.min())
-    predicted = _of_sum_one(_first_prediction(patches, places, deviation), inside)
-    offset = np.zeros((len(patches), 1, 1))
+    predicted = _normalised(_first_prediction(patches, places, deviation), inside)
+    plane = np.zeros_like(patches)
     for _ in range(_N_ROUNDS):
-        amplitude = _amplitude(patches - offset, predicted, inside)
+        amplitude = _amplitude(patches - plane, predicted, inside)
         residual = patches - amplitude * predicted
-        intruders = _intruders(residual / amplitude, least / amplitude, deviation) & ~inside
-        offset, deviations = _offset_and_noise(residual, ~intruders & ~inside, noise)
+        replaced = _intruders(residual / amplitude, least / amplitude, deviation) & ~inside
+        replaced |= ~valid
+        plane, deviations = _plane_and_noise(residual, ~replaced & ~inside, noise)
         deviations = deviations.clip(least)
         brightness = amplitude[:, 0, 0] / deviations
-        model = amplitude * predicted + offset
+        model = amplitude * predicted + plane
         misfit = np.square((patches - model)[:, inside]).mean(-1) / deviations**2
         is_like = _are_like(misfit, brightness)
-        normalised = (np.where(intruders, model, patches) - offset) / amplitude
+        normalised = (np.where(replaced, model, patches) - plane) / amplitude
         smooth = smooth_prediction(normalised, places, is_like * brightness**2)
-        predicted = _of_sum_one(smooth, inside)
-    return Agreement(normalised, 1 / brightness, is_like)
+        predicted = _normalised(smooth, inside)
+    return Agreement(
+        normalised, 1 / brightness, is_like, amplitude[:, 0, 0], plane[:, middle, middle]
+    )
 
 
 def _first_prediction(patches: Floats, places: Floats, deviation: float) -> Floats:
@@ -123,8 +127,8 @@ def _first_prediction(patches: Floats, places: Floats, deviation: float) -> Floa
     return local_median(patches / light[:, None, None], places)
 
 
-def _of_sum_one(predicted: Floats, inside: Mask) -> Floats:
-    """Divided by their sums; beyond the core, where noise outweighs light, by the mean's."""
+def _normalised(predicted: Floats, inside: Mask) -> Floats:
+    """Divide predictions by their sums; beyond the core, where noise outweighs light, all alike."""
     total = predicted[:, inside].sum(-1) + predicted[:, ~inside].sum(-1).mean()
     least = _LEAST_SUM * np.median(np.abs(total)) + np.finfo(np.float32).tiny
     return np.asarray(predicted / total.clip(least)[:, None, None])
@@ -151,22 +155,33 @@ def _intruders(residual: Floats, least_noise: Floats, deviation: float) -> Mask:
     return np.stack([apply_hysteresis_threshold(one, _INTRUDER_EDGE, _INTRUDER) for one in excess])
 
 
-def _offset_and_noise(residual: Floats, counts: Mask, noise: Floats) -> tuple[Floats, Floats]:
-    """Rest of background (n, 1, 1), as far as it is more than chance, and its noise, (n,)."""
-    n = counts.sum((-2, -1))
-    enough = n >= _FEWEST_PIXELS
-    n = n.clip(1)
-    offset = residual.sum((-2, -1), where=counts) / n
-    deviation = residual - offset[:, None, None]
-    measured = np.sqrt(np.square(deviation).sum((-2, -1), where=counts) / n)
-    by_chance = np.median(measured**2 / n)
-    spread = np.square(_PER_MEDIAN_DEVIATION * np.median(np.abs(offset)))
-    share = max(0.0, 1 - by_chance / max(spread, np.finfo(float).tiny))
-    return (enough * share * offset)[:, None, None], np.where(enough, measured, noise)
+def _plane_and_noise(residual: Floats, counts: Mask, noise: Floats) -> tuple[Floats, Floats]:
+    """Fit planes (n, h, h) to the rest of the background, and read its noise (n,).
+
+    Planes are shrunk by the share that chance has in them.
+    """
+    side = residual.shape[-1]
+    pixels = np.linspace(-1, 1, side)
+    terms = np.stack(
+        [np.ones((side, side)), *np.meshgrid(pixels, pixels, indexing="ij")], -1
+    ).reshape(-1, 3)
+    weights = counts.reshape(len(counts), -1).astype(float)
+    enough = weights.sum(-1) >= _FEWEST_PIXELS
+    weights[~enough] = 1.0
+    inverse = np.linalg.inv(np.einsum("np,pa,pb->nab", weights, terms, terms, optimize=True))
+    flat = residual.reshape(len(residual), -1)
+    planes = np.einsum("nab,nb->na", inverse, (weights * flat) @ terms)
+    left = np.square(flat - planes @ terms.T)
+    measured = np.sqrt((weights * left).sum(-1) / (weights.sum(-1) - 3))
+    by_chance = np.median(measured[:, None] ** 2 * np.diagonal(inverse, axis1=1, axis2=2), axis=0)
+    spread = np.square(_PER_MEDIAN_DEVIATION * np.median(np.abs(planes), axis=0))
+    share = (1 - by_chance / spread.clip(np.finfo(float).tiny)).clip(0)
+    real = (enough[:, None] * share * planes) @ terms.T
+    return real.reshape(residual.shape), np.where(enough, measured, noise)
 
 
 def _are_like(misfit: Floats, brightness: Floats) -> Mask:
-    """Whose misfit is that of beads as bright; misfit grows with brightness."""
+    """Beads with no more misfit than others as bright have; misfit grows with brightness."""
     from scipy.stats import theilslopes
 
     if len(misfit) < _FEWEST:

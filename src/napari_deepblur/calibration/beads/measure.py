@@ -1,4 +1,4 @@
-"""Place, brightness and shape of each bead."""
+"""Position, brightness and shape of each bead."""
 
 from __future__ import annotations
 
@@ -13,56 +13,47 @@ from napari_deepblur.calibration.beads.cut import cut
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from napari_deepblur.calibration.beads.scene import BeadScene
+
 __all__ = ["measure"]
 
 #: Half of the patch in which a bead is measured, by its width σ.
 _HALF_PATCH = 4.0
 
 
-def measure(
-    image: NDArray[np.float32],
-    background: NDArray[np.float32],
-    noise: NDArray[np.float32],
-    points_yx: NDArray[np.float64],
-    deviation: float,
-) -> DataFrame:
-    """Bead table without status: one row for each point, in their order.
+def measure(scene: BeadScene, points_yx: NDArray[np.float64]) -> DataFrame:
+    """Measure the beads at some points.
 
     Parameters
     ----------
-    image
-        Counts, shape (Y, X).
-    background
-        Counts, same shape.
-    noise
-        Standard deviation, counts, same shape.
+    scene
+        Image of the beads.
     points_yx
-        Where beads are sought, pixels, shape (n, 2).
-    deviation
-        Typical width σ of a bead, pixels.
+        Rough positions of the beads, pixels, shape (n, 2).
 
     Returns
     -------
-        Columns y, x, peak, background, snr, fwhm and ellipticity.
+        One row for each point, in their order, with the columns y, x, peak, background, snr,
+        fwhm and ellipticity.
     """
     from pandas import DataFrame
 
-    limits = np.array(image.shape) - 1
+    limits = np.array(scene.image.shape) - 1
     pixels = points_yx.round().astype(int).clip(0, limits)
-    half = max(2, int(np.ceil(_HALF_PATCH * deviation)))
-    patches = cut(image - background, pixels, 2 * half + 1)
-    offset = centres(patches, deviation, (points_yx - pixels).clip(-0.5, 0.5))
-    fwhm, ellipticity = shapes(patches, offset, deviation)
+    half = max(2, int(np.ceil(_HALF_PATCH * scene.deviation)))
+    patches = cut(scene.excess, pixels, 2 * half + 1)
+    offset = centres(patches, scene.deviation, (points_yx - pixels).clip(-0.5, 0.5))
+    fwhm, ellipticity = shapes(patches, offset, scene.deviation)
     positions = pixels + offset
-    peak = _brightest(patches, offset, max(1.0, deviation))
+    peak = _brightest(patches, offset, max(1.0, scene.deviation))
     row, column = positions.round().astype(int).clip(0, limits).T
     return DataFrame(
         {
             "y": positions[:, 0],
             "x": positions[:, 1],
             "peak": peak,
-            "background": background[row, column].astype(float),
-            "snr": peak / noise[row, column],
+            "background": scene.background[row, column].astype(float),
+            "snr": peak / scene.noise[row, column],
             "fwhm": fwhm,
             "ellipticity": ellipticity,
         }
@@ -72,7 +63,7 @@ def measure(
 def _brightest(
     patches: NDArray[np.float64], offset: NDArray[np.float64], radius: float
 ) -> NDArray[np.float64]:
-    """Brightest pixel near each bead's middle."""
+    """Brightest pixel near the middle of each bead."""
     half = patches.shape[-1] // 2
     pixels = np.arange(-half, half + 1)
     from_y = pixels - offset[:, :1]

@@ -1,4 +1,4 @@
-"""The level at which a camera's counts end, read off the image."""
+"""Level at which a camera's counts end, read off the image."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FEWEST_COUNTS = 32
 
 
 def saturation_level(image: NDArray[np.float32]) -> float:
-    """Largest count if far more pixels share it than any below; infinite if not.
+    """Find the largest count if far more pixels share it than any below; infinite if not.
 
     Counts of beads thin out towards the brightest, so only a camera that ends there piles
     pixels up.
@@ -27,12 +27,14 @@ def saturation_level(image: NDArray[np.float32]) -> float:
     Parameters
     ----------
     image
-        Counts, shape (Y, X).
+        Counts of the pixels that hold data, of any shape.
 
     Returns
     -------
         Counts; pixels at or above it are saturated.
     """
+    if not image.size:
+        return np.inf
     highest = float(image.max())
     span = highest - float(np.median(image))
     if span == 0 or (span < _FEWEST_COUNTS and np.array_equal(image, image.round())):

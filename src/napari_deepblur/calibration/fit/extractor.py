@@ -13,13 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deepblur.calibration.fit.left_out import fit_weights
+from napari_deepblur.calibration.fit.cross_validation import fit_weights
 from napari_deepblur.calibration.fit.maps import FieldMaps, nodes
 from napari_deepblur.calibration.fit.modes import (
     EigenPsfs,
     PsfSamples,
-    find_eigen_psfs,
-    of_sum_one,
+    normalised,
 )
 
 __all__ = ["Extraction", "extract"]
@@ -30,7 +29,8 @@ N_NODES = 17
 #: Modes by which the operator deviates are kept until they hold this share of all deviation.
 _MODES_SHARE = 0.99
 
-#: So many times the power of noise a mode must have, and so much of the mean operator's.
+#: A mode is kept only if its power exceeds four times that of the noise and 1e-4 of the mean
+#: operator's.
 _LEAST_OVER_NOISE, _LEAST_OF_MEAN = 4.0, 1e-4
 
 Floats = NDArray[np.float64]
@@ -57,32 +57,31 @@ class Extraction:
 
 def extract(
     samples: Sequence[PsfSamples],
+    eigen_psfs: EigenPsfs,
     *,
-    n_eigen_psfs: int,
     n_functions: int | None = None,
     n_nodes: int = N_NODES,
 ) -> Extraction:
-    """Find eigen-PSFs, maps and one γ per acquisition.
+    """Fit maps, and one γ for each acquisition, to known eigen-PSFs.
 
     Parameters
     ----------
     samples
         PSFs of each acquisition.
-    n_eigen_psfs
-        K.
+    eigen_psfs
+        The K eigen-PSFs of the family.
     n_functions
-        J smooth functions of the field, the first of them constant: each eigen-PSF has a
-        coefficient for each, P = K · J. By default the coefficients belong to operator modes
+        Number of smooth functions of the field, J, the first of them constant: each eigen-PSF has
+        a coefficient for each, P = K · J. By default the coefficients belong to operator modes
         instead, the mean operator (γ = 1 always) and the acquisitions' principal deviations
         from it.
     n_nodes
-        G, nodes of the maps along each axis.
+        Nodes of the maps along each axis, G.
     """
-    eigen_psfs = find_eigen_psfs(samples).first(n_eigen_psfs)
     places = nodes(n_nodes)
     fits = [fit_weights(part, eigen_psfs) for part in samples]
     powers = [_noise_power(*pair, places) for pair in zip(samples, fits, strict=True)]
-    weights = np.stack([of_sum_one(fit.at(places), eigen_psfs.basis) for fit in fits])
+    weights = np.stack([normalised(fit.at(places), eigen_psfs.basis) for fit in fits])
     fields = weights.transpose(0, 2, 1).reshape(len(fits), len(eigen_psfs), n_nodes, n_nodes)
     maps, coefficients = (
         _operator_modes(fields, float(np.mean(powers)))

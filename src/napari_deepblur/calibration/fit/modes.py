@@ -45,20 +45,20 @@ class EigenPsfs:
         return len(self.basis)
 
     def first(self, n: int) -> EigenPsfs:
-        """The strongest n of them."""
+        """Keep the strongest n of them."""
         return EigenPsfs(self.basis[:n], self.energy, self.varying_energy)
 
     def encode(self, psfs: NDArray[np.floating]) -> Floats:
-        """Weights (n, K) of the nearest combinations to PSFs (n, h, w)."""
+        """Project PSFs (n, h, w) on the basis: weights (n, K)."""
         return np.asarray(psfs.reshape(len(psfs), -1) @ self.basis.reshape(len(self), -1).T)
 
     def decode(self, weights: Floats) -> Floats:
-        """PSFs of weights: (..., K) to (..., h, w)."""
+        """Combine the basis by weights: (..., K) to PSFs (..., h, w)."""
         return np.asarray(np.tensordot(weights, self.basis, axes=1))
 
 
-def of_sum_one(weights: Floats, eigen_psfs: Floats) -> Floats:
-    """Nearest weights (..., K) whose PSFs have sum 1, of eigen-PSFs (K, h, w).
+def normalised(weights: Floats, eigen_psfs: Floats) -> Floats:
+    """Change weights (..., K) to the nearest ones whose PSFs have sum 1.
 
     What smoothing took away is the faint light far out: a factor would put it in the middle.
     """
@@ -73,9 +73,9 @@ def find_eigen_psfs(samples: Sequence[PsfSamples], n_largest: int = 16) -> Eigen
     Parameters
     ----------
     samples
-        Of each acquisition, PSFs of one size.
+        PSFs of each acquisition, all of one size.
     n_largest
-        Eigen-PSFs to keep, fewer where there are fewer PSFs or pixels.
+        Number of eigen-PSFs to keep, fewer where there are fewer PSFs or pixels.
     """
     psfs = np.concatenate([smooth_psfs(part) for part in samples])
     # Acquisitions with few and with many beads count alike.

@@ -19,7 +19,7 @@ class PsfSamples:
     field_yx
         Normalised field coordinates, shape (n, 2): ±1 are the field's borders.
     psfs
-        Shape (n, h, w), each of sum 1, h and w odd; h = w where they have noise.
+        PSFs of sum 1, shape (n, h, w), h and w odd; h = w where they have noise.
     noise
         Standard deviation of the noise of each PSF's pixels, shape (n,); 0 where simulated.
     """
@@ -32,7 +32,7 @@ class PsfSamples:
         return len(self.psfs)
 
     def take(self, which: NDArray[np.bool_]) -> PsfSamples:
-        """Some of them, chosen by booleans of shape (n,)."""
+        """Choose some of them by booleans of shape (n,)."""
         return PsfSamples(self.field_yx[which], self.psfs[which], self.noise[which])
 
     @property

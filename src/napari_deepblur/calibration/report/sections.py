@@ -82,7 +82,7 @@ def input_section(result: CalibrationResult) -> str:
 
 def bead_section(result: CalibrationResult) -> str:
     """Beads used and left out, where they are, how they look."""
-    counts = {"used": result.n_used, **result.n_left_out}
+    counts = {"used": result.n_used, **result.n_rejected}
     table = _table(["status", "beads"], [[name, str(count)] for name, count in counts.items()])
     charts = []
     for index, name in enumerate(result.names[:_MOST_DRAWN]):
@@ -142,15 +142,15 @@ def eigen_psf_section(result: CalibrationResult) -> str:
 
 def trust_section(result: CalibrationResult) -> str:
     """How well beads are predicted that were left out."""
-    if not len(result.left_out_error_db):
+    if not len(result.cross_validation_db):
         return ""
     chart = curve_chart(
-        {"error": result.left_out_error_db},
+        {"error": result.cross_validation_db},
         x_label="number K of eigen-PSFs",
         y_label="error (dB)",
         title="error of beads left out, by the number of eigen-PSFs",
         first=1,
-        marked=min(len(result.eigen_psfs), len(result.left_out_error_db)),
+        marked=min(len(result.eigen_psfs), len(result.cross_validation_db)),
     )
     beads = result.beads[(result.beads["acquisition"] == 0) & (result.beads["status"] == "used")]
     fills = [hex_colour(value, *_RESIDUALS) for value in beads["residual_db"]]

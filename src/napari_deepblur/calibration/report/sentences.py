@@ -1,10 +1,11 @@
-"""What a calibration means, for people who look through the microscope."""
+"""Sentences of the report that say what a calibration means for the user."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from napari_deepblur.calibration.beads.status import BeadStatus
 from napari_deepblur.calibration.field_figures import FieldFigures
 
 if TYPE_CHECKING:
@@ -15,15 +16,12 @@ __all__ = ["drift_sentence", "sentences"]
 #: Relative change of the PSF over the field below which it is small, or hardly there.
 _SMALL, _HARDLY = 0.1, 0.03
 
-#: Errors, dB, up to which a predicted PSF is good, or of use.
-_GOOD, _OF_USE = -18.0, -10.0
-
 #: Distance to the nearest bead, by the field's longer side, that is far.
 _FAR = 0.15
 
 
 def sentences(result: CalibrationResult, figures: FieldFigures) -> list[str]:
-    """Is the blur the same everywhere, by how much not, and how far to trust that."""
+    """Say how the blur varies over the field, and how far to trust that."""
     return [
         *_of_field(result, figures),
         *_of_width(result, figures),
@@ -45,7 +43,7 @@ def _signed(value: float) -> str:
 def _of_field(result: CalibrationResult, figures: FieldFigures) -> Iterator[str]:
     share = f"{figures.variation:.0%}".replace("%", " %")
     first = " in the first acquisition" if result.n_acquisitions > 1 else ""
-    if not result.tells_field:
+    if not result.resolves_field:
         yield "<b>One PSF for the whole field</b>: so few beads do not tell how the blur varies."
     elif len(result.eigen_psfs) == 1:
         yield (
@@ -66,7 +64,7 @@ def _of_field(result: CalibrationResult, figures: FieldFigures) -> Iterator[str]
 
 
 def _of_width(result: CalibrationResult, figures: FieldFigures) -> Iterator[str]:
-    beads = result.beads["fwhm_um"][result.beads["status"] == "used"]
+    beads = result.beads["fwhm_um"][result.beads["status"] == BeadStatus.USED]
     spread = f" ± {beads.std(ddof=0):.2g}" if len(beads) > 1 else ""
     text = f"The beads are {beads.mean():.3g}{spread} µm wide (FWHM)"
     if len(result.eigen_psfs) > 1:
@@ -80,20 +78,13 @@ def _of_trust(result: CalibrationResult) -> Iterator[str]:
     if error is None:
         yield "How good the PSF is cannot be told from so few beads: none could be left out."
         return
-    verdict = (
-        "good enough to deblur with"
-        if error <= _GOOD
-        else "of use, with care"
-        if error <= _OF_USE
-        else "a rough guide only: look at the beads for what makes them differ"
-    )
     text = (
         "Beads were left out in turn and predicted from the others: the prediction differs from "
         f"the bead by <b>{_percent_of(error)}</b> ({_signed(error)} dB), noise apart. "
-        f"That is {verdict}."
+        f"That is {result.trust.value}."
     )
     if len(result.eigen_psfs) > 1:
-        constant = float(result.left_out_error_db[0])
+        constant = float(result.cross_validation_db[0])
         everywhere = "the whole field" + " and all acquisitions" * (result.n_acquisitions > 1)
         text += f" With one PSF for {everywhere} it would be {_percent_of(constant)}."
     yield text
@@ -112,7 +103,7 @@ def _of_gap(result: CalibrationResult, figures: FieldFigures) -> Iterator[str]:
 
 
 def drift_sentence(result: CalibrationResult) -> str:
-    """Whether and how the blur changes from acquisition to acquisition."""
+    """Say how the blur changes from acquisition to acquisition."""
     n_acquisitions, n_coefficients = result.coefficients.shape
     if n_acquisitions == 1:
         return (

@@ -1,12 +1,12 @@
-"""How many beads there are, and what the colours of their points mean."""
+"""Number of beads of each status, with the colours of their points."""
 
 from __future__ import annotations
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
 
+from napari_deepblur.calibration.beads.status import BeadStatus
 from napari_deepblur.widgets.calibrate.bead_points import BeadCounts
-from napari_deepblur.widgets.calibrate.bead_status import STATUSES, BeadStatus
 
 __all__ = ["BeadLegend"]
 
@@ -24,7 +24,7 @@ class BeadLegend(QWidget):
         super().__init__(parent)
         self._value: BeadCounts | None = None
         self.title = QLabel(wordWrap=True)
-        self.entries = {status: _entry(look) for status, look in STATUSES.items()}
+        self.entries = {status: _entry(status) for status in BeadStatus}
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setVerticalSpacing(2)
@@ -32,7 +32,7 @@ class BeadLegend(QWidget):
         self.setValue(None)
 
     def value(self) -> BeadCounts | None:
-        """What is shown."""
+        """The numbers that are shown."""
         return self._value
 
     def setValue(self, value: BeadCounts | None) -> None:  # noqa: N802
@@ -47,13 +47,13 @@ class BeadLegend(QWidget):
             label.setVisible(status in counts)
         for place, (status, count) in enumerate(counts.items()):
             label = self.entries[status]
-            colour = STATUSES[status].colour
-            label.setText(f'<span style="color: {colour}">●</span> {count} {status}')
+            dot = f'<span style="color: {status.colour}">●</span>'
+            label.setText(f"{dot} {count} {status}")
             self._grid.addWidget(label, place // 2 + 1, place % 2)
 
 
-def _entry(look: BeadStatus) -> QLabel:
+def _entry(status: BeadStatus) -> QLabel:
     label = QLabel()
     label.setTextFormat(Qt.TextFormat.RichText)
-    label.setToolTip(look.meaning)
+    label.setToolTip(status.meaning)
     return label

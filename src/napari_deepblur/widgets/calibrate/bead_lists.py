@@ -1,4 +1,4 @@
-"""The beads of all layers, as long as their points are in the viewer."""
+"""Beads of all layers, for as long as their points are in the viewer."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_deepblur.widgets.calibrate.bead_points import BeadCounts, BeadPoints
-from napari_deepblur.widgets.calibrate.bead_status import STATUSES
+from napari_deepblur.calibration.beads.status import BeadStatus
+from napari_deepblur.widgets.calibrate.bead_points import BeadCounts, BeadPoints, BeadsInPlane
 from napari_deepblur.widgets.layers.facts import axes_of, pixels_of
 from napari_deepblur.widgets.layers.stack_plane import go_to_index
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
-    from napari_deepblur.widgets.calibrate.tasks import FoundBeads, Positions
+    from napari_deepblur.engine.calibrate import Positions
 
-__all__ = ["BeadShelf", "n_times_of", "times_of"]
+__all__ = ["BeadLists", "n_times_of", "times_of"]
 
 
-class BeadShelf:
-    """Shows the beads of image layers and reads what the user left of them.
+class BeadLists:
+    """Shows detected beads as points layers and reads back the user's edits.
 
     Parameters
     ----------
     viewer
-        Where the points are shown.
+        napari viewer to show the points in.
     """
 
     edited = Signal()
@@ -40,10 +40,10 @@ class BeadShelf:
         self._beads: dict[Hashable, BeadPoints] = {}
 
     def of(self, layer: Image) -> BeadPoints | None:
-        """A layer's beads, if they were looked for and are still shown."""
+        """Beads of a layer, if they were looked for and are still shown."""
         return self._beads.get(layer.unique_id)
 
-    def show(self, layer: Image, found: Sequence[FoundBeads], window: int) -> None:
+    def show(self, layer: Image, found: Sequence[BeadsInPlane], window: int) -> None:
         """Show a layer's beads, in place of the former ones."""
         known = self.of(layer)
         if known is not None:
@@ -53,6 +53,12 @@ class BeadShelf:
         known.edited.connect(self.edited.emit)
         self._viewer.add_layer(known.points)
 
+    def show_only(self, layer: Image) -> None:
+        """Hide the beads of all other layers, where this one has some."""
+        if self.of(layer) is not None:
+            for key, known in self._beads.items():
+                known.points.visible = key == layer.unique_id
+
     def go_to(self, layer: Image) -> None:
         """Move the slider to the plane in which a layer's beads are."""
         known = self.of(layer)
@@ -60,7 +66,7 @@ class BeadShelf:
             go_to_index(self._viewer, layer, "Z", known.plane)
 
     def positions(self, layers: Sequence[Image]) -> Positions:
-        """Of each acquisition the beads that the user left; None where they changed nothing."""
+        """Positions of each acquisition's beads after edits; None where nothing was edited."""
         positions: list[NDArray[np.float64] | None] = []
         for layer in layers:
             known = self.of(layer)
@@ -73,7 +79,7 @@ class BeadShelf:
         return (
             {
                 status: sum(part.get(status, 0) for part in parts)
-                for status in STATUSES
+                for status in BeadStatus
                 if any(status in part for part in parts)
             }
             if parts

@@ -1,8 +1,9 @@
-"""Beads as a points layer that the user may correct, and what is left of them then."""
+"""Beads of an image layer as a points layer that the user may correct."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from napari.layers import Points
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_deepblur.widgets.calibrate.bead_status import ADDED, STATUSES, USED
+from napari_deepblur.calibration.beads.status import BeadStatus
 from napari_deepblur.widgets.layers.facts import axes_of
 from napari_deepblur.widgets.layers.geometry import geometry_of
 
@@ -18,14 +19,12 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from pandas import DataFrame
 
-    from napari_deepblur.widgets.calibrate.tasks import FoundBeads
+__all__ = ["BeadCounts", "BeadPoints", "BeadsInPlane", "joined"]
 
-__all__ = ["BeadCounts", "BeadPoints", "joined"]
+#: Number of beads by status, in the order of `BeadStatus`.
+BeadCounts = Mapping[BeadStatus, int]
 
-#: Number of beads by status, in the order of `STATUSES`.
-BeadCounts = Mapping[str, int]
-
-#: What the status bar tells of the bead under the mouse.
+#: Figures of the bead under the mouse, for the status bar.
 _FEATURES = ("status", "fwhm_um", "ellipticity", "snr")
 
 #: Digits behind the point of a pixel by which a bead is known again.
@@ -40,9 +39,25 @@ _LINE, _SMALLEST = 0.12, 5.0
 
 _STYLE: dict[str, Any] = {
     "face_color": "transparent",
-    "border_color": STATUSES[ADDED].colour,
+    "border_color": BeadStatus.ADDED.colour,
     "border_width": _LINE,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class BeadsInPlane:
+    """Beads of one acquisition.
+
+    Attributes
+    ----------
+    plane
+        Number of the plane in its stack.
+    beads
+        Table of `find_beads`, with `fwhm_um`.
+    """
+
+    plane: int
+    beads: DataFrame
 
 
 class BeadPoints:
@@ -56,7 +71,7 @@ class BeadPoints:
     layer
         Image with beads.
     found
-        Of each of its time points, or of its only one.
+        Beads of each of its time points, or of its only one.
     window
         Side of the PSFs, pixels.
     """
@@ -64,14 +79,14 @@ class BeadPoints:
     #: The user changed something.
     edited = Signal()
 
-    def __init__(self, layer: Image, found: Sequence[FoundBeads], window: int) -> None:
+    def __init__(self, layer: Image, found: Sequence[BeadsInPlane], window: int) -> None:
         self.layer = layer
         self.points = Points(name=f"{layer.name} beads", **geometry_of(layer) | _STYLE)
         self._taking = False
         self.take(found, window)
         self.points.events.data.connect(self._on_data)
 
-    def take(self, found: Sequence[FoundBeads], window: int) -> None:
+    def take(self, found: Sequence[BeadsInPlane], window: int) -> None:
         """Show other beads, in place of all points."""
         import pandas as pd
 
@@ -101,7 +116,7 @@ class BeadPoints:
             self._taking = False
 
     def fits(self) -> bool:
-        """Whether the layer still has the axes that it had."""
+        """True if the layer still has the axes that it had."""
         leads = [self._lead(t, one.plane) for t, one in enumerate(self.found)]
         return leads == self._leads and self.points.ndim == self.layer.ndim
 
@@ -120,12 +135,12 @@ class BeadPoints:
         return self.found[0].plane
 
     def positions(self) -> list[NDArray[np.float64] | None]:
-        """Of each time point the y, x of the used and added beads that are there, pixels.
+        """Positions of the used and added beads of each time point: y, x in pixels.
 
         None where the user changed nothing.
         """
         acquisition, row = self._known()
-        taken = np.isin(self._statuses(row), (USED, ADDED))
+        taken = np.isin(self._statuses(row), (BeadStatus.USED, BeadStatus.ADDED))
         places = np.asarray(self.points.data, np.float64)[:, -2:]
         return [
             None
@@ -135,19 +150,18 @@ class BeadPoints:
         ]
 
     def rejected(self) -> list[DataFrame]:
-        """Of each time point the beads that cannot be used and were not deleted."""
+        """Beads of each time point that cannot be used and were not deleted."""
         acquisition, row = self._known()
-        left = (row >= 0) & ~np.isin(self._statuses(row), (USED, ADDED))
+        left = (row >= 0) & ~np.isin(self._statuses(row), (BeadStatus.USED, BeadStatus.ADDED))
         return [
             self._beads.iloc[np.unique(row[left & (acquisition == t)])]
             for t in range(len(self.found))
         ]
 
     def counts(self) -> BeadCounts:
-        """How many points of each status there are."""
+        """Number of points of each status."""
         statuses = self._statuses(self._known()[1]).tolist()
-        order = dict.fromkeys([*STATUSES, *statuses])
-        return {status: statuses.count(status) for status in order if status in statuses}
+        return {status: statuses.count(status) for status in BeadStatus if status in statuses}
 
     def _on_data(self, event: Any) -> None:
         if not self._taking and event.action in _EDITS:
@@ -162,7 +176,7 @@ class BeadPoints:
         self.points.features = features
         if len(row):
             self.points.size = self.points.current_size
-            self.points.border_color = [_colour(status) for status in features["status"]]
+            self.points.border_color = [BeadStatus(status).colour for status in features["status"]]
 
     def _known(self) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
         """Time point of each point, and its row among the beads; -1 for the user's own."""
@@ -179,7 +193,9 @@ class BeadPoints:
 
     def _statuses(self, row: NDArray[np.int_]) -> NDArray[np.object_]:
         found = self._beads["status"].to_numpy(object)
-        return np.array([found[n] if n >= 0 else ADDED for n in row.tolist()], object)
+        return np.array(
+            [found[n] if n >= 0 else BeadStatus.ADDED.value for n in row.tolist()], object
+        )
 
     def _lead(self, time: int, plane: int) -> tuple[int, ...]:
         """Indices along the leading axes."""
@@ -188,7 +204,7 @@ class BeadPoints:
 
 
 def joined(first: DataFrame, second: DataFrame) -> DataFrame:
-    """One table of two, with what both tell of beads."""
+    """Join two tables by the columns that both have."""
     import pandas as pd
 
     return pd.concat([first, second], join="inner")
@@ -197,7 +213,3 @@ def joined(first: DataFrame, second: DataFrame) -> DataFrame:
 def _coordinates(lead: tuple[int, ...], beads: DataFrame) -> NDArray[np.float64]:
     places = beads[["y", "x"]].to_numpy(float)
     return np.hstack([np.broadcast_to(np.array(lead, float), (len(places), len(lead))), places])
-
-
-def _colour(status: str) -> str:
-    return STATUSES[status].colour if status in STATUSES else "white"

@@ -1,4 +1,4 @@
-"""What the dock "Calibrate from beads" does: viewer, wishes, tasks and view, without Qt."""
+"""Controller of the dock "Calibrate from beads": viewer, wishes, tasks and view, without Qt."""
 
 from __future__ import annotations
 
@@ -9,28 +9,26 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 
-from napari_deepblur.widgets.calibrate.bead_lists import BeadShelf, times_of
-from napari_deepblur.widgets.calibrate.bead_points import joined
-from napari_deepblur.widgets.calibrate.bead_status import USED
+from napari_deepblur.calibration.beads.status import BeadStatus
+from napari_deepblur.calibration.trust import Trust
+from napari_deepblur.widgets.calibrate.bead_lists import BeadLists, times_of
+from napari_deepblur.widgets.calibrate.bead_points import BeadsInPlane, joined
 from napari_deepblur.widgets.calibrate.layers import calibration_layers
 from napari_deepblur.widgets.calibrate.readiness import (
     BeadSource,
     CalibrationPlan,
     plan_calibration,
 )
-from napari_deepblur.widgets.calibrate.settings import CalibrateSettings
 from napari_deepblur.widgets.calibrate.summary import summary_of
 from napari_deepblur.widgets.calibrate.tasks import (
     BeadStack,
     Calibrated,
-    Found,
-    FoundBeads,
-    Positions,
     calibrate_task,
     find_task,
     save_task,
 )
 from napari_deepblur.widgets.calibrate.view import CalibrateView
+from napari_deepblur.widgets.calibrate.wishes import CalibrationWishes
 from napari_deepblur.widgets.layers.facts import facts_of, pixels_of
 from napari_deepblur.widgets.layers.optics_fields import OPTICS_FIELDS
 from napari_deepblur.widgets.layers.stack_plane import current_index
@@ -40,6 +38,9 @@ from napari_deepblur.widgets.tasks.task_slot import StartTask, TaskSlot
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+
+    from napari_deepblur.calibration.settings import CalibrationSettings
+    from napari_deepblur.engine.calibrate import FoundBeads, Positions
 
 __all__ = ["CalibrateController"]
 
@@ -56,26 +57,29 @@ _NO_FAMILY = (
 _FEWEST_TO_TRAIN = 3
 
 
+_Key = tuple[Hashable, ...]
+
+
 class CalibrateController:
-    """The dock's behaviour.
+    """Behaviour of the dock, independent of Qt.
 
     Parameters
     ----------
     viewer
-        Whose layers are read, and where results go.
+        napari viewer to read layers from and add results to.
     view
-        Shows everything.
+        The dock.
     settings
-        The user's wishes.
+        Choices of the user.
     start
-        Runs tasks.
+        Function that runs a task.
     """
 
     def __init__(
         self,
         viewer: ViewerModel,
         view: CalibrateView,
-        settings: CalibrateSettings,
+        settings: CalibrationWishes,
         *,
         start: StartTask,
     ) -> None:
@@ -83,35 +87,37 @@ class CalibrateController:
         self._view = view
         self.settings = settings
         self._layers: list[Image] = []
-        self._beads = BeadShelf(viewer)
+        self._beads = BeadLists(viewer)
         self._beads.edited.connect(self._on_points_edited)
         self._shown: dict[Hashable, list[Image]] = {}
-        self._calibrated: Calibrated | None = None
+        # Of chosen layers, by their ids: what was found and what came of it.
+        self._found: dict[_Key, FoundBeads] = {}
+        self._results: dict[_Key, Calibrated] = {}
         self._slot = TaskSlot(view, start)
         self._watch = LayerWatch(viewer)
         self._watch.listed.connect(self._on_listed)
         self._watch.edited.connect(self._on_edited)
         settings.events.connect(self._show_plan)
-        view.show_result(None)
+        viewer.layers.selection.events.active.connect(self._on_active)
         active = viewer.layers.selection.active
         images = self._images()
         self.select([active] if active in images else images[-1:])
 
     @property
     def layers(self) -> Sequence[Image]:
-        """The layers that are calibrated from, in the order of their acquisitions."""
+        """Layers to calibrate from, in the order of their acquisitions."""
         return tuple(self._layers)
 
     @property
     def plan(self) -> CalibrationPlan:
-        """What would be computed now."""
+        """Plan of what would be computed now."""
         sources = [BeadSource.of(layer) for layer in self._layers]
         plane = current_index(self._viewer, self._layers[0], "Z") if self._layers else 0
         return plan_calibration(self.settings, sources, plane)
 
     @property
     def busy(self) -> bool:
-        """Whether a task runs."""
+        """True while a task runs."""
         return self._slot.busy
 
     def select(self, layers: Sequence[Image]) -> None:
@@ -120,6 +126,7 @@ class CalibrateController:
         if chosen != self._layers:
             self._slot.abandon()
             self._view.show_message(Tone.INFO, "")
+            self._view.show_report(None)
             is_other = chosen[:1] != self._layers[:1]
             self._layers = chosen
             if is_other and chosen:
@@ -127,6 +134,7 @@ class CalibrateController:
         self._view.show_layers(self._images(), chosen)
         self._show_plan()
         self._show_beads()
+        self._show_result()
 
     def find(self) -> None:
         """Find the beads of the chosen layers, in place of the former points."""
@@ -151,17 +159,19 @@ class CalibrateController:
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
         """Write the calibration's folder."""
-        if self._calibrated is None:
+        calibrated = self._results.get(_key(self._layers))
+        if calibrated is None:
             self._view.show_message(Tone.ERROR, "There is no calibration to save yet.")
         elif not self.busy:
-            task = save_task(self._calibrated.result, Path(folder), overwrite=overwrite)
-            self._slot.run(task, self._take_saved)
+            task = save_task(calibrated.result, Path(folder), overwrite=overwrite)
+            self._slot.run(task, partial(self._take_saved, calibrated))
 
     def close(self) -> None:
         """Stop listening and drop what runs."""
         self._slot.silence()
         self._watch.close()
         self.settings.events.disconnect(self._show_plan)
+        self._viewer.layers.selection.events.active.disconnect(self._on_active)
         self._beads.close()
 
     def _may_run(self, plan: CalibrationPlan) -> bool:
@@ -172,7 +182,7 @@ class CalibrateController:
         return plan.can_run
 
     def _stack(self, plan: CalibrationPlan, *, again: bool = False) -> BeadStack:
-        """What to work on; `again` in the plane in which the beads were found."""
+        """Arrays and settings; `again` in the plane in which the beads were found."""
         assert plan.settings is not None
         settings, known = plan.settings, self._beads.of(self._layers[0])
         if again and known is not None and isinstance(settings.plane, int):
@@ -182,17 +192,31 @@ class CalibrateController:
             tuple(layer.name for layer in self._layers),
             plan.axes,
             settings,
+            self._found_by(settings) if again else None,
         )
+
+    def _found_by(self, settings: CalibrationSettings) -> FoundBeads | None:
+        """Beads that were found in the same planes of the chosen layers."""
+        found = self._found.get(_key(self._layers))
+        same = found is not None and (found.settings.plane, found.settings.z_range) == (
+            settings.plane,
+            settings.z_range,
+        )
+        return found if same else None
 
     # Answers
 
-    def _take_found(self, layers: Sequence[Image], found: Found) -> None:
+    def _take_found(self, layers: Sequence[Image], found: FoundBeads) -> None:
+        self._found[_key(layers)] = found
+        pairs = zip(found.acquisitions, found.tables, strict=True)
+        beads = [BeadsInPlane(one.plane, table) for one, table in pairs]
         for layer, times in times_of(layers):
-            self._beads.show(layer, found.acquisitions[times], found.window)
+            self._beads.show(layer, beads[times], found.window)
+        self._beads.show_only(layers[0])
         self._beads.go_to(layers[0])
         self._show_beads()
         counts = self._beads.counts(layers) or {}
-        n, n_used = sum(counts.values()), counts.get(USED, 0)
+        n, n_used = sum(counts.values()), counts.get(BeadStatus.USED, 0)
         found_text = f"Found {n} bead{'' if n == 1 else 's'}, {n_used or 'none'} of them usable."
         if n_used:
             self._slot.report(
@@ -205,9 +229,11 @@ class CalibrateController:
     def _take_calibrated(
         self, layers: Sequence[Image], positions: Positions, calibrated: Calibrated
     ) -> None:
-        self._calibrated = calibrated
+        self._results[_key(layers)] = calibrated
+        if calibrated.found is not None:
+            self._found[_key(layers)] = calibrated.found
         for number, (layer, times) in enumerate(times_of(layers)):
-            found = self._judged(layer, times, positions, calibrated)
+            found = self._screened(layer, times, positions, calibrated)
             self._beads.show(layer, found, calibrated.result.window)
             self._show_result_layers(layer, calibrated, times, is_first=number == 0)
         first = self._beads.of(layers[0])
@@ -215,16 +241,17 @@ class CalibrateController:
         self._viewer.layers.selection.active = first.points
         self._beads.go_to(layers[0])
         self._show_beads()
-        n_beads = sum((self._beads.counts(layers) or {}).values())
-        names = [layer.name for layer in layers]
-        self._view.show_result(summary_of(calibrated, names, n_beads=n_beads))
+        self._show_result()
         self._view.show_report(None)
-        self._slot.report(f"Calibrated from {calibrated.result.n_used} beads.")
+        result = calibrated.result
+        text = f"Calibrated from {result.n_used} bead{'' if result.n_used == 1 else 's'}."
+        doubts = [] if result.trust is Trust.GOOD else [f"the PSF is {result.trust.value}"]
+        self._slot.report(text, *doubts, *result.notes)
 
-    def _judged(
+    def _screened(
         self, layer: Image, times: slice, positions: Positions, calibrated: Calibrated
-    ) -> list[FoundBeads]:
-        """A layer's beads as they were judged at last, with those that did not come into question.
+    ) -> list[BeadsInPlane]:
+        """Beads of a layer as they were screened last, with those rejected before.
 
         Where positions were given, the result knows of no others.
         """
@@ -234,13 +261,12 @@ class CalibrateController:
             table = beads[beads["acquisition"] == t]
             if known is not None and positions[t] is not None:
                 table = joined(known.rejected()[number], table)
-            found.append(FoundBeads(calibrated.planes[t], table))
+            found.append(BeadsInPlane(calibrated.planes[t], table))
         return found
 
-    def _take_saved(self, folder: Path) -> None:
-        assert self._calibrated is not None
+    def _take_saved(self, calibrated: Calibrated, folder: Path) -> None:
         self._view.show_report(folder / "report.html")
-        n_acquisitions, n_coefficients = self._calibrated.result.coefficients.shape
+        n_acquisitions, n_coefficients = calibrated.result.coefficients.shape
         is_family = n_acquisitions >= _FEWEST_TO_TRAIN and n_coefficients > 1
         self._slot.report((_NEXT if is_family else _NO_FAMILY).format(folder=folder))
 
@@ -276,6 +302,15 @@ class CalibrateController:
     def _show_plan(self) -> None:
         self._view.show_plan(self.plan)
 
+    def _show_result(self) -> None:
+        calibrated = self._results.get(_key(self._layers))
+        if calibrated is None:
+            self._view.show_result(None)
+            return
+        n_beads = sum((self._beads.counts(self._layers) or {}).values())
+        names = [layer.name for layer in self._layers]
+        self._view.show_result(summary_of(calibrated, names, n_beads=n_beads))
+
     def _show_beads(self) -> None:
         self._view.show_beads(self._beads.counts(self._layers))
 
@@ -285,9 +320,19 @@ class CalibrateController:
             self._view.show_message(Tone.INFO, "Stopped, because the beads were edited.")
         self._show_beads()
 
+    def _on_active(self) -> None:
+        """Show the circles of the image that is looked at, and no others on top of them."""
+        active = self._viewer.layers.selection.active
+        if isinstance(active, Image) and active in self._layers:
+            self._beads.show_only(active)
+
     def _on_listed(self) -> None:
         self._beads.drop_removed()
         images = self._images()
+        there = {layer.unique_id for layer in images}
+        for kept in (self._found, self._results):
+            for key in [key for key in kept if not there.issuperset(key)]:
+                del kept[key]
         left = [layer for layer in self._layers if layer in images]
         self.select(left or images[-1:])
 
@@ -295,5 +340,11 @@ class CalibrateController:
         if layer in self._layers:
             # Other pixels or another grid: a running task does not fit.
             self._slot.abandon()
+            for key in [key for key in self._found if layer.unique_id in key]:
+                del self._found[key]
             self._beads.follow(layer)
             self._show_plan()
+
+
+def _key(layers: Sequence[Image]) -> _Key:
+    return tuple(layer.unique_id for layer in layers)

@@ -27,8 +27,8 @@ from napari_deepblur.widgets.calibrate.bead_points import BeadCounts
 from napari_deepblur.widgets.calibrate.controller import CalibrateController
 from napari_deepblur.widgets.calibrate.readiness import CalibrationPlan, Readiness
 from napari_deepblur.widgets.calibrate.result_panel import CalibrationPanel
-from napari_deepblur.widgets.calibrate.settings import CalibrateSettings
 from napari_deepblur.widgets.calibrate.view import CalibrationSummary
+from napari_deepblur.widgets.calibrate.wishes import CalibrationWishes
 from napari_deepblur.widgets.parts.check_list import CheckList
 from napari_deepblur.widgets.parts.choice_box import ChoiceBox
 from napari_deepblur.widgets.parts.dock_widget import DockWidget
@@ -61,12 +61,18 @@ _ADVANCED = {
     ),
     "n_eigen_psfs": (
         "Eigen-PSFs",
-        "Their number K. By default as few as predict left-out beads as well as any number does",
+        "Their number K. By default as few as predict other beads as well as any number does",
     ),
     "saturation": (
         "Saturation (counts)",
         "Counts at and above which pixels are saturated. By default read off each image",
     ),
+    "inflation": (
+        "Inflation",
+        "Factor by which the family reaches beyond the acquisitions' own blurs. By default 1.1",
+    ),
+    "first_plane": ("Sum from plane", "First plane of the sum of planes, counted from 0"),
+    "last_plane": ("Sum to plane", "Last plane of the sum of planes, counted from 0"),
 }
 
 
@@ -76,7 +82,7 @@ class CalibrateDock(DockWidget):
     Parameters
     ----------
     napari_viewer
-        Whose layers are read, and where results go.
+        napari viewer to read layers from and add results to.
     """
 
     def __init__(self, napari_viewer: ViewerModel) -> None:
@@ -87,7 +93,7 @@ class CalibrateDock(DockWidget):
         self._make_widgets()
         self._arrange()
         self.controller = CalibrateController(
-            napari_viewer, self, CalibrateSettings(), start=start_task
+            napari_viewer, self, CalibrationWishes(), start=start_task
         )
         self._connect()
 
@@ -144,9 +150,16 @@ class CalibrateDock(DockWidget):
             "or of other slides, from the top down; so are the time points of a series"
         )
         self.plane_box = ChoiceBox()
-        self.plane_box.setChoices([("sharpest plane", "sharpest"), ("current plane", "current")])
+        self.plane_box.setChoices(
+            [
+                ("sharpest plane", "sharpest"),
+                ("current plane", "current"),
+                ("sum of planes", "sum"),
+            ]
+        )
         self.plane_box.setToolTip(
-            "Which plane of a stack: of each the sharpest, or the one that the slider stands at"
+            "Plane of a stack: the sharpest of each, the one that the slider stands at, or the "
+            "sum of the planes that are named under Advanced"
         )
         self.optics_form = OpticsForm(optional=_OPTIONAL)
         self.verdict = plain_label(

@@ -1,4 +1,4 @@
-"""From the wishes and what the chosen layers say to one frozen value that a job can use."""
+"""Readiness of the chosen layers, and the frozen plan of what would be computed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from napari_deepblur.calibration.settings import CalibrationSettings
 from napari_deepblur.engine.known_optics import Known, merge_optics, optics_of, stated
 from napari_deepblur.errors import describe
-from napari_deepblur.widgets.calibrate.settings import CalibrateSettings
+from napari_deepblur.widgets.calibrate.wishes import CalibrationWishes
 from napari_deepblur.widgets.layers.facts import LayerFacts, facts_of, pixels_of
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _EQUAL_WITHIN = 0.01
 
 
 class Readiness(Enum):
-    """Whether layers can be calibrated from."""
+    """State of the chosen layers and values before a calibration."""
 
     NO_LAYER = "no image"
     UNUSABLE = "unusable images"
@@ -37,7 +37,7 @@ class Readiness(Enum):
 
 @dataclass(frozen=True, slots=True)
 class BeadSource:
-    """A layer's name, shape and facts."""
+    """Name, shape and facts of a layer."""
 
     name: str
     shape: tuple[int, ...]
@@ -56,22 +56,22 @@ class BeadSource:
 
 @dataclass(frozen=True, slots=True)
 class CalibrationPlan:
-    """What would be computed, or why nothing can be.
+    """Plan of a calibration, or the reason why there is none.
 
     Attributes
     ----------
     readiness
-        Whether it can be computed.
+        State of the layers and values.
     message
-        The same in words, with what to do.
+        The state in words, with what to do.
     fields
         Optical values and their sources, by name.
     settings
-        For the engine, where all is valid.
+        Settings for the engine, where all is valid.
     axes
         One letter of TCZYX per dimension of each layer.
     has_stacks
-        Whether one plane of several must be chosen.
+        True if one plane of several must be chosen.
     """
 
     readiness: Readiness
@@ -83,23 +83,23 @@ class CalibrationPlan:
 
     @property
     def can_run(self) -> bool:
-        """Whether it can be computed."""
+        """True if the calibration can be computed."""
         return self.readiness is Readiness.READY
 
 
 def plan_calibration(
-    wishes: CalibrateSettings, sources: Sequence[BeadSource], current_plane: int = 0
+    wishes: CalibrationWishes, sources: Sequence[BeadSource], current_plane: int = 0
 ) -> CalibrationPlan:
     """Judge the wishes for layers; what was typed goes before what the layers say.
 
     Parameters
     ----------
     wishes
-        What was typed and chosen.
+        Values that were typed and chosen.
     sources
         The chosen layers.
     current_plane
-        Of a stack, the one that the slider stands at.
+        Plane of stacks that the slider stands at.
     """
     if not sources:
         text = "Open an image of beads, or the sample “Bead field” from File > Open Sample."
@@ -112,9 +112,9 @@ def plan_calibration(
     if "pixel_size_um" not in fields:
         text = _ask_for_pixel(sources[0].facts.hint)
         return CalibrationPlan(Readiness.MISSING, text, fields, has_stacks=has_stacks)
-    plane = (current_plane if wishes.plane == "current" else wishes.plane) if has_stacks else None
     try:
-        settings = _settings(wishes, fields, plane)
+        taken = _of_stacks(wishes, current_plane) if has_stacks else {}
+        settings = _settings(wishes, fields, taken)
     except ValueError as error:
         return CalibrationPlan(Readiness.INVALID, describe(error), fields, has_stacks=has_stacks)
     message = _ready(sources, settings)
@@ -122,8 +122,8 @@ def plan_calibration(
     return CalibrationPlan(Readiness.READY, message, fields, settings, axes, has_stacks)
 
 
-def _unusable(wishes: CalibrateSettings, sources: Sequence[BeadSource]) -> str:
-    """What makes the layers unusable, alone or together."""
+def _unusable(wishes: CalibrationWishes, sources: Sequence[BeadSource]) -> str:
+    """Reason why the layers cannot be used, alone or together; empty if they can."""
     first = sources[0]
     for source in sources:
         if source.facts.problem:
@@ -162,10 +162,19 @@ def _ask_for_pixel(hint: str) -> str:
     return f"Please fill in: pixel size in µm.{more}"
 
 
+def _of_stacks(wishes: CalibrationWishes, current_plane: int) -> dict[str, Any]:
+    """Settings that say what to take of stacks."""
+    if wishes.plane != "sum":
+        return {"plane": current_plane if wishes.plane == "current" else wishes.plane}
+    if wishes.first_plane is None or wishes.last_plane is None:
+        raise ValueError("fill in the first and the last plane of the sum, under Advanced")
+    return {"z_range": (wishes.first_plane, wishes.last_plane + 1)}
+
+
 def _settings(
-    wishes: CalibrateSettings, fields: Mapping[str, Known], plane: Any
+    wishes: CalibrationWishes, fields: Mapping[str, Known], taken: Mapping[str, Any]
 ) -> CalibrationSettings:
-    """Everything for the engine.
+    """Settings for the engine.
 
     Raises
     ------
@@ -184,10 +193,9 @@ def _settings(
         {
             "pixel_size_um": fields["pixel_size_um"].value,
             "optics": optics,
-            "plane": plane,
-            "window": wishes.window,
-            "n_eigen_psfs": wishes.n_eigen_psfs,
-            "saturation": wishes.saturation,
+            **taken,
+            **{name: getattr(wishes, name) for name in ("window", "n_eigen_psfs", "saturation")},
+            **({} if wishes.inflation is None else {"inflation": wishes.inflation}),
         }
     )
 

@@ -1,4 +1,4 @@
-"""The figures of a calibration, and what speaks against it."""
+"""Figures of a calibration, with the notes on it."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _ROWS = {
         "hold of that in which the PSFs differ from their mean",
     ),
     "error": _Row(
-        "Left-out error",
-        "How far PSFs are from beads that were left out and predicted from the others, by their "
+        "Cross-validation",
+        "Error of PSFs that were predicted from the other beads, by the beads' own "
         "energy: -20 dB is 1 %, the more negative the better. Noise of the beads is taken off",
     ),
     "fwhm": _Row("FWHM", "Full width at half maximum of the PSF: least and largest over the field"),

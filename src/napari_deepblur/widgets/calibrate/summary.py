@@ -1,4 +1,4 @@
-"""The figures of a calibration, for people."""
+"""Figures of a calibration, as the dock shows them."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ __all__ = ["summary_of"]
 
 
 def summary_of(calibrated: Calibrated, names: Sequence[str], *, n_beads: int) -> CalibrationSummary:
-    """What the dock shows of a calibration.
+    """Gather the figures that the dock shows of a calibration.
 
     Parameters
     ----------
     calibrated
         The calibration.
     names
-        Of the layers that it was made from.
+        Names of the layers that it was made from.
     n_beads
-        Beads that are shown on them.
+        Number of beads that are shown on them.
     """
     result = calibrated.result
     n_eigen_psfs = len(result.eigen_psfs)

@@ -1,4 +1,4 @@
-"""What the controller asks of whoever shows the dock "Calibrate from beads"."""
+"""View interface of the dock "Calibrate from beads"."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ __all__ = ["CalibrateView", "CalibrationSummary", "Drift"]
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """How the operator changes from acquisition to acquisition.
+    """Coefficients of the operator over the acquisitions.
 
     Attributes
     ----------
     acquisitions
-        Their names.
+        Names of the acquisitions.
     names
-        Of the coefficients.
+        Names of the coefficients.
     coefficients
-        Shape (T, P); without those that are always 1.
+        Coefficients, shape (T, P), without those that are always 1.
     """
 
     acquisitions: tuple[str, ...]
@@ -42,16 +42,16 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class CalibrationSummary:
-    """The figures of a calibration.
+    """Figures of a calibration.
 
     Attributes
     ----------
     title
-        What it was made from.
+        Names of the layers that it was made from.
     n_used, n_beads
-        Beads that it rests on, of those that were looked at.
+        Number of beads that it rests on, and of those that were looked at.
     n_eigen_psfs
-        K.
+        Number of eigen-PSFs, K.
     energy, varying_energy
         Shares of the PSFs' energy, and of that of their deviations from the mean, that K
         eigen-PSFs hold.
@@ -62,9 +62,9 @@ class CalibrationSummary:
     window
         Side of the PSFs, pixels.
     drift
-        None for one acquisition.
+        Change between the acquisitions, None for one acquisition.
     notes
-        What to know before one trusts the result.
+        Notes to read before trusting the result.
     """
 
     title: str
@@ -81,7 +81,7 @@ class CalibrationSummary:
 
 
 class CalibrateView(Protocol):
-    """The dock, as the controller sees it."""
+    """Dock, as the controller sees it."""
 
     def show_layers(self, layers: Sequence[Image], chosen: Sequence[Image]) -> None:
         """Offer layers to choose from."""

@@ -1,9 +1,9 @@
-"""How well PSFs are predicted that the model has not seen, and how many eigen-PSFs that takes."""
+"""Cross-validation: error of PSFs predicted from other beads, by the number of eigen-PSFs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,19 +15,20 @@ from napari_deepblur.calibration.fit.spline import FieldSpline
 
 __all__ = [
     "MOST_EIGEN_PSFS",
-    "LeftOut",
+    "PredictionErrors",
+    "combine",
     "fit_weights",
-    "leave_out",
-    "n_turns",
+    "fold_errors",
+    "n_folds",
     "pooled",
-    "put_together",
+    "with_pedestal",
 ]
 
 #: More eigen-PSFs than this are never taken by themselves.
 MOST_EIGEN_PSFS = 8
 
 #: With more PSFs they are not left out one by one but a tenth at a time.
-_MOST_TURNS = 10
+_MOST_FOLDS = 10
 
 #: A gain of less than this share of the error is not worth an eigen-PSF.
 _HARDLY = 0.05
@@ -39,14 +40,14 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
-    """Errors of PSFs as others predict them, over their core, noise apart.
+class PredictionErrors:
+    """Errors of PSFs predicted from others, over their core, with the noise taken off.
 
     Attributes
     ----------
     error
         ‖a ĥ - h‖² less the noise's share, by 1, 2, … M eigen-PSFs, shape (n, M): the brightness
-        a is free. NaN where nothing could be left out.
+        a is free. NaN for PSFs that were not predicted.
     energy
         ‖h‖² less the noise's share, shape (n,).
     uncertainty
@@ -91,63 +92,65 @@ class LeftOut:
         return int(np.argmax(loss.mean(0) <= np.maximum(margin, hardly))) + 1
 
 
-def n_turns(samples: Sequence[PsfSamples]) -> int:
-    """How often the model is made anew, each time without other PSFs."""
-    return min(_MOST_TURNS, max(len(part) for part in samples))
+def n_folds(samples: Sequence[PsfSamples]) -> int:
+    """Number of folds: the model is fitted anew for each, without the fold's PSFs."""
+    return min(_MOST_FOLDS, max(len(part) for part in samples))
 
 
 def fit_weights(part: PsfSamples, eigen_psfs: EigenPsfs) -> FieldMaps:
-    """Weights of eigen-PSFs as smooth functions of the field, each with its own smoothing."""
+    """Fit the weights of eigen-PSFs as smooth functions of the field."""
     spline = FieldSpline(part.field_yx, part.noise**2)
     return fit_maps(spline, eigen_psfs.encode(part.psfs), np.arange(len(eigen_psfs)))
 
 
-def leave_out(
-    measured: Sequence[PsfSamples], judged: Sequence[PsfSamples], turn: int
+def fold_errors(
+    measured: Sequence[PsfSamples], weighted: Sequence[PsfSamples], fold: int
 ) -> list[Floats]:
-    """Leave out some PSFs and predict them from all others.
+    """Predict the PSFs of one fold from all others.
 
-    Everything is made anew without them, eigen-PSFs and maps.
+    Eigen-PSFs and maps are fitted anew without them.
 
     Parameters
     ----------
     measured
-        Of each acquisition, with the noise of the PSFs alone.
-    judged
-        The same with the noise by which they count.
-    turn
-        One of `n_turns`.
+        PSFs of each acquisition, with their own noise.
+    weighted
+        The same PSFs with the noise by which they are weighted.
+    fold
+        Number of the fold, below `n_folds`.
 
     Returns
     -------
-        `LeftOut.error` for each acquisition, NaN for PSFs that were not left out.
+        Errors of each acquisition's PSFs, shape (n, M) each, NaN outside the fold.
     """
-    n = n_turns(judged)
-    turns = [np.random.default_rng(0).permutation(len(part)) % n for part in judged]
+    n = n_folds(weighted)
+    folds = [np.random.default_rng(0).permutation(len(part)) % n for part in weighted]
     # An acquisition's only PSF stays.
-    out = [(own == turn) & (len(own) > 1) for own in turns]
-    rest = [part.take(~left) for part, left in zip(judged, out, strict=True)]
+    out = [(own == fold) & (len(own) > 1) for own in folds]
+    rest = [part.take(~left) for part, left in zip(weighted, out, strict=True)]
     eigen_psfs = find_eigen_psfs(rest, MOST_EIGEN_PSFS)
-    errors = [np.full((len(part), MOST_EIGEN_PSFS), np.nan) for part in judged]
+    errors = [np.full((len(part), MOST_EIGEN_PSFS), np.nan) for part in weighted]
     for part, others, left, error in zip(measured, rest, out, errors, strict=True):
         if left.any():
             error[left] = _errors(part.take(left), others, eigen_psfs)
     return errors
 
 
-def put_together(
-    measured: Sequence[PsfSamples], judged: Sequence[PsfSamples], turns: Sequence[list[Floats]]
-) -> list[LeftOut]:
-    """What all turns together say, for each acquisition."""
+def combine(
+    measured: Sequence[PsfSamples],
+    weighted: Sequence[PsfSamples],
+    folds: Sequence[list[Floats]],
+) -> list[PredictionErrors]:
+    """Combine the errors of all folds, one result for each acquisition."""
     found = []
-    for part, counted, *errors in zip(measured, judged, *turns, strict=True):
+    for part, counted, *errors in zip(measured, weighted, *folds, strict=True):
         core = _core(part.psfs.shape[-1])
         power = np.square(part.psfs[:, core], dtype=np.float64).sum(-1)
         weight = 1 / counted.noise**2 if counted.noise.any() else np.ones(len(part))
-        # Each row is a number in one turn at most.
+        # Each row is a number in one fold at most.
         tested = ~np.isnan(errors).all(0)
         found.append(
-            LeftOut(
+            PredictionErrors(
                 np.where(tested, np.nansum(errors, 0), np.nan),
                 power - core.sum() * part.noise**2,
                 part.noise**2 * np.sqrt(2.0 * core.sum()),
@@ -157,14 +160,22 @@ def put_together(
     return found
 
 
-def pooled(found: Sequence[LeftOut]) -> LeftOut:
-    """All PSFs that could be left out, of all acquisitions."""
+def pooled(found: Sequence[PredictionErrors]) -> PredictionErrors:
+    """Pool the PSFs of all acquisitions that could be predicted."""
     tested = [~np.isnan(part.error[:, 0]) for part in found]
     pairs = list(zip(found, tested, strict=True))
     names = ("error", "energy", "uncertainty", "weight")
-    return LeftOut(
+    return PredictionErrors(
         *(np.concatenate([getattr(part, name)[own] for part, own in pairs]) for name in names)
     )
+
+
+def with_pedestal(errors: PredictionErrors, energy: Floats) -> PredictionErrors:
+    """Add the energy of a pedestal under each PSF, shape (n,).
+
+    All beads share a wrong background, so that predicting them from one another cannot see it.
+    """
+    return replace(errors, error=errors.error + energy[:, None])
 
 
 def _core(window: int) -> NDArray[np.bool_]:
@@ -173,7 +184,7 @@ def _core(window: int) -> NDArray[np.bool_]:
 
 
 def _errors(left: PsfSamples, others: PsfSamples, eigen_psfs: EigenPsfs) -> Floats:
-    """Errors by 1, 2, … M eigen-PSFs, noise apart, shape (n, M)."""
+    """Errors by 1, 2, … M eigen-PSFs, noise taken off, shape (n, M)."""
     core = _core(left.psfs.shape[-1])
     measured = left.psfs[:, core].astype(np.float64)
     weights = fit_weights(others, eigen_psfs).at(left.field_yx)
