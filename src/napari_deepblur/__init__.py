@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from napari_deepblur.openmp import let_waiting_threads_sleep
 
 if TYPE_CHECKING:
+    from napari_deepblur.calibration.files import load_calibration
     from napari_deepblur.calibration.result import CalibrationResult
     from napari_deepblur.engine.blur import BlurEstimate
     from napari_deepblur.engine.blur_file import load_blur
@@ -37,6 +38,7 @@ __all__ = [
     "deblur",
     "estimate_blur",
     "load_blur",
+    "load_calibration",
     "load_model",
     "residual_image",
 ]
@@ -55,6 +57,8 @@ _HOMES = {
     "deblur": "engine.deblur",
     "estimate_blur": "engine.estimate",
     "load_blur": "engine.blur_file",
+    "load_blur": "engine.blur",
+    "load_calibration": "calibration.files",
     "load_model": "engine.models",
     "residual_image": "engine.diagnostics",
 }

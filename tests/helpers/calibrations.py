@@ -9,20 +9,25 @@ import numpy as np
 import pandas as pd
 from napari.components import ViewerModel
 from napari.layers import Image
-from napari_deepblur.widgets.calibrate.settings import CalibrateSettings
 
 from helpers.bench import Runner
 from helpers.families import varying_family
+from napari_deepblur.calibration.beads import BeadScene
 from napari_deepblur.calibration.field_figures import FieldFigures
 from napari_deepblur.calibration.result import CalibrationResult
+from napari_deepblur.calibration.settings import CalibrationSettings
+from napari_deepblur.engine.calibrate import Acquisition, FoundBeads
 from napari_deepblur.engine.psf_field import mosaic_grid
+from napari_deepblur.widgets.calibrate.bead_points import BeadsInPlane
 from napari_deepblur.widgets.calibrate.controller import CalibrateController
-from napari_deepblur.widgets.calibrate.tasks import Calibrated, Found, FoundBeads
+from napari_deepblur.widgets.calibrate.tasks import Calibrated
 from napari_deepblur.widgets.calibrate.view import CalibrateView
+from napari_deepblur.widgets.calibrate.wishes import CalibrationWishes
 
 #: Of the beads of `bead_table`, in their order.
 STATUSES = ("used", "crowded", "used", "border", "used", "unlike the others")
 WINDOW = 21
+EMPTY = BeadScene.of(np.zeros((96, 128)))
 
 
 def bead_table(shift: float = 0.0) -> pd.DataFrame:
@@ -41,9 +46,23 @@ def bead_table(shift: float = 0.0) -> pd.DataFrame:
     )
 
 
-def found_beads(n: int = 1, *, plane: int = 0) -> Found:
+def bead_settings(**changes) -> CalibrationSettings:
+    """Settings of a calibration of `known_layer`."""
+    return CalibrationSettings(**{"pixel_size_um": 0.09} | changes)
+
+
+def found_beads(
+    n: int = 1, *, plane: int = 0, tables: Sequence[pd.DataFrame] | None = None
+) -> FoundBeads:
     """Beads of some acquisitions, each a pixel beside the one before."""
-    return Found(tuple(FoundBeads(plane, bead_table(float(t))) for t in range(n)), WINDOW)
+    tables = [bead_table(float(t)) for t in range(n)] if tables is None else tables
+    acquisitions = tuple(Acquisition(f"time {t}", plane, "", EMPTY) for t in range(len(tables)))
+    return FoundBeads(acquisitions, tuple(tables), WINDOW, bead_settings())
+
+
+def beads_in_planes(n: int = 1, *, plane: int = 0) -> list[BeadsInPlane]:
+    """The same beads, as the points of a layer take them."""
+    return [BeadsInPlane(plane, bead_table(float(t))) for t in range(n)]
 
 
 def calibrated(
@@ -87,7 +106,7 @@ class CalibrateBench:
         self.view = MagicMock(spec=CalibrateView)
         self.runner = Runner()
         self.controller = CalibrateController(
-            self.viewer, self.view, CalibrateSettings(), start=self.runner
+            self.viewer, self.view, CalibrationWishes(), start=self.runner
         )
 
     @property

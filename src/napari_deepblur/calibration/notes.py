@@ -52,7 +52,8 @@ def _of_beads(samples: BeadSamples) -> Iterator[str]:
 def _of_background(samples: BeadSamples) -> Iterator[str]:
     light = np.concatenate([part.light for part in samples.pedestals])
     chance = np.concatenate([part.noise * part.n_pixels for part in samples.pedestals])
-    power = np.mean(light**2 - chance**2)
+    weight = np.concatenate([1 / np.maximum(part.noise, 1e-12) ** 2 for part in samples.weighted])
+    power = np.average(light**2 - chance**2, weights=weight)
     if power > _UNEVEN**2:
         yield (
             f"the background is uneven: what is left of it around the beads is {power**0.5:.0%} "

@@ -148,10 +148,12 @@ def find_beads_job(
 
     Parameters
     ----------
-    images, axes, positions, names
+    images
         See `calibrate`.
     settings
         Settings of the calibration.
+    axes, positions, names
+        See `calibrate`.
 
     Yields
     ------

@@ -5,20 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from helpers.calibrations import STATUSES, WINDOW, bead_table, found_beads
+from helpers.calibrations import STATUSES, WINDOW, bead_table, beads_in_planes
 from helpers.layers import GEOMETRY, assert_same_geometry, known_layer
-from napari_deepblur.widgets.calibrate.bead_points import BeadPoints
-from napari_deepblur.widgets.calibrate.tasks import FoundBeads
+from napari_deepblur.widgets.calibrate.bead_points import BeadPoints, BeadsInPlane
 
 
 @pytest.fixture
 def beads() -> BeadPoints:
-    return BeadPoints(known_layer(96, 128), found_beads().acquisitions, WINDOW)
+    return BeadPoints(known_layer(96, 128), beads_in_planes(), WINDOW)
 
 
 def test_points_lie_on_the_image_and_tell_of_the_beads() -> None:
     layer = known_layer(3, 96, 128, **GEOMETRY)
-    points = BeadPoints(layer, found_beads(3).acquisitions, WINDOW).points
+    points = BeadPoints(layer, beads_in_planes(3), WINDOW).points
     assert_same_geometry(points, layer)
     assert points.name == "cells beads"
     np.testing.assert_array_equal(points.data[:, 0], np.repeat([0, 1, 2], 6))
@@ -29,7 +28,7 @@ def test_points_lie_on_the_image_and_tell_of_the_beads() -> None:
 
 def test_beads_of_a_stack_lie_in_their_plane() -> None:
     layer = known_layer(4, 96, 128)
-    beads = BeadPoints(layer, found_beads(plane=2).acquisitions, WINDOW)
+    beads = BeadPoints(layer, beads_in_planes(plane=2), WINDOW)
     np.testing.assert_array_equal(beads.points.data[:, 0], 2)
     np.testing.assert_array_equal(beads.points.data[:, 1:], bead_table()[["y", "x"]])
 
@@ -71,7 +70,7 @@ def test_added_and_moved_points_are_the_users(beads: BeadPoints) -> None:
 
 def test_points_belong_to_the_time_at_which_they_were_added() -> None:
     layer = known_layer(3, 96, 128, axis_labels=("t", "y", "x"))
-    beads = BeadPoints(layer, found_beads(3).acquisitions, WINDOW)
+    beads = BeadPoints(layer, beads_in_planes(3), WINDOW)
     beads.points.add([1, 50, 60])
     first, second, third = beads.positions()
     assert first is third is None
@@ -86,13 +85,13 @@ def test_all_can_be_deleted_and_others_taken(beads: BeadPoints) -> None:
     assert beads.counts() == {}
     beads.points.add([5, 6])
     assert beads.counts() == {"added by hand": 1}
-    beads.take(found_beads().acquisitions, WINDOW)
+    beads.take(beads_in_planes(), WINDOW)
     assert beads.positions() == [None]
     assert len(beads.points.data) == len(beads.points.border_color) == 6
 
 
 def test_no_beads_at_all_make_an_empty_layer() -> None:
-    nothing = [FoundBeads(0, bead_table().iloc[:0])]
+    nothing = [BeadsInPlane(0, bead_table().iloc[:0])]
     beads = BeadPoints(known_layer(96, 128), nothing, WINDOW)
     assert beads.counts() == {}
     beads.points.add([5, 6])

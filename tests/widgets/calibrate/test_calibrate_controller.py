@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,8 @@ from napari.layers import Image
 from helpers.calibrations import CalibrateBench, bead_table, calibrated, found_beads
 from helpers.layers import assert_same_geometry, known_layer
 from napari_deepblur.engine.events import Progress
+from napari_deepblur.widgets.calibrate import controller
 from napari_deepblur.widgets.calibrate.readiness import Readiness
-from napari_deepblur.widgets.calibrate.tasks import Found, FoundBeads
 from napari_deepblur.widgets.parts.tone import Tone
 from napari_deepblur.widgets.tasks.task import Done, Failed
 
@@ -39,13 +40,17 @@ def calibrate(bench: CalibrateBench, *tables, plane: int = 0) -> None:
     bench.runner.on_end(Done(calibrated(tables or [bead_table()], plane=plane)))
 
 
-def given_positions(bench: CalibrateBench):
-    """What the last task was given; a generator keeps its arguments until it starts."""
-    return bench.runner.started[-1].gi_frame.f_locals["positions"]
+@pytest.fixture(autouse=True)
+def asked(monkeypatch) -> list:
+    """What calibrations were asked for: layers and positions."""
+    calls = []
 
+    def record(stack, positions):
+        calls.append((stack, positions))
+        return iter(())
 
-def given_settings(bench: CalibrateBench):
-    return bench.runner.started[-1].gi_frame.f_locals["stack"].settings
+    monkeypatch.setattr(controller, "calibrate_task", record)
+    return calls
 
 
 def test_opens_with_the_layer_that_is_there(bench: CalibrateBench, layer: Image) -> None:
@@ -97,16 +102,15 @@ def test_finding_again_takes_the_place_of_the_former_points(bench: CalibrateBenc
 )
 def test_without_usable_beads_it_says_what_to_do(bench, kept: int, words: str) -> None:
     bench.controller.find()
-    beads = FoundBeads(0, bead_table().iloc[1 : 1 + kept])
-    bench.runner.on_end(Done(Found((beads,), 21)))
+    bench.runner.on_end(Done(found_beads(tables=[bead_table().iloc[1 : 1 + kept]])))
     assert bench.message[0] is Tone.WARNING
     assert words in bench.message[1]
     assert bench.names == ["cells", "cells beads"]
 
 
-def test_calibrate_alone_finds_the_beads_first(bench: CalibrateBench) -> None:
+def test_calibrate_alone_finds_the_beads_first(bench: CalibrateBench, asked) -> None:
     bench.controller.calibrate()
-    assert given_positions(bench) == [None]
+    assert asked[-1][1] == [None]
     bench.runner.on_end(Done(calibrated([bead_table()])))
     assert bench.names == ["cells", *RESULTS]
     assert bench.viewer.layers.selection.active.name == "cells beads"
@@ -118,14 +122,14 @@ def test_calibrate_alone_finds_the_beads_first(bench: CalibrateBench) -> None:
     assert summary.notes == ("few beads",)
 
 
-def test_corrections_are_honoured(bench: CalibrateBench) -> None:
+def test_corrections_are_honoured(bench: CalibrateBench, asked) -> None:
     find(bench)
     points = bench.viewer.layers["cells beads"]
     points.selected_data = {0}
     points.remove_selected()
     points.add([50, 60])
     bench.controller.calibrate()
-    (positions,) = given_positions(bench)
+    (positions,) = asked[-1][1]
     expected = [*bead_table()[["y", "x"]].to_numpy()[[2, 4]], [50, 60]]
     np.testing.assert_array_equal(positions, expected)
     judged = bead_table().iloc[[2, 4, 4]].reset_index(drop=True)
@@ -141,7 +145,7 @@ def test_corrections_are_honoured(bench: CalibrateBench) -> None:
     }
     assert bench.view.show_result.call_args.args[0].n_beads == 6
     bench.controller.calibrate()
-    assert given_positions(bench) == [None]
+    assert asked[-1][1] == [None]
 
 
 def test_a_second_calibration_takes_the_place_of_the_first(bench: CalibrateBench) -> None:
@@ -155,7 +159,7 @@ def test_results_are_not_offered_as_images(bench: CalibrateBench) -> None:
     assert [layer.name for layer in bench.view.show_layers.call_args.args[0]] == ["cells"]
 
 
-def test_several_layers_are_acquisitions_in_the_order_of_the_list() -> None:
+def test_several_layers_are_acquisitions_in_the_order_of_the_list(asked) -> None:
     layers = [known_layer(96, 128, name=name) for name in ("cold", "warm")]
     bench = CalibrateBench(*layers)
     assert bench.controller.layers == (layers[1],)
@@ -166,7 +170,7 @@ def test_several_layers_are_acquisitions_in_the_order_of_the_list() -> None:
     assert bench.counts["used"] == 6
     bench.viewer.layers["warm beads"].add([5, 6])
     bench.controller.calibrate()
-    first, second = given_positions(bench)
+    first, second = asked[-1][1]
     assert first is None
     assert len(second) == 4
     bench.runner.on_end(Done(calibrated([bead_table(), bead_table().iloc[[0, 2, 4]]])))
@@ -185,14 +189,14 @@ def test_the_slider_goes_to_the_plane_of_the_beads() -> None:
     assert bench.viewer.dims.point[0] == 7 + 3 * 0.5
 
 
-def test_calibrates_in_the_plane_in_which_the_beads_were_found() -> None:
+def test_calibrates_in_the_plane_in_which_the_beads_were_found(asked) -> None:
     bench = CalibrateBench(known_layer(5, 96, 128))
     bench.controller.settings.plane = "current"
     bench.viewer.dims.set_point(0, 0.5 * 3)
     find(bench, plane=3)
     bench.viewer.dims.set_point(0, 0)
     bench.controller.calibrate()
-    assert given_settings(bench).plane == 3
+    assert asked[-1][0].settings.plane == 3
 
 
 def test_a_failure_is_one_line_and_leaves_all_as_it_was(bench: CalibrateBench) -> None:
@@ -284,3 +288,74 @@ def test_closed_it_hears_nothing(bench: CalibrateBench) -> None:
     bench.viewer.layers.clear()
     bench.controller.settings.window = 31
     assert not bench.view.mock_calls
+
+
+def test_beads_that_were_found_are_not_looked_for_again(bench: CalibrateBench, asked) -> None:
+    bench.controller.calibrate()
+    assert asked[-1][0].found is None
+    found = found_beads(1)
+    found = replace(found, settings=bench.plan.settings)
+    bench.controller.cancel()
+    bench.controller.find()
+    bench.runner.on_end(Done(found))
+    bench.controller.calibrate()
+    assert asked[-1][0].found is found
+    bench.controller.cancel()
+    bench.viewer.layers["cells"].data = bench.viewer.layers["cells"].data + 1
+    bench.controller.calibrate()
+    assert asked[-1][0].found is None
+
+
+def test_each_choice_of_layers_has_its_own_figures(tmp_path: Path) -> None:
+    """Saving after another image was chosen never saves the former one's calibration."""
+    first, second = (known_layer(96, 128, name=name) for name in ("cold", "warm"))
+    bench = CalibrateBench(first, second)
+    bench.controller.select([first])
+    calibrate(bench)
+    assert bench.view.show_result.call_args.args[0].title == "cold"
+    bench.controller.select([second])
+    bench.view.show_result.assert_called_with(None)
+    bench.controller.save(tmp_path / "family")
+    assert bench.message[0] is Tone.ERROR
+    bench.controller.select([first])
+    assert bench.view.show_result.call_args.args[0].title == "cold"
+    bench.viewer.layers.remove(first)
+    bench.view.show_result.assert_called_with(None)
+
+
+@pytest.mark.parametrize(("error_db", "tone"), [(-24.0, Tone.GOOD), (-8.1, Tone.WARNING)])
+def test_a_rough_calibration_gets_no_tick(bench: CalibrateBench, error_db, tone) -> None:
+    good = calibrated([bead_table()])
+    result = replace(good.result, notes=(), cross_validation_db=np.full(3, error_db))
+    bench.controller.calibrate()
+    bench.runner.on_end(Done(replace(good, result=result)))
+    assert bench.message[0] is tone
+    assert ("rough guide" in bench.message[1]) == (tone is Tone.WARNING)
+
+
+def test_one_bead_is_one_bead_and_gets_no_tick(bench: CalibrateBench) -> None:
+    good = calibrated([bead_table().iloc[:1]])
+    result = replace(good.result, cross_validation_db=np.zeros(0))
+    bench.controller.calibrate()
+    bench.runner.on_end(Done(replace(good, result=result)))
+    tone, text = bench.message
+    assert tone is Tone.WARNING
+    assert "from 1 bead." in text
+    assert "too few beads" in text
+
+
+def test_circles_of_the_chosen_image_only() -> None:
+    layers = [known_layer(96, 128, name=name) for name in ("cold", "warm")]
+    bench = CalibrateBench(*layers)
+    bench.controller.select(layers)
+    find(bench, 2)
+
+    def shown() -> list[str]:
+        return [one.name for one in bench.viewer.layers if "beads" in one.name and one.visible]
+
+    assert shown() == ["cold beads"]
+    bench.viewer.layers.selection.active = layers[1]
+    assert shown() == ["warm beads"]
+    # To edit points one chooses their layer: nothing changes then.
+    bench.viewer.layers.selection.active = bench.viewer.layers["cold beads"]
+    assert shown() == ["warm beads"]

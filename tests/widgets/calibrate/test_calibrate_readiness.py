@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from napari.layers import Image
-from napari_deepblur.widgets.calibrate.settings import CalibrateSettings
 
 from helpers.layers import OPTICS, known_layer, spots
 from napari_deepblur import Optics
 from napari_deepblur.widgets.calibrate.readiness import BeadSource, Readiness, plan_calibration
+from napari_deepblur.widgets.calibrate.wishes import CalibrationWishes
 
 
 def plan(*layers: Image, current_plane: int = 0, **wishes):
     sources = [BeadSource.of(layer) for layer in layers]
-    return plan_calibration(CalibrateSettings(**wishes), sources, current_plane)
+    return plan_calibration(CalibrationWishes(**wishes), sources, current_plane)
 
 
 def plain_layer(*shape: int, **arguments) -> Image:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
+from napari_deepblur.calibration.beads import BeadStatus
 from napari_deepblur.widgets.calibrate.bead_legend import BeadLegend
 from napari_deepblur.widgets.calibrate.drift_plot import DriftPlot
 from napari_deepblur.widgets.calibrate.result_panel import CalibrationPanel
@@ -51,7 +52,7 @@ def test_legend_shows_what_there_is(qtbot) -> None:
     legend = BeadLegend()
     qtbot.addWidget(legend)
     assert "Find beads" in legend.title.text()
-    legend.setValue({"used": 187, "crowded": 14, "border": 6})
+    legend.setValue({BeadStatus.USED: 187, BeadStatus.CROWDED: 14, BeadStatus.BORDER: 6})
     assert legend.title.text().startswith("207 beads")
     shown = [label for label in legend.entries.values() if not label.isHidden()]
     assert [label.text().split("</span> ")[1] for label in shown] == [

@@ -2,24 +2,26 @@
 
 The level of boxes is read as source extractors of astronomy do (E. Bertin & S. Arnouts,
 "SExtractor: software for source extraction", Astron. Astrophys. Suppl. 117 (1996)); between
-the boxes runs a thin-plate spline, as smooth as leaving boxes out finds best.
+the boxes runs a thin-plate spline, as smooth as their errors allow.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from itertools import pairwise, product
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deepblur.calibration.fit.maps import fit_maps
 from napari_deepblur.calibration.fit.spline import FieldSpline
+from napari_deepblur.optics.field import to_field
 
 __all__ = ["background_and_noise"]
 
 #: Boxes along an axis at least, and the least side of a box, pixels.
-_FEWEST_BOXES, _SMALLEST_BOX = 3, 16
+_FEWEST_BOXES, _SMALLEST_BOX = 6, 24
 
 #: Pixels that a box needs.
 _FEWEST_PIXELS = 30
@@ -28,12 +30,14 @@ _FEWEST_PIXELS = 30
 _CLIP = 3.0
 _N_CLIPS = 8
 
-#: Standard deviation of a Gaussian by its median absolute deviation; standard error of a
-#: median by that of a mean.
-_PER_MEDIAN_DEVIATION, _MEDIAN_BY_MEAN = 1.4826, 1.2533
+#: Standard deviation of a Gaussian by its median absolute deviation.
+_PER_MEDIAN_DEVIATION = 1.4826
 
 #: Share of a Gaussian's values below minus and plus one standard deviation.
 _ONE_DEVIATION = (0.159, 0.841)
+
+#: Least noise of a place by that of a typical one, and of a box by all that varies in it.
+_LEAST_OF_TYPICAL, _LEAST_SHARE = 0.5, 0.3
 
 #: Least noise by the range of the image.
 _RESOLUTION = 1e-6
@@ -64,37 +68,75 @@ def background_and_noise(
         by itself.
     """
     least = _least_noise(image[usable])
-    boxes = _boxes(image, usable, box)
-    if not len(boxes):
+    boxes = [_Box.of(image, usable, *sides) for sides in _boxes(image.shape, box)]
+    boxes = [one for one in boxes if one.n_pixels >= _FEWEST_PIXELS]
+    if not boxes:
         level = float(np.median(image[usable])) if usable.any() else 0.0
         return np.full(image.shape, level, np.float32), np.full(image.shape, least, np.float32)
-    places, levels, deviation, count = np.split(boxes, [2, 3, 4], axis=1)
-    error = _MEDIAN_BY_MEAN * deviation.clip(least) / np.sqrt(count)
-    spline = FieldSpline(2 * (places + 0.5) / image.shape - 1, error[:, 0] ** 2)
-    values = np.hstack([levels, deviation])
-    maps = fit_maps(spline, values, np.arange(2))
-    nodes = [np.linspace(-1, 1, 2 * max(_FEWEST_BOXES, round(n / box)) + 1) for n in image.shape]
-    grid = np.stack(np.meshgrid(*nodes, indexing="ij"), -1)
-    surfaces = maps.at(grid.reshape(-1, 2)).reshape(*grid.shape[:2], 2)
-    background, noise = (_at_pixels(surfaces[..., i], nodes, image.shape) for i in (0, 1))
-    return background, noise.clip(max(least, 0.5 * float(np.median(deviation))))
+    places = to_field([one.middle for one in boxes], image.shape)
+    level, deviation = np.array([(one.level, one.deviation) for one in boxes]).T
+    error = deviation.clip(least) / np.sqrt([one.n_pixels for one in boxes])
+    background = _surface(places, level, error, image.shape, box)
+    # What changes within a box is no noise.
+    slope = np.array([background[one.sides].std() for one in boxes])
+    deviation = np.sqrt(np.maximum(deviation**2 - slope**2, (_LEAST_SHARE * deviation) ** 2))
+    noise = _surface(places, deviation, error, image.shape, box)
+    return background, noise.clip(max(least, _LEAST_OF_TYPICAL * float(np.median(deviation))))
 
 
-def _boxes(image: NDArray[np.float32], usable: NDArray[np.bool_], box: int) -> Floats:
-    """Rows of y, x (pixels), level, noise and number of pixels, one for each box."""
-    n_boxes = [max(1, round(n / box), min(_FEWEST_BOXES, n // _SMALLEST_BOX)) for n in image.shape]
+class _Box(NamedTuple):
+    sides: tuple[slice, slice]
+    middle: tuple[float, float]  # of the pixels read, y, x
+    level: float
+    deviation: float
+    n_pixels: int
+
+    @classmethod
+    def of(
+        cls, image: NDArray[np.float32], usable: NDArray[np.bool_], rows: slice, columns: slice
+    ) -> _Box:
+        own = usable[rows, columns]
+        values = image[rows, columns][own]
+        if not len(values):
+            return cls((rows, columns), (0.0, 0.0), 0.0, 0.0, 0)
+        y, x = (float(index.mean()) for index in np.nonzero(own))
+        middle = (rows.start + y, columns.start + x)
+        return cls((rows, columns), middle, *_clipped_level(values), len(values))
+
+
+def _boxes(shape: tuple[int, ...], box: int) -> Iterator[tuple[slice, slice]]:
     edges = [
-        np.linspace(0, n, count + 1).astype(int)
-        for n, count in zip(image.shape, n_boxes, strict=True)
+        np.linspace(0, n, count + 1).astype(int).tolist()
+        for n, count in zip(shape, _n_boxes(shape, box), strict=True)
     ]
-    rows = []
     for (top, bottom), (left, right) in product(*map(pairwise, edges)):
-        own = usable[top:bottom, left:right]
-        values = image[top:bottom, left:right][own]
-        if len(values) >= _FEWEST_PIXELS:
-            y, x = (index.mean() for index in np.nonzero(own))
-            rows.append((top + y, left + x, *_clipped_level(values), len(values)))
-    return np.array(rows, float).reshape(-1, 5)
+        yield slice(top, bottom), slice(left, right)
+
+
+def _n_boxes(shape: tuple[int, ...], box: int) -> list[int]:
+    """Number of boxes along each axis."""
+    return [max(1, round(n / box), min(_FEWEST_BOXES, n // _SMALLEST_BOX)) for n in shape]
+
+
+def _surface(
+    places: Floats, values: Floats, error: Floats, shape: tuple[int, ...], box: int
+) -> NDArray[np.float32]:
+    """Smoothest surface that values (n,) agree with to their errors, at all pixels."""
+    from scipy.interpolate import RectBivariateSpline
+
+    nodes = [np.linspace(-1, 1, 2 * n + 2) for n in _n_boxes(shape, box)]
+    grid = np.stack(np.meshgrid(*nodes, indexing="ij"), -1)
+    spline = FieldSpline(places, error**2)
+    coordinates = spline.coordinates(values[:, None])[:, 0]
+    at_places = spline.basis_at(places)
+    for factors in spline.factors()[::-1]:
+        misfit = (values - at_places @ (factors * coordinates)) / error
+        if np.square(misfit).mean() <= 1:
+            break
+    at_nodes = spline.basis_at(grid.reshape(-1, 2)) @ (factors * coordinates)
+    # Many pixels: interpolated from nodes half a box apart.
+    between = RectBivariateSpline(*nodes, at_nodes.reshape(grid.shape[:2]))
+    return np.asarray(between(*((2 * np.arange(n) + 1) / n - 1 for n in shape)), np.float32)
 
 
 def _clipped_level(values: NDArray[np.float32]) -> tuple[float, float]:
@@ -109,14 +151,6 @@ def _clipped_level(values: NDArray[np.float32]) -> tuple[float, float]:
             break
         values = kept
     return float(values.mean()), float(deviation)
-
-
-def _at_pixels(surface: Floats, nodes: list[Floats], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Cubic interpolation from nodes in [-1, 1] to all pixels."""
-    from scipy.interpolate import RectBivariateSpline
-
-    pixels = [(2 * np.arange(n) + 1) / n - 1 for n in shape]
-    return np.asarray(RectBivariateSpline(*nodes, surface)(*pixels), np.float32)
 
 
 def _least_noise(values: NDArray[np.float32]) -> float:

@@ -11,6 +11,9 @@ __all__ = ["line_levels"]
 #: than so many deviations of its pixels: then its pixels do not count at all.
 _OFF, _UNSOUND = 5.0, 5.0
 
+#: Lines beside one, itself among them, that it is compared with.
+_BESIDE = 7
+
 #: Standard error of a median by that of a mean.
 _MEDIAN_BY_MEAN = 1.2533
 
@@ -37,12 +40,16 @@ def line_levels(excess: Counts, noise: Counts, valid: Mask) -> tuple[Counts, Mas
     sound
         False on lines that stand out by more than single pixels' noise, shape (Y, X).
     """
+    from scipy.ndimage import median_filter
+
     levels, sound = np.zeros_like(excess), np.ones(excess.shape, bool)
     for axis in (1, 0):
         rest = excess - levels
         # Columns are rows of the transposed image.
         parts = (rest, noise, valid) if axis == 1 else (rest.T, noise.T, valid.T)
         level, error, own_noise = _medians(*parts)
+        # Compared with the lines beside: what varies slowly is background.
+        level = level - median_filter(level, _BESIDE, mode="nearest")
         level = np.where(np.abs(level) > _OFF * error, level, 0)
         levels += np.expand_dims(level, axis)
         sound &= np.expand_dims(np.abs(level) <= _UNSOUND * own_noise, axis)

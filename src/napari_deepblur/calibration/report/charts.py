@@ -1,4 +1,8 @@
-"""Charts as SVG, drawn into the page."""
+"""Charts as SVG, drawn into the page.
+
+Written by hand because the report must open anywhere and matplotlib is no dependency of users:
+three plain kinds of chart stay sharp in print and weigh a few kilobytes.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +15,7 @@ from numpy.typing import NDArray
 
 from napari_deepblur.calibration.report.pictures import hex_colour
 
-__all__ = ["STATUS_COLOURS", "colour_bar", "curve_chart", "field_chart", "legend"]
-
-#: Bead used, and what each other fate looks like.
-STATUS_COLOURS = {
-    "used": "#2b8cbe",
-    "crowded": "#f4a582",
-    "saturated": "#d7301f",
-    "border": "#bdbdbd",
-    "faint": "#c7b9d9",
-    "hot pixel": "#8c510a",
-    "unlike the others": "#762a83",
-    "repeated": "#666666",
-}
+__all__ = ["colour_bar", "curve_chart", "field_chart", "legend"]
 
 _SERIES = ("#2b8cbe", "#d95f02", "#1b9e77", "#7570b3", "#e7298a", "#666666")
 
@@ -66,15 +58,15 @@ def curve_chart(
     Parameters
     ----------
     values
-        By name, of one length.
+        Curves by name, all of one length.
     x_label, y_label
-        Of the axes.
+        Labels of the axes.
     title
-        For who cannot see the chart.
+        Text for readers who cannot see the chart.
     first
-        Number that the first value belongs to.
+        Number of the first value.
     marked
-        Number to be marked.
+        Number of the value to mark.
     """
     table = np.stack([np.asarray(part, float) for part in values.values()])
     axes = _Axes(first, table.shape[1], _ticks(float(table.min()), float(table.max())))
@@ -133,7 +125,7 @@ class _Axes:
 
 
 def colour_bar(low: str, high: str) -> str:
-    """What the colours from blue to yellow mean."""
+    """Scale of the colours from blue to yellow."""
     stops = "".join(
         f'<rect x="{8 * number}" width="8" height="10" fill="{hex_colour(number, 0, 19)}"/>'
         for number in range(20)
@@ -143,7 +135,7 @@ def colour_bar(low: str, high: str) -> str:
 
 
 def legend(names: Mapping[str, str]) -> str:
-    """Names with their colours."""
+    """Legend: names with their colours."""
     items = "".join(
         f'<span><i style="background:{colour}"></i>{escape(name)}</span>'
         for name, colour in names.items()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from base64 import b64encode
+from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,20 +21,20 @@ Pixels = NDArray[np.uint8]
 
 
 def picture(pixels: Pixels, alt: str, *, width: int, smooth: bool = False) -> str:
-    """An `img` element with its PNG inside, of grey (h, w) or colour (h, w, 3) pixels."""
+    """Make an `img` element with its PNG inside, of grey (h, w) or colour (h, w, 3) pixels."""
     data = b64encode(_png(pixels)).decode()
     style = "" if smooth else ' class="pixels"'
     return f'<img{style} width="{width}" alt="{alt}" src="data:image/png;base64,{data}">'
 
 
 def grey(image: Floats, *, top: float | None = None) -> Pixels:
-    """Light as grey by its square root, so that faint tails are seen; white at `top`."""
+    """Show light as grey by its square root, so that faint tails are seen; white at `top`."""
     highest = max(float(image.max()) if top is None else top, 1e-30)
     return np.asarray(255 * np.sqrt(np.clip(image / highest, 0, 1)), np.uint8)
 
 
 def around_zero(image: Floats) -> Pixels:
-    """Negative values blue, positive ones red, shape (h, w, 3)."""
+    """Show negative values blue and positive ones red, shape (h, w, 3)."""
     scaled = np.asarray(image / max(float(np.abs(image).max()), 1e-30))
     end = np.where(scaled[..., None] < 0, _BLUE, _RED)
     strength = np.abs(scaled)[..., None] ** 0.7
@@ -43,7 +42,7 @@ def around_zero(image: Floats) -> Pixels:
 
 
 def colours(values: Floats, low: float, high: float) -> Pixels:
-    """Values between two ends as colours from blue to yellow, shape (..., 3)."""
+    """Show values between two ends as colours from blue to yellow, shape (..., 3)."""
     share = np.clip((np.asarray(values) - low) / max(high - low, 1e-30), 0, 1)
     corners = np.linspace(0, 1, len(_VIRIDIS))
     return np.stack([np.interp(share, corners, c) for c in np.transpose(_VIRIDIS)], -1).astype(
@@ -52,12 +51,12 @@ def colours(values: Floats, low: float, high: float) -> Pixels:
 
 
 def hex_colour(value: float, low: float, high: float) -> str:
-    """The colour of one value, such as ``#440154``."""
+    """Colour of one value, such as ``#440154``."""
     return "#" + bytes(colours(np.array(value), low, high)).hex()
 
 
 def mosaic(psfs: Floats, n_columns: int) -> Floats:
-    """PSFs (M, h, w) side by side, row by row, with a line of 0 between them."""
+    """Lay PSFs (M, h, w) side by side, row by row, with a line of 0 between them."""
     framed = np.pad(psfs, ((0, 0), (0, 1), (0, 1)))
     n, height, width = framed.shape
     rows = framed.reshape(n // n_columns, n_columns, height, width)
@@ -66,14 +65,9 @@ def mosaic(psfs: Floats, n_columns: int) -> Floats:
 
 
 def _png(pixels: Pixels) -> bytes:
-    """Portable Network Graphics of 8-bit pixels (h, w) or (h, w, 3); ISO/IEC 15948."""
-    height, width = pixels.shape[:2]
-    colour_type = 2 if pixels.ndim == 3 else 0
-    head = struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0)
-    # Each line begins with its filter; 0 is none.
-    lines = np.pad(pixels.reshape(height, -1), ((0, 0), (1, 0)))
-    parts = ((b"IHDR", head), (b"IDAT", zlib.compress(lines.tobytes(), 9)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-        for name, body in parts
-    )
+    """Encode 8-bit pixels (h, w) or (h, w, 3) as PNG."""
+    from PIL import Image
+
+    file = BytesIO()
+    Image.fromarray(pixels).save(file, "PNG", optimize=True)
+    return file.getvalue()

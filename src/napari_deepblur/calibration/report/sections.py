@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_deepblur.calibration.beads.status import BeadStatus
 from napari_deepblur.calibration.field_figures import FieldFigures
 from napari_deepblur.calibration.report.charts import (
-    STATUS_COLOURS,
     colour_bar,
     curve_chart,
     field_chart,
@@ -82,14 +82,14 @@ def input_section(result: CalibrationResult) -> str:
 
 def bead_section(result: CalibrationResult) -> str:
     """Beads used and left out, where they are, how they look."""
-    counts = {"used": result.n_used, **result.n_rejected}
+    counts = {BeadStatus.USED: result.n_used, **result.n_rejected}
     table = _table(["status", "beads"], [[name, str(count)] for name, count in counts.items()])
     charts = []
     for index, name in enumerate(result.names[:_MOST_DRAWN]):
         beads = result.beads[result.beads["acquisition"] == index]
         chart = _bead_chart(result, beads, name)
         charts.append(f"<figure>{chart}<figcaption>{escape(name)}</figcaption></figure>")
-    shown = {name: STATUS_COLOURS[name] for name in counts}
+    shown = {name: BeadStatus(name).colour for name in counts}
     return (
         f'<h2>Beads</h2><div class="row"><div>{table}{_shapes(result)}</div>'
         f'<div><div class="row">{"".join(charts)}</div>{legend(shown)}</div></div>'
@@ -152,7 +152,9 @@ def trust_section(result: CalibrationResult) -> str:
         first=1,
         marked=min(len(result.eigen_psfs), len(result.cross_validation_db)),
     )
-    beads = result.beads[(result.beads["acquisition"] == 0) & (result.beads["status"] == "used")]
+    beads = result.beads[
+        (result.beads["acquisition"] == 0) & (result.beads["status"] == BeadStatus.USED)
+    ]
     fills = [hex_colour(value, *_RESIDUALS) for value in beads["residual_db"]]
     places = beads[["y", "x"]].to_numpy(float)
     where = field_chart(
@@ -210,7 +212,7 @@ def _signed(value: float) -> str:
 
 def _shapes(result: CalibrationResult) -> str:
     """Width and roundness of the beads, acquisition by acquisition."""
-    used = result.beads[result.beads["status"] == "used"]
+    used = result.beads[result.beads["status"] == BeadStatus.USED]
     rows = []
     for index, name in enumerate(result.names):
         own = used[used["acquisition"] == index]
@@ -233,10 +235,10 @@ def _mean_and_spread(values: NDArray[np.floating], digits: int) -> str:
 
 def _bead_chart(result: CalibrationResult, beads: DataFrame, name: str) -> str:
     # The beads that count lie on top.
-    ordered = beads.iloc[np.argsort(beads["status"] == "used", kind="stable")]
+    ordered = beads.iloc[np.argsort(beads["status"] == BeadStatus.USED, kind="stable")]
     return field_chart(
         ordered[["y", "x"]].to_numpy(float),
-        [STATUS_COLOURS[status] for status in ordered["status"]],
+        [BeadStatus(status).colour for status in ordered["status"]],
         result.field_shape,
         width=400 if result.n_acquisitions == 1 else 180,
         title=f"beads of {name}",
