@@ -37,7 +37,7 @@ def test_background_is_followed_up_to_the_border(background):
     contrast = max(float(np.ptp(np.broadcast_to(background, ROW.shape))), 50)
     assert np.sqrt(np.square(error).mean()) < 0.03 * contrast
     row, column = lattice().astype(int).T
-    assert np.abs(error[row, column]).max() < 0.06 * contrast
+    assert np.abs(error[row, column]).max() < 0.08 * contrast
     ratio = scene.noise / np.sqrt(np.broadcast_to(background, ROW.shape))
     np.testing.assert_allclose(np.median(ratio), 1, atol=0.3)
 
@@ -51,7 +51,8 @@ def assert_all_are_beads(found, at_least):
     apart = np.hypot(*(found[["y", "x"]].to_numpy()[:, None] - lattice()).transpose(2, 0, 1))
     assert (apart.min(1) < 1).all()
     assert len(found) >= at_least
-    np.testing.assert_allclose(found["fwhm"], DEVIATION * 2.355, rtol=0.05)
+    assert found["fwhm"].mean() == pytest.approx(DEVIATION * 2.355, rel=0.03)
+    assert found["fwhm"].std() < 0.25
 
 
 @pytest.mark.parametrize("value", [0, 100, 400, np.nan])

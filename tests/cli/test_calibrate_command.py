@@ -101,3 +101,24 @@ def test_nothing_is_overwritten(slide, tmp_path, monkeypatch):
     )
     assert "exists" in line
     assert report.read_text() == "precious"
+
+
+def test_corrected_beads_and_inflation(slide, tmp_path):
+    """Python, the dock and the command line offer the same."""
+    table = tmp_path / "mine.csv"
+    rows = [f"{y},{x}" for y, x in bead_field().positions[:12]]
+    table.write_text("y,x\n" + "\n".join(rows))
+    out = tmp_path / "family"
+    given = ["--positions", table, "--inflation", 1.5, "--pixel-size", 0.1]
+    content = json.loads(succeed("calibrate", slide, "--out", out, "--json", *given).stdout)
+    assert content["n_beads"] == 12
+    assert content["settings"]["inflation"] == 1.5
+    used = content["n_used"]
+    given[1] = out / "beads.csv"
+    again = json.loads(
+        succeed("calibrate", slide, "--out", tmp_path / "again", "--json", *given).stdout
+    )
+    assert again["n_beads"] == again["n_used"] == used
+    table.write_text("a,b\n1,2\n")
+    line = fail("calibrate", slide, "--out", tmp_path / "no", "--positions", table, *given[2:])
+    assert "columns y and x" in line

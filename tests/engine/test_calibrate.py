@@ -9,7 +9,8 @@ from helpers.bead_images import bead_field, calibrated, error_db
 from helpers.jobs import assert_reports_and_can_be_left
 from napari_deepblur import Optics, calibrate
 from napari_deepblur.calibration.settings import CalibrationSettings
-from napari_deepblur.engine.calibrate import calibrate_job
+from napari_deepblur.engine.calibrate import calibrate_job, find_beads_job
+from napari_deepblur.engine.events import finish
 from napari_deepblur.errors import ImageError, SamplingError
 from napari_deepblur.samples.bead_field import draw_bead_field
 from napari_deepblur.samples.bead_series import draw_bead_series
@@ -165,3 +166,74 @@ class TestRefusals:
     def test_positions_for_other_images(self):
         with pytest.raises(ValueError, match="each of the 1 acquisitions, got 2"):
             calibrate([bead_image(4)], pixel_size_um=0.1, positions=[None, None])
+
+
+class Counted:
+    """A lazy stack that counts how often each plane is read."""
+
+    def __init__(self, data):
+        self.data, self.shape, self.dtype, self.ndim = data, data.shape, data.dtype, data.ndim
+        self.reads = []
+
+    def __getitem__(self, index):
+        self.reads.append(index)
+        return self.data[index]
+
+
+def test_each_plane_is_read_once_and_found_beads_are_not_looked_for_again():
+    image = bead_image(9)
+    stack = Counted(np.stack([0.3 * image + 70, image, 0.5 * image + 50]))
+    settings = CalibrationSettings(pixel_size_um=0.1, plane="sharpest", window=21)
+    found = finish(find_beads_job(stack, settings, axes="ZYX"))
+    assert sorted(stack.reads) == [(0,), (1,), (2,)]
+    assert found.acquisitions[0].plane == 1
+    assert (found.tables[0]["status"] == "used").all()
+    at_once = calibrate(np.asarray(image), pixel_size_um=0.1, window=21)
+    result = finish(calibrate_job(found, settings))
+    assert len(stack.reads) == 3
+    np.testing.assert_allclose(result.psf(), at_once.psf(), atol=1e-6)
+    assert result.planes == ("plane 1, the sharpest",)
+    fewer = found.tables[0][["y", "x"]].to_numpy()[:5]
+    assert finish(calibrate_job(found, settings, positions=[fewer])).n_used == 5
+    narrower = settings.model_copy(update={"window": 15})
+    assert finish(calibrate_job(found, narrower)).window == 15
+    other = settings.model_copy(update={"plane": 0})
+    with pytest.raises(ValueError, match="find them again"):
+        finish(calibrate_job(found, other))
+
+
+def test_it_can_be_left_between_all_reads():
+    stack = Counted(np.stack([bead_image(4)] * 5))
+    settings = CalibrationSettings(pixel_size_um=0.1, plane="sharpest")
+    job = find_beads_job(stack, settings, axes="ZYX")
+    next(job)
+    next(job)
+    job.close()
+    assert len(stack.reads) == 1
+
+
+def test_pixels_without_data_may_be_nan():
+    image = bead_image(25, shape=(260, 260))
+    image[:, :60] = np.nan
+    result = calibrate([image], pixel_size_um=0.1, window=21)
+    assert result.n_used >= 15
+    assert result.beads["fwhm"].std() < 0.1
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_the_error_sees_a_pedestal(monkeypatch, known):
+    """A background that is wrong under all beads alike cannot be seen from beads alone."""
+    image = bead_image(25, shape=(300, 300))
+    if not known:
+        from napari_deepblur.calibration.beads import scene
+
+        read = scene.background_and_noise
+
+        def wrong(*args):
+            background, noise = read(*args)
+            return background - 20, noise
+
+        monkeypatch.setattr(scene, "background_and_noise", wrong)
+    result = calibrate([image], pixel_size_um=0.1, window=31)
+    assert (result.error_db < -30) == known
+    assert any("background is uneven" in note for note in result.notes) == (not known)

@@ -203,7 +203,9 @@ def _read_table(path: Path, n_acquisitions: int) -> DataFrame:
         raise ModelError(f"{path} is no table of beads: calibrate again") from error
     used = table[table["status"] == BeadStatus.USED]
     counts = numbers.between(0, n_acquisitions - 1).all()
-    if not (is_known and counts and len(used) and np.isfinite(used[["y", "x", "fwhm"]]).all(None)):
+    if not (
+        is_known and counts and len(used) and np.isfinite(used[["y", "x", "fwhm"]].to_numpy()).all()
+    ):
         raise ModelError(f"{path} is damaged: calibrate again")
     return table.drop(columns=["y_um", "x_um"], errors="ignore")
 

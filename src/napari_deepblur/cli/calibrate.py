@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_deepblur.calibration.beads.status import BeadStatus
 from napari_deepblur.cli import options as given
 from napari_deepblur.cli.progress import drive
 from napari_deepblur.cli.report import print_json
 from napari_deepblur.io import ImageFile, check_output
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from napari_deepblur.calibration.result import CalibrationResult
     from napari_deepblur.calibration.settings import PlaneChoice
     from napari_deepblur.optics.settings import Optics
@@ -57,6 +61,17 @@ def calibrate(
     saturation: Annotated[
         float | None, typer.Option(help="Counts at which pixels are saturated, if not the largest.")
     ] = None,
+    inflation: Annotated[
+        float,
+        typer.Option(help="Factor by which the family reaches beyond the acquisitions' blurs."),
+    ] = 1.1,
+    positions: Annotated[
+        Path | None,
+        typer.Option(
+            help="Table of the beads to use (.csv) with the columns y and x in pixels, and "
+            "acquisition (from 0) if there are several; of a beads.csv the used ones are taken."
+        ),
+    ] = None,
     report: Annotated[
         Path | None, typer.Option(help="Another place for a copy of the report (.html).")
     ] = None,
@@ -88,6 +103,7 @@ def calibrate(
         window=window,
         n_eigen_psfs=n_eigen_psfs,
         saturation=saturation,
+        inflation=inflation,
     )
     # Files may differ in their axes: each array goes with letters of its own.
     result = drive(
@@ -95,6 +111,7 @@ def calibrate(
             [file.data for file in files],
             settings,
             axes=[file.axes for file in files],
+            positions=None if positions is None else _positions(positions),
             names=[path.name for path in beads],
         )
     )
@@ -144,6 +161,25 @@ def _optics(optics: given.OpticsOptions, image: ImageFile) -> "Optics | None":
     return Source(image.data, image.axes, known).optics
 
 
+def _positions(path: Path) -> "list[NDArray[np.float64] | None]":
+    """Positions of the beads of each acquisition in a table; None for those not in it."""
+    import numpy as np
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(path)
+        if "status" in table:
+            table = table[table["status"] == BeadStatus.USED]
+        number = table["acquisition"].astype(int) if "acquisition" in table else 0 * table.index
+        places = table[["y", "x"]].to_numpy(np.float64)
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"{path} is no table with the columns y and x") from error
+    if not len(places) or min(number) < 0 or not np.isfinite(places).all():
+        raise ValueError(f"{path} holds no positions of beads, or some that are no numbers")
+    each = [places[np.asarray(number == n)] for n in range(max(number) + 1)]
+    return [own if len(own) else None for own in each]
+
+
 def _plane(text: str | None) -> "PlaneChoice | None":
     if text is None:
         return None
@@ -167,7 +203,7 @@ def _lines(result: "CalibrationResult") -> list[str]:
     from napari_deepblur.calibration.report.sentences import drift_sentence
 
     left_out = ", ".join(f"{count} {reason}" for reason, count in result.n_rejected.items())
-    used = result.beads[result.beads["status"] == "used"]
+    used = result.beads[result.beads["status"] == BeadStatus.USED]
     width = used["fwhm_um"].mean()
     spread = f" ± {used['fwhm_um'].std(ddof=0):.2g}" if len(used) > 1 else ""
     number, window = len(result.eigen_psfs), result.window

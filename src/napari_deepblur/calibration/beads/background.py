@@ -21,7 +21,7 @@ from napari_deepblur.optics.field import to_field
 __all__ = ["background_and_noise"]
 
 #: Boxes along an axis at least, and the least side of a box, pixels.
-_FEWEST_BOXES, _SMALLEST_BOX = 6, 24
+_FEWEST_BOXES, _SMALLEST_BOX = 3, 16
 
 #: Pixels that a box needs.
 _FEWEST_PIXELS = 30
@@ -75,11 +75,13 @@ def background_and_noise(
         return np.full(image.shape, level, np.float32), np.full(image.shape, least, np.float32)
     places = to_field([one.middle for one in boxes], image.shape)
     level, deviation = np.array([(one.level, one.deviation) for one in boxes]).T
-    error = deviation.clip(least) / np.sqrt([one.n_pixels for one in boxes])
-    background = _surface(places, level, error, image.shape, box)
-    # What changes within a box is no noise.
+    root = np.sqrt([one.n_pixels for one in boxes])
+    background = _surface(places, level, deviation.clip(least) / root, image.shape, box)
+    # What the background changes within a box is no noise.
     slope = np.array([background[one.sides].std() for one in boxes])
     deviation = np.sqrt(np.maximum(deviation**2 - slope**2, (_LEAST_SHARE * deviation) ** 2))
+    error = deviation.clip(least) / root
+    background = _surface(places, level, error, image.shape, box)
     noise = _surface(places, deviation, error, image.shape, box)
     return background, noise.clip(max(least, _LEAST_OF_TYPICAL * float(np.median(deviation))))
 
@@ -150,7 +152,7 @@ def _clipped_level(values: NDArray[np.float32]) -> tuple[float, float]:
         if len(kept) == len(values):
             break
         values = kept
-    return float(values.mean()), float(deviation)
+    return float(values.mean()), float(values.std())
 
 
 def _least_noise(values: NDArray[np.float32]) -> float:

@@ -20,9 +20,10 @@ __all__ = ["BeadScene", "core_radius", "reach", "widest_window"]
 #: Width σ of a bead where the image does not tell, pixels.
 _USUAL_DEVIATION = 1.0
 
-#: Side of the boxes in which the background is read, pixels, and the share of a box's pixels
-#: that are read at least: those farthest from all spots.
-_BOX, _LEAST_SHARE = 64, 0.2
+#: Side of the boxes in which the background is read, pixels; smaller where fewer than so many
+#: lie along a side. The share of a box's pixels that are read at least: those farthest from all
+#: spots.
+_BOX, _N_BOXES, _LEAST_SHARE = 64, 6, 0.2
 
 #: A window holds 97 % of the light of a diffraction-limited bead if it is so many times as wide
 #: as the full width at half maximum; no window is larger than so many pixels.
@@ -98,7 +99,8 @@ class BeadScene:
         pixels = find_spots(signal, deviation)
         window = widest_window(deviation)
         usable = valid & _away_from(pixels, image.shape, window / 2)
-        background, noise = background_and_noise(image - lines, usable, _BOX)
+        side = int(np.clip(min(image.shape) // _N_BOXES, min(window, _BOX), _BOX))
+        background, noise = background_and_noise(image - lines, usable, side)
         background += lines
         excess = np.where(valid, image - background, np.float32(0))
         # Detected on the first, rougher background, some may not stand out from this one.
