@@ -105,7 +105,7 @@ def test_tables_that_cannot_be_are_refused(folder, column, value):
 
 def test_a_huge_file_is_not_read(folder, monkeypatch):
     monkeypatch.setattr(files, "_LARGEST_JSON", 100)
-    with pytest.raises(ModelError, match="too large"):
+    with pytest.raises(ModelError, match="larger than"):
         load_calibration(folder)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -16,6 +17,7 @@ from napari_deepblur.calibration.report import report_html
 from napari_deepblur.calibration.result import CalibrationResult
 from napari_deepblur.errors import ModelError, describe
 from napari_deepblur.optics.settings import Optics
+from napari_deepblur.untrusted import read_bounded
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -158,17 +160,19 @@ class _Content(BaseModel):
 
 def _read_content(path: Path) -> _Content:
     try:
-        if path.stat().st_size > _LARGEST_JSON:
-            raise ModelError(f"{path} is too large to be a calibration")
-        return _Content.model_validate_json(path.read_bytes())
+        return _Content.model_validate_json(read_bounded(path, limit=_LARGEST_JSON))
     except FileNotFoundError as error:
-        raise ModelError(
-            f"{path} is missing: give a folder that `deepblur calibrate` wrote"
-        ) from error
+        raise ModelError(_missing(path)) from error
     except ValidationError as error:
         raise ModelError(
             f"{path} is damaged, or of another version: {describe(error)}; calibrate again"
         ) from error
+    except ValueError as error:
+        raise ModelError(str(error)) from error
+
+
+def _missing(path: Path) -> str:
+    return f"{path} is missing: give a folder that `deepblur calibrate` wrote"
 
 
 def _check_family(content: _Content, family: ProductConvolutionFamily, folder: Path) -> None:
@@ -189,16 +193,14 @@ def _check_family(content: _Content, family: ProductConvolutionFamily, folder: P
 def _read_table(path: Path, n_acquisitions: int) -> DataFrame:
     import pandas as pd
 
-    if not path.is_file():
-        raise ModelError(f"{path} is missing: give a folder that `deepblur calibrate` wrote")
-    if path.stat().st_size > _LARGEST_TABLE:
-        raise ModelError(f"{path} is too large to be a table of beads")
     try:
-        table = pd.read_csv(path)
+        table = pd.read_csv(BytesIO(read_bounded(path, limit=_LARGEST_TABLE)))
         for name in _NUMBERS:
             table[name] = pd.to_numeric(table[name]).astype(float)
         is_known = table["status"].isin(list(BeadStatus)).all()
         numbers = table["acquisition"].astype(int)
+    except FileNotFoundError as error:
+        raise ModelError(_missing(path)) from error
     except (ValueError, KeyError, OSError, TypeError) as error:
         raise ModelError(f"{path} is no table of beads: calibrate again") from error
     used = table[table["status"] == BeadStatus.USED]
