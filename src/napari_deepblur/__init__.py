@@ -57,7 +57,6 @@ _HOMES = {
     "deblur": "engine.deblur",
     "estimate_blur": "engine.estimate",
     "load_blur": "engine.blur_file",
-    "load_blur": "engine.blur",
     "load_calibration": "calibration.files",
     "load_model": "engine.models",
     "residual_image": "engine.diagnostics",
