@@ -7,6 +7,7 @@ import weakref
 
 import pytest
 from napari.utils.notifications import notification_manager
+from qtpy.QtGui import QShortcut
 
 from helpers.layers import estimated, known_layer, spots
 from helpers.windows import napari_window
@@ -97,6 +98,17 @@ def test_a_dock_that_floats_or_hides_goes_on(module_viewer, viewer, qtbot, endle
     qtbot.waitUntil(lambda: endless.n_steps > 1)
     assert dock.controller.busy
     dock.run_bar.cancel.click()
+    qtbot.waitUntil(lambda: endless.closed)
+
+
+def test_escape_cancels(module_viewer, viewer, qtbot, endless) -> None:
+    viewer.add_layer(known_layer(64, 64))
+    dock = open_dock(module_viewer)
+    dock.run_bar.estimate.click()
+    qtbot.waitUntil(lambda: endless.n_steps > 1)
+    (escape,) = dock.findChildren(QShortcut)
+    escape.activated.emit()
+    assert not dock.controller.busy
     qtbot.waitUntil(lambda: endless.closed)
 
 

@@ -338,6 +338,7 @@ def test_other_pixels_make_an_estimate_void(bench: Bench) -> None:
     bench.runner.on_end(Done(estimated()))
     bench.viewer.layers["cells"].data = spots(128, 128, seed=1)
     bench.view.show_blur.assert_called_with(None)
+    assert "its estimate does not hold any more" in bench.message[1]
 
 
 def test_a_layer_whose_units_are_set_later_is_understood() -> None:

@@ -291,9 +291,13 @@ class DeblurController:
             self._view.show_message(Tone.WARNING, text)
 
     def _on_edited(self, layer: Any, what: str) -> None:
+        was_known = self._session.results.of(layer) is not None
         if what == "data":
             self._session.results.forget(layer)
         if layer == self._layer:
+            if was_known and what == "data":
+                text = f"The pixels of {layer.name!r} changed: its estimate does not hold any more."
+                self._view.show_message(Tone.WARNING, text)
             self._stop_if_unfit(layer, what)
             self._refresh()
         result = self._session.results.of(layer)

@@ -7,6 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, get_args
 
 from napari.utils.notifications import show_warning
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import (
     QCheckBox,
     QFileDialog,
@@ -229,6 +231,9 @@ class DeblurDock(DockWidget):
         self.run_bar.deblurClicked.connect(self.controller.deblur)
         self.run_bar.cancelClicked.connect(self.controller.cancel)
         self.run_bar.residualClicked.connect(lambda on: setattr(settings, "residual_layer", on))
+        escape = QShortcut(QKeySequence(Qt.Key.Key_Escape), self)
+        escape.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        escape.activated.connect(self.controller.cancel)
         self.save_button.clicked.connect(self._save)
         self.load_button.clicked.connect(self._load)
         self.closed.connect(self._on_closed)

@@ -113,7 +113,7 @@ class Deblurred:
 
 def estimate_task(image: Any, wanted: Resolved) -> Job[Estimated]:
     """Estimate an image's blur."""
-    yield Progress(0, 0, "loading torch")
+    yield Progress(0, 0, "loading the neural networks (longer the first time)")
     return (yield from _pictured((yield from find_blur_job(wanted.request(image)))))
 
 

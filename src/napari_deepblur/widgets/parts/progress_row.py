@@ -29,7 +29,7 @@ class ProgressRow(QWidget):
         self._bar = QProgressBar()
         self._bar.setFormat("%p %")
         self.cancel = QPushButton("Cancel")
-        self.cancel.setToolTip("Stop; nothing is added")
+        self.cancel.setToolTip("Stop (Esc); nothing is added")
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setColumnStretch(0, 1)
