@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 from pydantic import Field
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 __all__ = ["AnyFamilyCard", "FamilyCard", "card_of"]
 
+#: All kinds of families, told apart by `kind`: the place where a new one is entered.
 AnyFamilyCard = Annotated[ZernikeCard | ProductConvolutionCard, Field(discriminator="kind")]
 
 _CARDS: dict[str, type[FamilyCard]] = {
-    "zernike": ZernikeCard,
-    "product-convolution": ProductConvolutionCard,
+    card.model_fields["kind"].default: card for card in get_args(get_args(AnyFamilyCard)[0])
 }
 
 
