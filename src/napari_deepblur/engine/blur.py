@@ -33,33 +33,33 @@ _SAME_PIXEL = 0.01
 
 @dataclass(frozen=True)
 class BlurEstimate:
-    """Blur coefficients of an image's planes, and how far to trust them.
+    """Blur coefficients of the planes of an image, and how far to trust them.
 
     Attributes
     ----------
     coefficients
-        γ, float32, shape (N, P); N is 1 where one blur serves all planes. Of a pupil in waves
-        RMS, and of γ and its twin (all even modes flipped: the same PSF) the one with γ₄ ≥ 0,
-        unless `twin_resolved`. Of a blur that varies over the field dimensionless.
+        Coefficients γ, float32, shape (N, P); N is 1 where one blur serves all planes. Those of a
+        pupil are in waves RMS; of γ and its twin (all even modes flipped: the same PSF) it is the
+        one with γ₄ ≥ 0, unless `twin_resolved`. Those of a blur that varies over the field are
+        dimensionless.
     std
-        Standard error, same shape and unit: of images like those of the model's training,
-        95 % of the true coefficients (or their twins) lie within twice this.
+        Standard errors, same shape and unit. For images like those of the training, 95 % of the
+        true coefficients (or their twins) lie within twice this.
     optics
-        Of the image.
+        Optics of the image.
     model
         Bundled name or folder of the model that read the blur.
     per
-        Whether each plane has its own blur.
+        ``plane`` if each plane has its own blur, ``stack`` if one serves all.
     n_planes
         Number of planes of the image.
     concerns
-        For each row, why the estimate may be wrong beyond `std`; empty where nothing is known
-        against it.
+        Reasons, for each row, why the estimate may be wrong by more than `std`.
     twin_resolved
-        Whether a focus series told γ from its twin, so that γ₄ has its true sign.
+        True if a focus series distinguished γ from its twin, so that γ₄ has its true sign.
     field_shape
-        (Y, X) of the image: what positions in the field are relative to. Needed where the blur
-        varies over it.
+        Shape (Y, X) of the image, to which positions in the field are relative. Needed where the
+        blur varies over it.
     """
 
     coefficients: NDArray[np.float32]
@@ -74,20 +74,20 @@ class BlurEstimate:
 
     @property
     def in_domain(self) -> NDArray[np.bool_]:
-        """Whether nothing is known against each row, shape (N,)."""
+        """True for rows without a concern, shape (N,)."""
         concerns = self.concerns or ((),) * len(self.coefficients)
         return np.array([not reasons for reasons in concerns], bool)
 
     @property
     def is_blank(self) -> NDArray[np.bool_]:
-        """Whether each row is that of a blank plane, off which nothing was read, shape (N,)."""
+        """True for rows of blank planes, from which nothing was estimated, shape (N,)."""
         concerns = self.concerns or ((),) * len(self.coefficients)
         blank = [any(one.kind is ConcernKind.BLANK for one in reasons) for reasons in concerns]
         return np.array(blank, bool) & (self.per == "plane")
 
     @property
     def coefficient_names(self) -> tuple[str, ...]:
-        """What each coefficient is."""
+        """Name of each coefficient."""
         return self.opened_model.family.coefficient_names
 
     @property
@@ -98,13 +98,13 @@ class BlurEstimate:
 
     @property
     def varies(self) -> bool:
-        """Whether the PSF changes over the field."""
+        """True if the PSF changes over the field."""
         return self.opened_model.varies
 
     def psf(
         self, plane: int = 0, position_yx: tuple[float, float] | None = None
     ) -> NDArray[np.float32]:
-        """PSF at the image's own sampling, shape (h, w), sum 1.
+        """Compute the PSF at the sampling of the image, shape (h, w), sum 1.
 
         Parameters
         ----------
@@ -130,7 +130,7 @@ class BlurEstimate:
         return psf
 
     def psf_field(self, plane: int, field_yx: NDArray[np.floating]) -> NDArray[np.float32]:
-        """PSFs at places of the field, shape (M, h, w), each of sum 1.
+        """Compute PSFs at places of the field, shape (M, h, w), each of sum 1.
 
         Parameters
         ----------
@@ -148,11 +148,11 @@ class BlurEstimate:
 
     @cached_property
     def family(self) -> OperatorFamily:
-        """The family at the image's own sampling."""
+        """Family of the blurs at the sampling of the image."""
         return self.opened_model.family.at_optics(self.optics)
 
     def coefficients_of(self, plane: int) -> torch.Tensor:
-        """γ of one plane, shape (P,).
+        """Get the coefficients γ of one plane, shape (P,).
 
         Raises
         ------
@@ -164,7 +164,7 @@ class BlurEstimate:
         return torch.from_numpy(self.coefficients[self.row_of(plane)])
 
     def row_of(self, plane: int) -> int:
-        """Row of `coefficients`, `std` and `concerns` that belongs to a plane.
+        """Get the number of the row of `coefficients`, `std` and `concerns` for a plane.
 
         Raises
         ------
@@ -251,7 +251,7 @@ class BlurEstimate:
 
     @property
     def opened_model(self) -> Model:
-        """The model that read the blur.
+        """Model that estimated the blur.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""What `model.json` says of a model: its family and its networks."""
+"""Description of a model in `model.json`: its family and its networks."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class ModelCard(Card):
     name
         Name of the model.
     status
-        Whether its figures are those that it shall have.
+        ``stable`` once its accuracy is final, ``preview`` before.
     description
-        What it is for, in a sentence.
+        Purpose of the model, in a sentence.
     licence
         Licence of its weights.
     made_for

@@ -192,7 +192,7 @@ def _weights_file(folder: Path, kind: Kind) -> Path:
 
 
 def _fresh(path: Path) -> Path:
-    """Where new weights wait until `model.json` describes them."""
+    """Path at which new weights wait until `model.json` describes them."""
     return path.with_suffix(".new")
 
 

@@ -60,7 +60,7 @@ class Model:
 
     @property
     def varies(self) -> bool:
-        """Whether its blurs vary over the field."""
+        """True if the blurs vary over the field."""
         return self.card.family.varies
 
     @cached_property

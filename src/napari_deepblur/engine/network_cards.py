@@ -1,4 +1,4 @@
-"""What `model.json` says of a network: its sizes, its file, its training and its accuracy."""
+"""Description of a network in `model.json`: its sizes, file, training and accuracy."""
 
 from __future__ import annotations
 

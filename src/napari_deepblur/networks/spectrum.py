@@ -97,9 +97,9 @@ def log_signal(noise: Tensor, total: Tensor, power: Tensor) -> tuple[Tensor, Ten
     Parameters
     ----------
     noise, total
-        Mean power of a bin of noise, and of all bins, shape (N, 1).
+        Mean power of the noise in a bin, and mean power of all bins, shape (N, 1).
     power
-        Of each bin, shape (N, B).
+        Power of each bin, shape (N, B).
 
     Returns
     -------

@@ -38,7 +38,7 @@ class ProductConvolutionFamily(OperatorFamily):
     pixel_size_um
         Side of a pixel of the eigen-PSFs, µm.
     optics_known
-        Whether the cutoff follows from known optics: then the family also fits images of
+        True if the cutoff follows from known optics: then the family also fits images of
         another pixel size by their cutoff, or else by their pixel size.
     coefficient_names
         Name of each coefficient; by default numbers.

@@ -49,7 +49,7 @@ def spread(
 ) -> Tensor:
     """Choose points of a convex set that keep far from each other, shape (L, P).
 
-    Of `spread_iterates`, the points with the largest objective. Memory grows with L · P only,
+    They are those of `spread_iterates` with the largest objective. Memory grows with L · P only,
     time with n_steps · L² · P.
 
     Parameters
@@ -59,9 +59,9 @@ def spread(
     n_points
         Number of points, L, at least 2.
     n_steps
-        Of ascent; thousands reach up to a tenth more than 300.
+        Number of steps of ascent; thousands reach an objective up to a tenth larger than 300.
     seed
-        The same points come from the same seed.
+        Seed of the first points: the same seed gives the same points.
 
     Raises
     ------

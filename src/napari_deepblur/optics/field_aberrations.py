@@ -25,26 +25,26 @@ _MODES = (4, 5, 6, 7, 8, 9, 10, 11)
 
 
 class FieldVaryingMicroscope(BaseModel):
-    """A widefield microscope whose adjustment is known within ranges only.
+    """A widefield microscope of which only ranges of the adjustments are known.
 
     Attributes
     ----------
     optics
-        A 60× / 1.2 water-immersion objective on a camera of 6.5 µm pixels.
+        Optics; by default a 60× / 1.2 water-immersion objective on a camera of 6.5 µm pixels.
     field_um
         Side of the field, µm: 2048 pixels.
     window
         Side of the PSFs, pixels.
     axis
-        Where the optical axis meets the field, by the half field.
+        Place where the optical axis meets the field, in half fields from the centre.
     curvature_waves, astigmatism_waves
         Defocus (Noll 4) and astigmatism (5, 6) at the middle of a border, waves RMS.
     coma_waves
-        Coma (7, 8) there, waves RMS.
+        Coma (7, 8) at the middle of a border, waves RMS.
     tilt_waves
         Defocus of a tilted specimen at the middle of a border, waves RMS.
     aberration_waves
-        What is the same over the field, of each mode, waves RMS.
+        Part of each mode that is the same over the field, waves RMS.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

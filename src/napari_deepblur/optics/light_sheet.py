@@ -32,12 +32,13 @@ _AT_A_TIME = 512
 
 
 class LightSheetMicroscope(BaseModel):
-    """A light-sheet microscope whose adjustment is known within ranges only.
+    """A light-sheet microscope of which only ranges of the adjustments are known.
 
     Attributes
     ----------
     optics
-        Of detection: a 40× / 0.8 water-dipping objective on a camera of 6.5 µm pixels.
+        Optics of detection; by default a 40× / 0.8 water-dipping objective on a camera of 6.5 µm
+        pixels.
     field_um
         Side of the field, µm.
     window
@@ -47,15 +48,15 @@ class LightSheetMicroscope(BaseModel):
     waist_um
         Half thickness of the sheet at its waist, where intensity falls to 1 / e².
     waist_position
-        Of the waist along the sheet's path (x), by the half field.
+        Place of the waist along the path of the sheet (x), in half fields from the centre.
     tilt_degrees
-        Between sheet and focal plane, along x and along y.
+        Angle between sheet and focal plane, along x and along y, degrees.
     offset_um
-        Of the sheet from the focal plane at the field's centre.
+        Distance of the sheet from the focal plane at the centre of the field, µm.
     depth_um
         Depth of the focal plane in the sample, µm.
     slope
-        By which share depth changes from the field's centre to its border, along y.
+        Relative change of the depth from the centre of the field to its border, along y.
     spherical_per_100_um
         Spherical aberration (Noll 11) that 100 µm of sample add, waves RMS.
     aberration_waves

@@ -28,7 +28,7 @@ class Sampling(StrEnum):
 
     @property
     def is_refused(self) -> bool:
-        """Whether no blur can be estimated from such pixels."""
+        """True if no blur can be estimated from such pixels."""
         return self in (Sampling.TOO_FINE, Sampling.TOO_COARSE)
 
 
