@@ -147,7 +147,7 @@ def _pixel_size(files: list[ImageFile], paths: list[Path], size: float | None) -
 
 
 def _optics(optics: given.OpticsOptions, image: ImageFile) -> "Optics | None":
-    """What is known of the microscope; None if neither command line nor file says enough."""
+    """Optics of the microscope; None if neither command line nor file says enough."""
     from napari_deepblur.engine.known_optics import merge_optics, missing_optics, stated
     from napari_deepblur.engine.request import Source
 

@@ -33,7 +33,7 @@ _EXAMPLES_DRAWING = Path("images") / "deblurring-examples.png"
 
 @dataclass(frozen=True, slots=True)
 class _BenchOptions:
-    """What to measure, and on which images."""
+    """Options that choose the model, the images and how many."""
 
     images: Annotated[
         list[str],
@@ -64,7 +64,7 @@ class _BenchOptions:
 
 @dataclass(frozen=True, slots=True)
 class _PageOptions:
-    """Where the tables go."""
+    """Options that choose where the tables go."""
 
     write: Annotated[
         bool, typer.Option("--write", help="Put the figures into the model folder and the docs.")

@@ -43,7 +43,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and 
 
 @dataclass(frozen=True, slots=True)
 class OpticsOptions:
-    """What the user says of the microscope; the file says the rest."""
+    """Options about the microscope; what is missing is taken from the file."""
 
     na: Annotated[
         float | None, typer.Option("--na", help="Numerical aperture of the detection objective.")
@@ -61,7 +61,7 @@ class OpticsOptions:
 
     @property
     def typed(self) -> "TypedOptics":
-        """The same for a request to the engine."""
+        """The typed values, for a request to the engine."""
         from napari_deepblur.engine.request import TypedOptics
 
         return TypedOptics(
@@ -74,7 +74,7 @@ class OpticsOptions:
 
 @dataclass(frozen=True, slots=True)
 class ImageOptions:
-    """Which of the images in a file to read, and what its dimensions are."""
+    """Options that choose an image in a file and name its dimensions."""
 
     axes: Annotated[
         str | None,

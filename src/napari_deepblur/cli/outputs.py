@@ -74,7 +74,7 @@ def write_restored(
 
 
 def _on_grid_of(source: Source, blur: BlurEstimate) -> ImageMetadata:
-    """What the input states, and before that what was typed."""
+    """Metadata of the input; a typed pixel size replaces the stated one."""
     typed = {name: known.value for name, known in source.known.items() if known.source == "typed"}
     metadata = source.metadata
     if "pixel_size_um" in typed or metadata.pixel_sides_um is None:
@@ -90,7 +90,7 @@ def _on_grid_of(source: Source, blur: BlurEstimate) -> ImageMetadata:
 
 
 def _provenance(blur: BlurEstimate) -> dict[str, Any]:
-    """What an output file tells of its making."""
+    """Software, model, optics and concerns, which an output file states."""
     return {
         "software": f"napari-deepblur {__version__}",
         "model": Path(blur.model).name,

@@ -1,4 +1,4 @@
-"""What the commands print: tables for people, one object for machines."""
+"""Output of the commands: tables for people, one JSON object for machines."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def print_json(content: Mapping[str, Any]) -> None:
 
 
 def plain(value: Any) -> Any:
-    """As JSON can hold it."""
+    """Convert a value into what JSON can hold."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -153,17 +153,17 @@ def blur_lines(blur: BlurEstimate) -> list[str]:
 
 
 def twin_note(blur: BlurEstimate) -> str:
-    """What is known of the sign of the even modes."""
+    """Describe what is known of the sign of the even modes."""
     return _RESOLVED_NOTE if blur.twin_resolved else _TWIN_NOTE
 
 
 def estimated_text(coefficient: float, std: float) -> str:
-    """A coefficient with the half width of its 95 % interval."""
+    """Format a coefficient with the half width of its 95 % interval."""
     return f"{coefficient:+.3f} ± {2 * std:.3f}"
 
 
 def concern_lines(judged: BlurEstimate | DeblurringCheck) -> list[str]:
-    """A line for each kind of concern, with the planes that it is about.
+    """List the concerns, a line for each kind, with the planes that it is about.
 
     Numbers in the text, such as a percentage, may differ from plane to plane: the line has those
     of the first.
@@ -230,7 +230,7 @@ def _summary(blur: BlurEstimate, read: NDArray[np.bool_]) -> tuple[list[str], li
 
 
 def blur_object(blur: BlurEstimate) -> dict[str, Any]:
-    """A blur for machines."""
+    """Convert a blur into a JSON object."""
     return {
         "model": blur.model,
         "optics": blur.optics.model_dump(),
@@ -255,7 +255,7 @@ def _strength_object(blur: BlurEstimate) -> dict[str, Any]:
 
 
 def check_lines(check: DeblurringCheck | None) -> list[str]:
-    """What was found of a deblurred image: each plane's, or a summary of many."""
+    """List what the check found for each plane, or a summary of many planes."""
     if check is None:
         return []
     n = len(check.residual)
@@ -281,7 +281,7 @@ def check_lines(check: DeblurringCheck | None) -> list[str]:
 
 
 def check_object(check: DeblurringCheck | None) -> dict[str, Any] | None:
-    """What was found of a deblurred image, for machines; None if the check failed."""
+    """Convert a check into a JSON object; None if the check failed."""
     if check is None:
         return None
     return {

@@ -55,7 +55,7 @@ def train(
 
 
 def _tell_validations(job: "Job[Path]", *, to_stderr: bool) -> "Job[Path]":
-    """The same job, with a line at each validation and one at the end."""
+    """Print a line at each validation of a job and one at the end."""
     from tqdm import tqdm
 
     from napari_deepblur.training.loop import Validated

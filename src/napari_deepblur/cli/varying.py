@@ -1,4 +1,4 @@
-"""What the commands tell of a blur that varies over the field."""
+"""Output of the commands about a blur that varies over the field."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def varying_lines(blur: BlurEstimate) -> list[str]:
 
 
 def varying_object(blur: BlurEstimate) -> dict[str, Any]:
-    """The same for machines, row by row."""
+    """Convert the widths of the PSFs into a JSON object, a number for each row."""
     fields = _fields(blur)
     return {
         "field_shape": blur.field_shape,

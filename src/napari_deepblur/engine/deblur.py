@@ -165,7 +165,7 @@ class PlaneRestoration:
             self._estimate = next(self._estimates)
 
     def result(self) -> NDArray[np.float32]:
-        """Current estimate over the field, counts, with the observation's flux."""
+        """Give the current estimate over the field, counts, with the flux of the observed plane."""
         import torch
 
         # Light is not negative: nothing lies below the dark level, where ringing would go.

@@ -35,7 +35,7 @@ _ASKED_FOR = {
 
 
 class TypedOptics(BaseModel):
-    """What the user says of the microscope; None where the file or layer decides.
+    """Optical values that the user typed; None where the file decides.
 
     Attributes
     ----------
@@ -80,7 +80,7 @@ class Request(BaseModel):
     series
         Number of the image in a file of several, counted from 0.
     optics
-        What the user says of the microscope; what is missing is taken from the file.
+        Optical values that the user typed; what is missing is taken from the file.
     blur
         Blur file, or a `BlurEstimate`, instead of an estimate from the image.
     model

@@ -70,7 +70,7 @@ def find_blur_job(request: Request, source: Source | None = None) -> Job[BlurEst
     Parameters
     ----------
     request
-        What is wanted.
+        Image, optics and choices.
     source
         The request's image, if it is open already.
 
@@ -105,7 +105,7 @@ def restore_job(request: Request, source: Source | None = None) -> Job[Restored]
     Parameters
     ----------
     request
-        What is wanted.
+        Image, optics and choices.
     source
         The request's image, if it is open already.
 
@@ -132,7 +132,7 @@ def restore_job(request: Request, source: Source | None = None) -> Job[Restored]
 
 
 def _given_blur_job(given: BlurEstimate | Path, source: Source) -> Job[BlurEstimate]:
-    """A blur that is known, brought to the planes and pixels of the image."""
+    """Read a given blur and bring it to the planes and pixels of the image."""
     blur = load_blur(given) if isinstance(given, Path) else given
     planes, size_um = Planes.of(source.data, source.axes), source.pixel_size_um
     if blur.n_planes == 1 and len(planes) > 1:
@@ -150,7 +150,7 @@ def _given_blur_job(given: BlurEstimate | Path, source: Source) -> Job[BlurEstim
 
 
 def _with_doubts(check: DeblurringCheck, blur: BlurEstimate, model: str | None) -> DeblurringCheck:
-    """A check that also says what is doubtful about the blur that was taken out."""
+    """Add to a check what is doubtful about the blur that was taken out."""
     outside = outside_training(load_model(model or blur.model), blur.optics)
     of_all = () if outside is None else (outside,)
     doubted = (Concern.of(ConcernKind.DOUBTED_BLUR),)

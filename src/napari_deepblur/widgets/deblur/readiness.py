@@ -1,4 +1,4 @@
-"""From the user's wishes and the layer's facts to one frozen value that a job can use."""
+"""Resolve the user's settings and the layer's facts into one value that a job can use."""
 
 from __future__ import annotations
 
