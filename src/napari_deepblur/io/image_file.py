@@ -113,7 +113,7 @@ class StoredImage:
 
 
 def separate(images: Sequence[StoredImage], axes: str | None) -> list[StoredImage]:
-    """Make positions, angles and the like, stored as a dimension, images of their own.
+    """Split dimensions of positions, angles and the like into images of their own.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def _along(image: StoredImage, place: int, index: int) -> StoredImage:
 
 
 def _without_colour(data: Any, letters: str, channel: int | None) -> tuple[Any, str]:
-    """Grey image that is stored as colour, or the channel asked for."""
+    """Take the channel asked for out of a colour image, or the one of grey stored as colour."""
     data, place = np.asarray(data), letters.index("S")
     if channel is not None and "C" not in letters:
         return data, letters.replace("S", "C")
@@ -179,7 +179,7 @@ def _without_colour(data: Any, letters: str, channel: int | None) -> tuple[Any, 
 
 
 def _take_channel(image: ImageFile, channel: int | None) -> ImageFile:
-    """One channel, without the channel axis; the image as it is for None.
+    """Take one channel, without the channel axis; for None the image as it is.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Facts that an image file states of its image: pixels, place, time, channels, objective."""
+"""Metadata of an image: its pixels, place, time, channels and objective."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def are_square(sides_um: tuple[float, float]) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
-    """A channel of an image; None or an empty word where the file is silent.
+    """Metadata of one channel; None or an empty word where the file is silent.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageMetadata:
-    """Facts that a file states of its image; None where it is silent, nothing is guessed.
+    """Metadata that a file states of an image; None where it is silent, nothing is guessed.
 
     Attributes
     ----------
@@ -111,7 +111,7 @@ class ImageMetadata:
         return different.pop() if len(different) == 1 else None
 
     def for_channels(self, n_channels: int) -> ImageMetadata:
-        """Metadata without channels, if they are not those of an image of so many."""
+        """Drop the channels if an image has another number of them."""
         return self if len(self.channels) == n_channels else replace(self, channels=())
 
     def of_channel(self, channel: int) -> ImageMetadata:

@@ -203,7 +203,7 @@ def _objective_of(root: Element, identifier: str | None) -> Element:
 
 
 def _stated(element: Element, name: str) -> str | None:
-    """Attribute, or child of that name as in older schemas."""
+    """Value of an attribute, or of a child of that name as in older schemas."""
     return element.get(name) or _text(element, name) or None
 
 

@@ -148,7 +148,7 @@ def read_metadata(path: str | Path, *, series: int | None = None) -> ImageMetada
 
 @contextmanager
 def _opened(path: str | Path) -> Iterator[tuple[str, Sequence[StoredImage]]]:
-    """Name of a file, and the images in it; whatever its reader raises is an `ImageError`."""
+    """Open a file, yield its name and images, and make any error of its reader an `ImageError`."""
     place = _web_address(path) or Path(path).expanduser()
     if isinstance(place, Path) and not place.exists():
         raise FileNotFoundError(f"there is no file {place}")
@@ -164,7 +164,7 @@ def _opened(path: str | Path) -> Iterator[tuple[str, Sequence[StoredImage]]]:
 
 
 def _web_address(path: str | Path) -> str | None:
-    """Web address, also one that was taken for a path, which loses a slash."""
+    """Return a web address, also one that lost a slash because it was taken for a path."""
     found = re.fullmatch(r"(https?|s3|gs|ftp):/+(.+)", str(path).replace("\\", "/"))
     return f"{found[1]}://{found[2]}" if found else None
 
@@ -184,7 +184,7 @@ def _failure(place: Path | str, error: Exception) -> str:
 
 
 def _reader(place: Path | str) -> AbstractContextManager[list[StoredImage]]:
-    """Reader of a file, chosen by its first bytes: endings lie."""
+    """Choose the reader by the first bytes of a file, for the ending of its name may be wrong."""
     if isinstance(place, str):
         return zarr_images(place)
     if place.is_dir():
@@ -221,7 +221,7 @@ def _picture(path: Path) -> Iterator[list[StoredImage]]:
 
 
 def _choose(name: str, images: Sequence[StoredImage], series: int | None) -> tuple[int, str]:
-    """Number of the image to read, and a doubt in words where another may be meant."""
+    """Choose the image to read; say it in words where another may be meant."""
     if series is not None:
         if not 0 <= series < len(images):
             raise ImageError(

@@ -54,7 +54,7 @@ def tiff_images(path: Path) -> Iterator[list[StoredImage]]:
 
 
 class _Recorder(logging.Handler):
-    """Keeps what is logged."""
+    """Handler that keeps the messages that are logged."""
 
     def __init__(self, level: int) -> None:
         super().__init__(level)
@@ -89,7 +89,7 @@ def _complaints(path: Path) -> Iterator[list[str]]:
 
 
 def _metadata(tiff: TiffFile, complaints: list[str]) -> list[ImageMetadata]:
-    """Metadata of each series; without those of OME-XML that is damaged."""
+    """Read the metadata of each series, but not from damaged OME-XML."""
     n_series = len(tiff.series)
     common = read_tags(tiff)
     xml = tiff.pages.first.description
@@ -129,7 +129,7 @@ def _stored(
 
 
 def _pixels(path: Path, series: TiffPageSeries) -> Any:
-    """Memory-mapped where the pixels lie in one piece."""
+    """Read the pixels, or map them into memory where they lie in one piece."""
     page = series.keyframe
     if series.dataoffset is None or not page.is_memmappable:
         _believe(path, series)
@@ -155,7 +155,7 @@ def _believe(path: Path, series: TiffPageSeries) -> None:
 
 
 def _n_declared(tiff: TiffFile, series: TiffPageSeries) -> int:
-    """Number of planes; an ImageJ file that is cut short states more than tifffile makes of it."""
+    """Count the planes that are declared; tifffile sees fewer in an ImageJ file cut short."""
     n_planes = max(math.prod(series.shape) // max(series.keyframe.size, 1), 1)
     told = tiff.imagej_metadata if tiff.is_imagej and series.kind != "imagej" else None
     return max(n_planes, int(positive((told or {}).get("images")) or 1))
@@ -189,7 +189,7 @@ def _is_whole(page: Any, path: Path, size: int) -> bool:
 
 
 def _is_thumbnail(image: StoredImage, images: Sequence[StoredImage]) -> bool:
-    """Whether an image is marked as one, or is a single small copy of another."""
+    """Tell whether an image is marked as a thumbnail, or is a single small copy of another."""
     return image.is_thumbnail or any(_is_copy(image, other) for other in images)
 
 

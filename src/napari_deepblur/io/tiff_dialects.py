@@ -1,4 +1,4 @@
-"""Read what programs of microscopes write into TIFF tags, each in its own dialect.
+"""Read metadata from TIFF tags, which each microscope program writes in its own way.
 
 ImageJ, Micro-Manager, MetaMorph, Zeiss (LSM), Olympus (SIS), Aperio and plain resolution tags;
 OME-XML has a module of its own.
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from napari_deepblur.io.metadata import Channel, ImageMetadata, Position
 from napari_deepblur.io.units import length_um, number, positive, time_s
@@ -59,16 +61,13 @@ def _imagej_position(
 
 
 def _imagej_channels(known: Mapping[str, Any], n_channels: int) -> tuple[Channel, ...]:
-    tables = known.get("LUTs") or []
-    colours = [_last_colour(table) for table in tables[:n_channels]]
-    if len(colours) < n_channels or n_channels > 64:
-        return ()
-    return tuple(Channel(colour=colour) for colour in colours)
+    tables = np.reshape(known.get("LUTs", ()), (-1, 3, 256))
+    return tuple(Channel(colour=_last_colour(table)) for table in tables[:n_channels])
 
 
 def _last_colour(table: Any) -> tuple[int, int, int]:
     """Brightest colour of a lookup table of shape (3, 256)."""
-    red, green, blue = (int(table[row][-1]) for row in range(3))
+    red, green, blue = (int(value) for value in table[:, -1])
     return red, green, blue
 
 

@@ -46,7 +46,7 @@ def number(value: object) -> float | None:
 
 
 def unit_factor(unit: object, target: str) -> float | None:
-    """Number of target units in one unit; None if the unit is of another kind or unknown.
+    """Return how many target units are in one unit; None if it is unknown or of another kind.
 
     Parameters
     ----------

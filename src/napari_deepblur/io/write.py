@@ -74,7 +74,28 @@ def check_output(
 def check_image_output(
     path: str | Path, *, overwrite: bool = False, source: str | Path | None = None
 ) -> Path:
-    """`check_output` for an image: its ending must be of a known format, too."""
+    """Refuse an output path as `check_output` does, and names of no known image format.
+
+    Parameters
+    ----------
+    path
+        Image to be written.
+    overwrite
+        Whether it may replace an existing one.
+    source
+        Input that must not be replaced in any case.
+
+    Returns
+    -------
+        The path.
+
+    Raises
+    ------
+    OSError
+        As `check_output`.
+    ValueError
+        If the ending of the name is of no known format, besides the reasons of `check_output`.
+    """
     _writer_of(Path(path))
     return check_output(path, overwrite=overwrite, source=source)
 
@@ -173,7 +194,7 @@ def write_image(
 
 
 def _holds(path: Path, source: Path) -> bool:
-    """Whether a path is the input, or a folder that the input lies in."""
+    """Tell whether a path is the input, or a folder that the input lies in."""
     path, source = path.resolve(), source.resolve()
     if path in (source, *source.parents):
         return True
@@ -190,7 +211,7 @@ def _writer_of(path: Path) -> Any:
 
 
 def _keep(write: Any, name: str, content: tuple[Any, ...]) -> str:
-    """Put an image that found no place into a folder for temporary files; say where it is."""
+    """Save an image that could not be written in a temporary folder, and say where it is."""
     folder = Path(tempfile.mkdtemp(prefix="napari-deepblur-"))
     try:
         write(folder / name, *content)

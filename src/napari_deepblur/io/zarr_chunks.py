@@ -1,4 +1,4 @@
-"""Look at whether the chunks that a zarr array declares are there."""
+"""Checks that the chunks which a zarr array declares are there."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def describe_missing(array: zarr.Array[Any], folder: Path) -> str:
 
 
 def _leading(folder: Path, n_lead: int) -> Iterator[tuple[str, ...]]:
-    """Indices, but for the last two, of the chunks in a folder of zarr 2 or 3."""
+    """List the chunks in a folder by their indices, without those along Y and X."""
     root = folder / "c" if (folder / "c").is_dir() else folder
     for entry in os.scandir(root):
         name = entry.name.removeprefix("c.")
@@ -89,7 +89,7 @@ def _nested(path: str, indices: tuple[str, ...], n_lead: int) -> Iterator[tuple[
 
 
 def _holds(folder: Path, n_bytes: float) -> bool:
-    """Whether the files of a folder have so many bytes; looks no further than it must."""
+    """Tell whether the files of a folder have so many bytes, looking no further than needed."""
     found = 0
     for parent, _, names in os.walk(folder):
         if found >= n_bytes:

@@ -31,7 +31,7 @@ Fields = Mapping[str, Any]
 
 
 def is_zarr(path: Path) -> bool:
-    """Whether a folder is a zarr store."""
+    """Tell whether a folder is a zarr store."""
     return any((path / name).is_file() for name in ("zarr.json", ".zgroup", ".zattrs", ".zarray"))
 
 
@@ -81,7 +81,7 @@ def _images(node: Any, beside: Fields) -> Iterator[StoredImage]:
 
 
 def _fields(attributes: Fields) -> Fields:
-    """What OME-Zarr writes into attributes: below `ome` since version 0.5."""
+    """Return the attributes of OME-Zarr, which lie below `ome` since version 0.5."""
     ome = attributes.get("ome")
     return ome if isinstance(ome, Mapping) else attributes
 
@@ -130,14 +130,14 @@ def _stored(array: Any, letters: str, metadata: ImageMetadata) -> StoredImage:
 
 
 def _dimension_names(array: zarr.Array[Any]) -> Sequence[str]:
-    """Names that zarr 3, or xarray, give the dimensions; none unless all have one."""
+    """Names of the dimensions in zarr 3 or xarray; none unless all dimensions have one."""
     names: Any = getattr(array.metadata, "dimension_names", None)
     names = names or array.attrs.get("_ARRAY_DIMENSIONS") or []
     return [str(name) for name in names] if len(names) == array.ndim and all(names) else []
 
 
 def _usual(n_dimensions: int) -> str:
-    """Unknown letters but for the plane."""
+    """Letters of an array without names: only its last two dimensions are known, Y and X."""
     return ("I" * (n_dimensions - 2) + "YX")[-n_dimensions:] if n_dimensions else ""
 
 
@@ -253,7 +253,7 @@ def _colour(text: Any) -> tuple[int, int, int] | None:
 
 
 def _own_fields(group: zarr.Group) -> ImageMetadata:
-    """What OME-Zarr has no words for, as `zarr_writer` stores it."""
+    """Read the metadata that OME-Zarr has no fields for, as `zarr_writer` stores them."""
     own = group.attrs.get("napari_deepblur")
     image = own.get("image") if isinstance(own, Mapping) else None
     if not isinstance(image, Mapping):

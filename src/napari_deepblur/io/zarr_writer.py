@@ -49,7 +49,7 @@ def _scale(metadata: ImageMetadata) -> dict[str, float | None]:
 
 
 def _shift(metadata: ImageMetadata) -> dict[str, float]:
-    """Translation in µm; OME-Zarr has no place for coordinates without a unit."""
+    """Return the position in µm; OME-Zarr has no field for coordinates without a unit."""
     place = metadata.position
     if place is None or place.unit != "µm":
         return {}
@@ -90,7 +90,7 @@ def _hex(channel: Channel) -> str:
 
 
 def _own_fields(metadata: ImageMetadata) -> dict[str, Any]:
-    """What OME-Zarr has no words for."""
+    """Metadata that OME-Zarr has no fields for."""
     channels = [
         {
             "wavelength_um": channel.wavelength_um,
