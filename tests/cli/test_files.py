@@ -141,9 +141,11 @@ def test_a_write_that_fails_keeps_the_result(plane, tmp_path, monkeypatch):
         writer(aside, *content)
 
     monkeypatch.setattr(write, "write_tiff", fails_here)
-    line = fail("deblur", plane, *OPTICS, "--out", out)
+    residual = tmp_path / "residual.tif"
+    line = fail("deblur", plane, *OPTICS, "--out", out, "--residual", residual)
     assert "No space left on device" in line
-    (kept,) = Path(refuge).glob("*/sharp.tif")
-    assert str(kept) in line
-    assert read_image(kept).shape == read_image(plane).shape
-    assert not out.exists()
+    for path in (out, residual):
+        (kept,) = Path(refuge).glob(f"*/{path.name}")
+        assert str(kept) in line
+        assert read_image(kept).shape == read_image(plane).shape
+        assert not path.exists()

@@ -90,6 +90,13 @@ def test_an_image_that_the_format_does_not_take_is_kept_as_an_array(path, refuge
     np.testing.assert_array_equal(np.load(kept), DATA)
 
 
+def test_a_folder_that_is_gone_does_not_cost_the_image(tmp_path, refuge):
+    with pytest.raises(OSError, match="the image is in"):
+        write_image(tmp_path / "unmounted" / "a.tif", DATA, "YX")
+    (kept,) = refuge.glob("*/a.tif")
+    np.testing.assert_array_equal(np.asarray(read_image(kept).data), DATA)
+
+
 class Claimed:
     """Array that claims to be larger than it is: only its declaration counts."""
 

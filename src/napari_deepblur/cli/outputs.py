@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_deepblur import __version__
 from napari_deepblur.cli.report import check_object, concern_lines, plain, psf_stack
+from napari_deepblur.errors import describe
 from napari_deepblur.io import Channel, ImageMetadata, write_image
 
 if TYPE_CHECKING:
@@ -55,21 +56,33 @@ def write_restored(
     Returns
     -------
         The files that were written, by the option that named them.
+
+    Raises
+    ------
+    OSError
+        If one of them cannot be written; the message says where it was put instead.
     """
     checked = {"check": plain(check_object(restored.check))} if restored.check else {}
     provenance = _provenance(restored.blur) | checked
     images = {"out": (out, restored.sharp)}
     if residual is not None and restored.residual is not None:
         images["residual"] = (residual, restored.residual)
+    metadata, failures = _on_grid_of(source, restored.blur), []
     for path, pixels in images.values():
-        write_image(
-            path,
-            pixels,
-            source.axes,
-            metadata=_on_grid_of(source, restored.blur),
-            provenance=provenance,
-            overwrite=overwrite,
-        )
+        try:
+            write_image(
+                path,
+                pixels,
+                source.axes,
+                metadata=metadata,
+                provenance=provenance,
+                overwrite=overwrite,
+            )
+        # The other image is written all the same.
+        except OSError as error:
+            failures.append(describe(error))
+    if failures:
+        raise OSError("; ".join(failures))
     return {option: path for option, (path, _) in images.items()}
 
 

@@ -64,10 +64,7 @@ def check_output(
         raise type(error)(f"{path} cannot be written ({error.strerror or error})") from error
     if source is not None and _holds(path, Path(source).expanduser()):
         raise ValueError(f"{path} is the input: choose another output name")
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} exists: choose another name or ask to overwrite it")
-    if path.is_dir() and not is_zarr(path):
-        raise ValueError(f"{path} is a folder, but not OME-Zarr: it will not be replaced")
+    _check_replaceable(path, overwrite=overwrite)
     return path
 
 
@@ -165,15 +162,14 @@ def write_image(
     ------
     FileExistsError
         If the path exists and `overwrite` is false.
-    FileNotFoundError
-        If its folder does not exist.
     OSError
         If it cannot be written; the message says where the image was put instead.
     ValueError
         If the ending is of no known format, or axes do not fit the data.
     """
-    path = check_image_output(path, overwrite=overwrite)
+    path = Path(path).expanduser()
     write = _writer_of(path)
+    _check_replaceable(path, overwrite=overwrite)
     data = data if hasattr(data, "dtype") else np.asarray(data)
     if len(axes) != data.ndim:
         raise ValueError(f"axes {axes!r} do not fit an array of shape {data.shape}")
@@ -191,6 +187,13 @@ def write_image(
     except Exception as error:
         kept = _keep(write, path.name, content)
         raise OSError(f"{path} could not be written ({describe(error)}): {kept}") from error
+
+
+def _check_replaceable(path: Path, *, overwrite: bool) -> None:
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path} exists: choose another name or ask to overwrite it")
+    if path.is_dir() and not is_zarr(path):
+        raise ValueError(f"{path} is a folder, but not OME-Zarr: it will not be replaced")
 
 
 def _holds(path: Path, source: Path) -> bool:
