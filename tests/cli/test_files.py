@@ -10,7 +10,7 @@ import pytest
 import tifffile
 import zarr
 
-from helpers.command_line import OPTICS, fail, observed, succeed
+from helpers.command_line import OPTICS, fail, observed, run, succeed
 from napari_deepblur.io import Channel, ImageMetadata, Position, read_image, write_image
 
 STATED = ImageMetadata(
@@ -149,3 +149,18 @@ def test_a_write_that_fails_keeps_the_result(plane, tmp_path, monkeypatch):
         assert str(kept) in line
         assert read_image(kept).shape == read_image(plane).shape
         assert not path.exists()
+
+
+def test_a_write_that_fails_does_not_cost_the_estimate(plane, tmp_path, monkeypatch):
+    from napari_deepblur.engine.blur import BlurEstimate
+
+    def fails(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(BlurEstimate, "save", fails)
+    result = run("estimate", plane, *OPTICS, "--out", tmp_path / "blur.json", "--json")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1] == "error: No space left on device"
+    content = json.loads(result.stdout)
+    assert content["written"] == []
+    assert len(content["coefficients"]) == 1

@@ -3,7 +3,7 @@
 # No postponed annotations here: typer reads them when a command is declared.
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +18,10 @@ from napari_deepblur.cli.report import (
     warn_of_concerns,
 )
 from napari_deepblur.io import check_image_output, check_output
+
+if TYPE_CHECKING:
+    from napari_deepblur.engine.blur import BlurEstimate
+    from napari_deepblur.engine.request import Source
 
 __all__ = ["estimate"]
 
@@ -84,11 +88,22 @@ def estimate(
     source = open_source(request)
     blur = drive(find_blur_job(request, source))
     warn_of_concerns(blur)
-    written = [str(path) for path in (out, psf) if path is not None]
-    if out is not None:
-        blur.save(out, overwrite=overwrite)
-    if psf is not None:
-        write_psf(psf, blur, source, overwrite=overwrite)
+    written: list[Path] = []
+    try:
+        if out is not None:
+            blur.save(out, overwrite=overwrite)
+            written.append(out)
+        if psf is not None:
+            write_psf(psf, blur, source, overwrite=overwrite)
+            written.append(psf)
+    finally:
+        # A file that cannot be written does not cost the estimate.
+        _report(image, source, blur, written, as_json=as_json)
+
+
+def _report(
+    image: Path, source: "Source", blur: "BlurEstimate", written: list[Path], *, as_json: bool
+) -> None:
     if as_json:
         told = {"origins": source.origins, "written": written}
         print_json({"image": image, **blur_object(blur), **told})

@@ -71,28 +71,7 @@ def check_output(
 def check_image_output(
     path: str | Path, *, overwrite: bool = False, source: str | Path | None = None
 ) -> Path:
-    """Refuse an output path as `check_output` does, and names of no known image format.
-
-    Parameters
-    ----------
-    path
-        Image to be written.
-    overwrite
-        Whether it may replace an existing one.
-    source
-        Input that must not be replaced in any case.
-
-    Returns
-    -------
-        The path.
-
-    Raises
-    ------
-    OSError
-        As `check_output`.
-    ValueError
-        If the ending of the name is of no known format, besides the reasons of `check_output`.
-    """
+    """Refuse an output path as `check_output` does, or for an ending of no known format."""
     _writer_of(Path(path))
     return check_output(path, overwrite=overwrite, source=source)
 
