@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from helpers.samples import sample_of
 from napari_deepblur.engine.noise import noise_deviation, noise_model
 from napari_deepblur.operators import ZernikeFamily
 from napari_deepblur.samples import SAMPLES
@@ -67,9 +68,9 @@ def test_shot_noise_on_a_dark_ground_counts_in_full(cutoff):
     assert noise_deviation(photons, cutoff) == pytest.approx(np.sqrt(light.mean()), rel=0.1)
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("name", sorted(SAMPLES))
 def test_sample_images(name):
-    sample = SAMPLES[name]()
+    sample = sample_of(name)
     images = sample.image.reshape(-1, *sample.image.shape[-2:]).astype(np.float32)
     for image in images:
         # The camera's read-out noise, its offset, and as many photons as counts above it.

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 import torch
 
+from helpers.samples import sample_of
 from napari_deepblur.operators import ZernikeFamily
 from napari_deepblur.samples import SAMPLES, Sample
 
 
 @pytest.fixture(scope="module", params=sorted(SAMPLES))
 def sample(request) -> Sample:
-    return SAMPLES[request.param]()
+    return sample_of(request.param)
 
 
 def test_shapes_and_types(sample):
@@ -57,7 +58,7 @@ def test_image_is_the_blurred_sharp_one_plus_noise(sample):
 
 
 def test_aberration_of_the_spheroid_grows_with_depth():
-    strength = np.linalg.norm(SAMPLES["spheroid"]().coefficients, axis=-1)
+    strength = np.linalg.norm(sample_of("spheroid").coefficients, axis=-1)
     assert (np.diff(strength) > 0).all()
 
 

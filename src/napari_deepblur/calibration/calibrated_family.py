@@ -31,12 +31,12 @@ def calibrated_family(
     pixel_size_um: float,
     inflation: float,
 ) -> ProductConvolutionFamily:
-    """The family whose admissible set is the hull of the acquisitions' coefficients.
+    """Make the family whose admissible set is the hull of the acquisitions' coefficients.
 
     Parameters
     ----------
     extraction
-        What was found.
+        Eigen-PSFs, maps and coefficients.
     optics
         If known, images of other pixels are fitted by their cutoff, else by their pixel size.
     cutoff
@@ -44,7 +44,7 @@ def calibrated_family(
     pixel_size_um
         Side of a pixel, µm.
     inflation
-        By which factor the hull is larger than the acquisitions' own, about its centroid.
+        Factor by which the hull is larger than the acquisitions' own, about its centroid.
     """
     import torch
 

@@ -138,7 +138,7 @@ class _Acquisition(BaseModel):
 
 
 class _Content(BaseModel):
-    """What is read of `calibration.json`."""
+    """Content of `calibration.json`, as far as it is read."""
 
     model_config = ConfigDict(extra="ignore")
 

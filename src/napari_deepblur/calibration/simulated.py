@@ -42,20 +42,20 @@ class SimulatedMicroscope(Protocol):
 
     @property
     def optics(self) -> Optics:
-        """Of the microscope."""
+        """Optics of the microscope."""
 
     def model_dump(self) -> dict[str, Any]:
         """Its parameters by name."""
 
     def draw(self, n: int, *, seed: int) -> dict[str, Tensor]:
-        """Adjustments of n microscopes: numbers (n,) by name."""
+        """Draw adjustments of n microscopes: numbers (n,) by name."""
 
     def psfs(self, state: dict[str, Tensor], field_yx: Tensor) -> Tensor:
         """PSFs of one adjustment at normalised field positions (M, 2): (M, h, w), sum 1."""
 
 
 def simulated_microscope(name: str) -> SimulatedMicroscope:
-    """The microscope of a name.
+    """Make the simulated microscope of a name.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def simulated_family(
     n_functions: int = 4,
     n_vertices: int = 128,
 ) -> tuple[ProductConvolutionFamily, Extraction]:
-    """Family of everything that a simulated microscope may be, and how it was found.
+    """Fit the family of a simulated microscope to all its adjustments.
 
     The admissible set is the convex hull of the adjustments that lie farthest from one another,
     inflated about its centroid until coefficients drawn uniformly from it vary as much as those
@@ -100,11 +100,11 @@ def simulated_family(
     samples
         PSFs of each adjustment, at nodes that divide the field evenly: the maps' nodes too.
     optics
-        Of the microscope.
+        Optics of the microscope.
     n_eigen_psfs, n_functions
         K and J: P = K · J coefficients.
     n_vertices
-        Of the admissible set.
+        Number of vertices of the admissible set.
     """
     import torch
 

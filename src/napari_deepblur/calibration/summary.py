@@ -61,7 +61,7 @@ def summarise(
     errors
         Cross-validated errors of each acquisition.
     settings
-        What was asked for.
+        Settings of the calibration.
     """
     errors = [
         with_pedestal(part, pedestal.energy)

@@ -111,7 +111,7 @@ def calibrate(
         For each acquisition the y, x of its beads in pixels, shape (n, 2), or None to find
         them.
     names
-        Of the images, for the report.
+        Names of the images, for the report.
 
     Raises
     ------

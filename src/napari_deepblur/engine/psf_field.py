@@ -1,4 +1,4 @@
-"""The PSF over the field: how wide it is where, and a mosaic of PSFs on the image's grid."""
+"""The PSF over the field: its width, and a mosaic of PSFs on the image's grid."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FINE_SIDE = 80
 
 @dataclass(frozen=True, slots=True)
 class MosaicGrid:
-    """Where the PSFs of a mosaic stand.
+    """Grid of the PSFs of a mosaic.
 
     The mosaic's pixels are `zoom` times as large as the image's, and so are the PSFs in it.
 
@@ -34,7 +34,7 @@ class MosaicGrid:
     drawn
         Sides of the part of each PSF that is drawn, odd, in its own pixels.
     zoom
-        How many times their size PSFs are drawn.
+        Factor by which PSFs are drawn larger.
     """
 
     field_shape: tuple[int, int]
@@ -105,7 +105,7 @@ def mosaic_grid(field_shape: tuple[int, int], window: tuple[int, int]) -> Mosaic
 
 @dataclass(frozen=True, slots=True)
 class PsfWidth:
-    """How wide the PSF is at a place.
+    """Width of the PSF at a place.
 
     Attributes
     ----------
@@ -128,7 +128,7 @@ class PsfField:
     psfs
         Shape (M, h, w), each of sum 1.
     widths
-        Of each.
+        Width of each PSF.
     """
 
     psfs: NDArray[np.float32]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deepblur.calibration.beads.centre import centres
+from napari_deepblur.samples.drawing import moved
 from napari_deepblur.samples.sample import CAMERA_OFFSET
 
 __all__ = ["BeadField", "draw_bead_field"]
@@ -35,6 +36,9 @@ _BRIGHTNESS_SPREAD, _HEADROOM = 3.0, 4.0
 
 _MOST_TRIES = 1000
 
+#: Share of a plane that equal discs cover at most: π / √12.
+_DENSEST = 0.9069
+
 Floats = NDArray[np.float64]
 
 
@@ -53,7 +57,7 @@ class BeadField:
     positions
         y, x of all beads, doublets, hot pixels and pieces of debris, pixels, shape (n, 2).
     kinds
-        Of each "bead", "doublet", "saturated", "hot pixel" or "debris", shape (n,).
+        Kind of each, "bead", "doublet", "saturated", "hot pixel" or "debris", shape (n,).
     eigen_psfs
         e_k, the field's mean PSF first (sum 1), then deviations (sum 0), shape
         (K, window, window).
@@ -69,12 +73,12 @@ class BeadField:
 
     @property
     def bad(self) -> NDArray[np.bool_]:
-        """Which positions hold anything but one bead, shape (n,)."""
+        """True for positions that hold anything but one bead, shape (n,)."""
         return np.asarray(self.kinds != "bead")
 
     @property
     def isolated(self) -> NDArray[np.bool_]:
-        """Which have a window of their own, with no neighbour and no border in it, shape (n,)."""
+        """True for positions with no neighbour and no border in their window, shape (n,)."""
         window = self.eigen_psfs.shape[-1]
         apart = np.linalg.norm(self.positions[:, None] - self.positions, axis=-1)
         np.fill_diagonal(apart, np.inf)
@@ -136,14 +140,14 @@ def draw_bead_field(
         background's noise. Beads' light spreads over a factor of three, log-uniformly, from
         0.58 to 1.73 of the median; aberrations lower the peaks of some further.
     n_eigen_psfs
-        K.
+        Number of eigen-PSFs, K.
     share_bad
         Share that are, in equal parts, doublets (1.5 to 6 pixels apart), saturated, hot
         pixels, and debris (irregular clumps).
     crowded
         Share that lies within a window of another bead; the others keep a window's distance.
     seed
-        Of everything random.
+        Seed of everything random.
     window
         Side of the true PSFs, odd.
 
@@ -156,6 +160,7 @@ def draw_bead_field(
     ValueError
         If so many beads find no place.
     """
+    _check_room(shape, n_beads - round(crowded * n_beads), window)
     rng = np.random.default_rng(seed)
     microscope = _microscope(rng, shape, n_eigen_psfs, window)
     positions = _positions(rng, shape, n_beads, crowded, window)
@@ -180,6 +185,13 @@ def draw_bead_field(
         microscope.eigen_psfs[:, edge, edge],
         microscope.map_terms,
     )
+
+
+def _check_room(shape: tuple[int, int], n_apart: int, window: int) -> None:
+    """Refuse more beads than discs of a window's width can be packed, before the work."""
+    area = np.prod(np.array(shape) + window)
+    if n_apart * np.pi / 4 * window**2 > _DENSEST * area:
+        raise ValueError(f"{n_apart} beads with windows of {window} pixels do not fit in {shape}")
 
 
 def _fluxes(
@@ -247,17 +259,10 @@ def _centred_psfs(coefficients: Floats, window: int) -> Floats:
     pupil = Pupil(_NOLL_INDICES, cutoff=_CUTOFF, window=window + 2 * _MARGIN)
     psfs = pupil.psf(torch.from_numpy(coefficients)).double().numpy()
     psfs = np.stack(
-        [_moved(p, -c) for p, c in zip(psfs, centres(psfs, _CENTRING_DEVIATION), strict=True)]
+        [moved(p, -c) for p, c in zip(psfs, centres(psfs, _CENTRING_DEVIATION), strict=True)]
     )
     edge = slice(_MARGIN, _MARGIN + window)
     return np.asarray(psfs / psfs[:, edge, edge].sum((-2, -1), keepdims=True))
-
-
-def _moved(patch: Floats, shift_yx: Floats) -> Floats:
-    """The patch moved by fractions of a pixel, exactly if it is band-limited and periodic."""
-    from scipy.ndimage import fourier_shift
-
-    return np.asarray(np.fft.ifft2(fourier_shift(np.fft.fft2(patch), shift_yx)).real)
 
 
 def _positions(
@@ -306,7 +311,7 @@ def _points(rng: np.random.Generator, position: Floats, kind: str) -> list[tuple
 def _add_bead(light: Floats, microscope: _Microscope, position: Floats, flux: float) -> None:
     """Add one bead, as much of it as lies in the image, in place."""
     pixel = position.round().astype(int)
-    bead = flux * _moved(microscope.psf(position), position - pixel)
+    bead = flux * moved(microscope.psf(position), position - pixel)
     half = bead.shape[0] // 2
     low = np.maximum(pixel - half, 0)
     high = np.minimum(pixel + half + 1, light.shape).clip(0)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from napari_deepblur.calibration.beads.centre import centres
 from napari_deepblur.optics.field import field_grid, to_field
+from napari_deepblur.samples.drawing import moved
 from napari_deepblur.samples.sample import CAMERA_OFFSET
 
 __all__ = ["BeadSeries", "draw_bead_series"]
@@ -75,7 +76,7 @@ def draw_bead_series(
     Parameters
     ----------
     n_times
-        T.
+        Number of time points, T.
     shape
         Y, X.
     n_beads
@@ -83,7 +84,7 @@ def draw_bead_series(
     peak_snr
         Brightest pixel of a sharp bead, above the background, by the noise of the background.
     seed
-        Of everything random.
+        Seed of everything random.
     """
     rng = np.random.default_rng(seed)
     side = round(n_beads**0.5)
@@ -122,25 +123,18 @@ def _psfs(field_yx: Floats, defocus: float) -> Floats:
     psfs = pupil.psf(torch.from_numpy(coefficients)).double().numpy()
     # Where a bead is, only its image tells: comatic PSFs are centred as beads will be.
     middle = centres(psfs, _CENTRING_DEVIATION)
-    psfs = np.stack([_moved(psf, -shift) for psf, shift in zip(psfs, middle, strict=True)])
+    psfs = np.stack([moved(psf, -shift) for psf, shift in zip(psfs, middle, strict=True)])
     return np.asarray(psfs[:, _MARGIN:-_MARGIN, _MARGIN:-_MARGIN])
-
-
-def _moved(patch: Floats, shift_yx: Floats) -> Floats:
-    """A patch moved by fractions of a pixel."""
-    from scipy.ndimage import fourier_shift
-
-    return np.asarray(np.fft.ifft2(fourier_shift(np.fft.fft2(patch), shift_yx)).real)
 
 
 def _add(light: Floats, position: Floats, bead: Floats) -> None:
     """Add a bead at a position between pixels, in place."""
     pixel = position.round().astype(int)
-    moved = _moved(bead, position - pixel)
+    there = moved(bead, position - pixel)
     half = len(bead) // 2
     low = np.maximum(pixel - half, 0)
     high = np.minimum(pixel + half + 1, light.shape)
     inner = tuple(
         slice(*edge) for edge in zip(low - pixel + half, high - pixel + half, strict=True)
     )
-    light[tuple(slice(*edge) for edge in zip(low, high, strict=True))] += moved[inner]
+    light[tuple(slice(*edge) for edge in zip(low, high, strict=True))] += there[inner]

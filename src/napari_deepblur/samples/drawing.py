@@ -1,11 +1,11 @@
-"""Pens: what cells are drawn with, at single-pixel fineness."""
+"""Drawing of cells at single-pixel fineness."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["disc_points", "grains", "inside_outline", "outline", "splat", "wavy_line"]
+__all__ = ["disc_points", "grains", "inside_outline", "moved", "outline", "splat", "wavy_line"]
 
 Floats = NDArray[np.float64]
 
@@ -46,7 +46,7 @@ def outline(angle: Floats, radius: float, ripples: Floats) -> Floats:
     Parameters
     ----------
     angle
-        Radians.
+        Angles in radians, of any shape.
     radius
         Mean radius.
     ripples
@@ -77,3 +77,10 @@ def grains(shape: tuple[int, ...], size: float, rng: np.random.Generator) -> Flo
 
     noise = gaussian_filter(rng.normal(size=shape), size, mode="wrap")
     return np.asarray((noise - noise.mean()) / noise.std())
+
+
+def moved(patch: Floats, shift_yx: Floats) -> Floats:
+    """Move a patch by fractions of a pixel, exactly if it is band-limited and periodic."""
+    from scipy.ndimage import fourier_shift
+
+    return np.asarray(np.fft.ifft2(fourier_shift(np.fft.fft2(patch), shift_yx)).real)

@@ -38,7 +38,7 @@ class Sample:
         True γ of each plane, Noll modes 4 to 10, waves RMS, float32, shape (N, 7). Of γ
         and its twin the one with γ₄ ≥ 0.
     sharp
-        What a microscope without blur and noise would see, counts, float32, same shape.
+        Image of a microscope without blur and noise, counts, float32, same shape.
     z_step_um
         Distance between planes, µm; None for a single plane.
     """

@@ -70,6 +70,7 @@ def test_single_psfs_cannot_be_left_out():
 def test_every_psf_is_left_out_once():
     samples, _ = psf_samples(23, noise=0.001)
     assert n_folds([samples]) == 10
+    assert n_folds([psf_samples(600)[0], samples]) == 5
     out = [~np.isnan(fold_errors([samples], [samples], fold)[0][:, 0]) for fold in range(10)]
     assert (np.sum(out, axis=0) == 1).all()
 

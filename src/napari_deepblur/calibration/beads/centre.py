@@ -1,4 +1,4 @@
-"""Where a bead is, to a fraction of a pixel, and how wide and round it is.
+"""Centre of a bead to a fraction of a pixel, its width and its roundness.
 
 Source of the shape: G. M. Bernstein and M. Jarvis, "Shapes and shears, stars and smears",
 Astron. J. 123, 583 (2002): adaptive moments, which are those of the elliptical Gaussian that

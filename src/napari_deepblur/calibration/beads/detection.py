@@ -34,7 +34,7 @@ Floats = NDArray[np.float64]
 
 
 def typical_deviation(signal: NDArray[np.float32]) -> float | None:
-    """Width σ of the typical spot by the scale at which it answers most; None without spots.
+    """Width σ of the typical spot, by the scale of its strongest response; None without spots.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def typical_deviation(signal: NDArray[np.float32]) -> float | None:
 
     Returns
     -------
-        Pixels.
+        Width in pixels.
     """
     spots = np.concatenate([np.zeros((0, 2)), *map(_scales_of, _tiles(signal))])
     if not len(spots):

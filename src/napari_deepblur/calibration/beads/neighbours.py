@@ -58,7 +58,7 @@ def without_lobes(
     deviation
         Typical width σ of a bead, pixels.
     reach
-        How far from a bead lobes are looked for, pixels.
+        Distance from a bead within which lobes are looked for, pixels.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What a bead should look like, by the beads around it: the PSF changes smoothly over the field."""
+"""Prediction of a bead from the beads around it: the PSF changes smoothly over the field."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class BeadStatus(StrEnum):
 
     @property
     def advice(self) -> str:
-        """What to do where most beads have this status."""
+        """Advice for the user where most beads have this status."""
         return _LOOKS[self].advice
 
 

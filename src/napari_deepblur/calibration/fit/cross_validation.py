@@ -30,6 +30,9 @@ MOST_EIGEN_PSFS = 8
 #: With more PSFs they are not left out one by one but a tenth at a time.
 _MOST_FOLDS = 10
 
+#: Of so many PSFs a fifth may be left out without making the model worse.
+_MANY, _FOLDS_OF_MANY = 500, 5
+
 #: A gain of less than this share of the error is not worth an eigen-PSF.
 _HARDLY = 0.05
 
@@ -53,7 +56,7 @@ class PredictionErrors:
     uncertainty
         Standard deviation of the noise's share in `error`, shape (n,).
     weight
-        Of each PSF in means, shape (n,).
+        Weight of each PSF in means, shape (n,).
     """
 
     error: Floats
@@ -94,7 +97,8 @@ class PredictionErrors:
 
 def n_folds(samples: Sequence[PsfSamples]) -> int:
     """Number of folds: the model is fitted anew for each, without the fold's PSFs."""
-    return min(_MOST_FOLDS, max(len(part) for part in samples))
+    n = max(len(part) for part in samples)
+    return min(_MOST_FOLDS if n <= _MANY else _FOLDS_OF_MANY, n)
 
 
 def fit_weights(part: PsfSamples, eigen_psfs: EigenPsfs) -> FieldMaps:

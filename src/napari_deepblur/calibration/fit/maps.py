@@ -12,7 +12,7 @@ from napari_deepblur.calibration.fit.spline import FieldSpline
 __all__ = ["FieldMaps", "fit_maps", "nodes"]
 
 #: Places that are left out in turn to choose the smoothing, at most.
-_MOST_LEFT_OUT = 1000
+_MOST_LEFT_OUT = 400
 
 Floats = NDArray[np.float64]
 
@@ -24,15 +24,15 @@ class FieldMaps:
     Attributes
     ----------
     spline
-        Of the places where values were measured.
+        Spline through the places where values were measured.
     constant
-        Shape (C,).
+        Constant part of each value, shape (C,).
     coordinates
-        Of the varying part in the spline's basis, shape (R, C).
+        Coordinates of the varying part in the spline's basis, shape (R, C).
     constant_variance
-        Of the noise that is left in the constant, shape (C,).
+        Variance of the noise that is left in the constant, shape (C,).
     variance
-        Of the noise that is left in a coordinate, shape (R, C).
+        Variance of the noise that is left in a coordinate, shape (R, C).
     """
 
     spline: FieldSpline
@@ -70,9 +70,9 @@ def fit_maps(spline: FieldSpline, values: Floats, groups: NDArray[np.int_]) -> F
     Parameters
     ----------
     spline
-        Of the places.
+        Spline through the places.
     values
-        Shape (n, C).
+        Values at the places, shape (n, C).
     groups
         Number of each column's group, shape (C,).
     """

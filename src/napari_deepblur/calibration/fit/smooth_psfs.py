@@ -1,4 +1,4 @@
-"""PSFs over the field with the noise taken out: near places look alike, and so do near pixels."""
+"""PSFs over the field with the noise taken out: near places are alike, and so are near pixels."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 
 
 def smooth_psfs(part: PsfSamples) -> Floats:
-    """PSFs of one acquisition as smooth functions of the field, at their places: (n, h, w).
+    """Smooth the PSFs of one acquisition over the field, at their places: (n, h, w).
 
     Of the mean PSF the mean over each ring stays. All else, in the basis of Hermite functions,
     has for each group of orders its own smoothing over the field, from a free surface to a
@@ -40,7 +40,7 @@ def smooth_psfs(part: PsfSamples) -> Floats:
 
 
 def with_misfit(part: PsfSamples) -> PsfSamples:
-    """The same PSFs, with noise that includes how odd each is.
+    """Add to the noise of PSFs how much each deviates from the others.
 
     A bead that is not as the others predict counts as noisy as it deviates: so doublets and
     debris that passed for beads have little say, however bright.

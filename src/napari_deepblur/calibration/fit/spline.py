@@ -71,7 +71,7 @@ class FieldSpline:
 
     @property
     def tells_slopes(self) -> bool:
-        """Whether there are enough places to say how values change over the field."""
+        """True if there are enough places to see how values change over the field."""
         return len(self) >= FEWEST_PLACES
 
     def factors(self) -> Floats:
@@ -84,18 +84,18 @@ class FieldSpline:
         return np.asarray(1 / (1 + smoothing[:, None] * self._stiffness))
 
     def coordinates(self, values: Floats) -> Floats:
-        """Values at the places, shape (n, C), in the spline's basis: (R, C)."""
+        """Project values at the places, shape (n, C), on the basis: (R, C)."""
         return np.asarray(self._basis.T @ (self._root * values))
 
     def left_out(self, values: Floats, coordinates: Floats, factors: Floats, at: slice) -> Floats:
-        """What the spline through all others would be at some places, shape (n', C)."""
+        """Predict the values at some places from all other places, shape (n', C)."""
         basis = self._basis[at]
         fitted = basis @ (factors[:, None] * coordinates) / self._root[at]
         own = (basis**2 @ factors)[:, None]
         return np.asarray((fitted - own * values[at]) / np.maximum(1 - own, 1e-6))
 
     def basis_at(self, field_yx: Floats) -> Floats:
-        """The basis at any places (M, 2), shape (M, R)."""
+        """Evaluate the basis at any places (M, 2), shape (M, R)."""
         return np.asarray(self._terms(field_yx) @ self._to_terms)
 
     def _terms(self, field_yx: Floats) -> Floats:

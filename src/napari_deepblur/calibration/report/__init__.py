@@ -1,4 +1,4 @@
-"""What a calibration found, as one HTML page for people."""
+"""Report of a calibration, one HTML page for people."""
 
 from napari_deepblur.calibration.report.page import report_html
 

@@ -46,7 +46,7 @@ svg text { font-size: 11px; fill: #444 } .mid { text-anchor: middle } .end { tex
 
 
 def report_html(result: CalibrationResult) -> str:
-    """The report as text: what was done, what was found, and how far to trust it."""
+    """Write the report: what was done, what was found, and how far to trust it."""
     figures = field_figures(result)
     summary = "".join(f"<p>{text}</p>" for text in sentences(result, figures))
     notes = "".join(f'<div class="note"><p>{escape(text)}.</p></div>' for text in result.notes)

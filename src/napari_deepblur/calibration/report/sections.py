@@ -1,4 +1,4 @@
-"""The parts of the report, one after the other."""
+"""Sections of the report, in their order."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _RESIDUALS = (-25.0, -5.0)
 
 
 def input_section(result: CalibrationResult) -> str:
-    """What was calibrated, from what."""
+    """Show what was calibrated, and from which images."""
     rows, columns = result.field_shape
     pixel = result.pixel_size_um
     if result.optics is None:
@@ -81,7 +81,7 @@ def input_section(result: CalibrationResult) -> str:
 
 
 def bead_section(result: CalibrationResult) -> str:
-    """Beads used and left out, where they are, how they look."""
+    """Show the beads that were used and rejected, their places and shapes."""
     counts = {BeadStatus.USED: result.n_used, **result.n_rejected}
     table = _table(["status", "beads"], [[name, str(count)] for name, count in counts.items()])
     charts = []
@@ -97,7 +97,7 @@ def bead_section(result: CalibrationResult) -> str:
 
 
 def field_section(result: CalibrationResult, figures: FieldFigures) -> str:
-    """The PSF at places of the field, its width and its roundness."""
+    """Show the PSF at places of the field, its width and its roundness."""
     name = escape(result.names[0])
     if len(result.eigen_psfs) == 1:
         psf = picture(grey(_cropped(result.psf()[None])[0]), "PSF", width=220)
@@ -117,7 +117,7 @@ def field_section(result: CalibrationResult, figures: FieldFigures) -> str:
 
 
 def eigen_psf_section(result: CalibrationResult) -> str:
-    """Eigen-PSFs and their weights over the field."""
+    """Show the eigen-PSFs and their weights over the field."""
     weights = np.einsum("p,pkyx->kyx", result.coefficients[0], result.family.maps.cpu().numpy())
     kept = [f"{share:.2%}".replace("%", " %") for share in result.energy]
     varying = [f"{share:.1%}".replace("%", " %") for share in result.varying_energy]
@@ -141,7 +141,7 @@ def eigen_psf_section(result: CalibrationResult) -> str:
 
 
 def trust_section(result: CalibrationResult) -> str:
-    """How well beads are predicted that were left out."""
+    """Show the error of beads that were predicted from the others."""
     if not len(result.cross_validation_db):
         return ""
     chart = curve_chart(
@@ -175,7 +175,7 @@ def trust_section(result: CalibrationResult) -> str:
 
 
 def drift_section(result: CalibrationResult) -> str:
-    """γ and the PSF of each acquisition."""
+    """Show γ and the PSF of each acquisition."""
     if result.n_acquisitions == 1:
         return ""
     centre = _cropped(
@@ -253,7 +253,7 @@ def _map(values: NDArray[np.floating], name: str, unit: str) -> str:
 
 
 def _cropped(psfs: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The middle of the PSFs that holds what can be seen of the brightest."""
+    """Crop PSFs to the middle that holds what can be seen of the brightest."""
     mean = psfs.mean(0)
     seen = np.argwhere(mean > 0.01 * mean.max()) - len(mean) // 2
     half = min(len(mean) // 2, int(np.abs(seen).max()) + 1)

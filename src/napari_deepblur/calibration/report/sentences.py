@@ -32,7 +32,7 @@ def sentences(result: CalibrationResult, figures: FieldFigures) -> list[str]:
 
 
 def _percent_of(error_db: float) -> str:
-    """A relative error in dB as a percentage: −20 dB is 10 %."""
+    """Write a relative error in dB as a percentage: −20 dB is 10 %."""
     return f"{10 ** (error_db / 20):.1%}".replace("%", " %")
 
 

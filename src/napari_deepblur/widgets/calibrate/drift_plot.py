@@ -46,7 +46,7 @@ class DriftPlot(QWidget):
         )
 
     def value(self) -> Drift | None:
-        """What is drawn."""
+        """Curves that are drawn."""
         return self._value
 
     def setValue(self, value: Drift | None) -> None:  # noqa: N802

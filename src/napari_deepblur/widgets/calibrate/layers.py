@@ -34,7 +34,7 @@ def calibration_layers(layer: Image, calibrated: Calibrated, times: slice) -> li
     calibrated
         The calibration.
     times
-        Which of its acquisitions are the layer's.
+        Numbers of the layer's acquisitions.
     """
     return [
         _eigen_psfs_layer(layer, calibrated),
