@@ -64,12 +64,12 @@ def flaws(
         BeadStatus.REPEATED: are_repeated(positions, scene.deviation),
         BeadStatus.BORDER: _reach_over_border(positions, scene.image.shape, window),
         BeadStatus.NO_DATA: _lack_data(scene, positions, window),
-        BeadStatus.EDGE: _are_open(scene, positions),
         BeadStatus.FAINT: (beads["snr"].to_numpy() < _FAINTEST_SNR)
         | (peak < _FAINTEST_OF_TYPICAL * typical),
         BeadStatus.HOT_PIXEL: beads["fwhm"].to_numpy() < narrowest,
         BeadStatus.SATURATED: _are_saturated(scene.image, positions, saturation, scene.fwhm),
         BeadStatus.CROWDED: are_crowded(positions, peak, scene.spots, reach(window, scene.fwhm)),
+        BeadStatus.EDGE: _are_open(scene, positions),
     }
 
 

@@ -47,13 +47,13 @@ def find_beads(
     - "repeated": an earlier row is the same bead (given positions only);
     - "border": its window does not fit into the image;
     - "no data": pixels of its core hold no data, or lie in a faulty row or column;
-    - "edge or line": in some direction its light stays above half of its middle for two full
-      widths at half maximum;
     - "faint": its peak is below 5 times the noise, or 5 % of the median spot's;
     - "hot pixel": narrower than 1.2 pixels or half the typical spot, as no blur is;
     - "saturated": a pixel within its full width at half maximum is at the saturation level;
     - "crowded": a neighbour of a tenth of its brightness or more reaches into its core, the
       disc of a quarter window (at least the typical full width at half maximum) around it;
+    - "edge or line": in some direction its light stays above half of its middle for two full
+      widths at half maximum;
     - "unlike the others": debris, doublets and clumps.
 
     Parameters
