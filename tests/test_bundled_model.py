@@ -10,9 +10,11 @@ from helpers.images import CANONICAL_OPTICS, observed_scene, random_gamma
 from napari_deepblur import BlurEstimate, deblur, estimate_blur, load_model
 from napari_deepblur.engine.metrics import psf_snr, psnr
 from napari_deepblur.operators import ZernikeFamily
+from napari_deepblur.training.data.scenes import SCENES
+from napari_deepblur.training.data.synthesis import add_noise, observe
 
 NOISE_LEVEL = 0.01
-SCENES = ("points", "filaments", "points", "filaments", "nuclei", "membranes")
+SCENE_NAMES = ("points", "filaments", "points", "filaments", "nuclei", "membranes")
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,11 @@ def cases():
     family = ZernikeFamily()
     rng = np.random.default_rng(0)
     made = []
-    for seed, (scene, gamma) in enumerate(zip(SCENES, random_gamma(6, seed=11), strict=True)):
+    for seed, (scene, gamma) in enumerate(zip(SCENE_NAMES, random_gamma(6, seed=11), strict=True)):
         image, sharp = observed_scene(scene, gamma, size=256, seed=seed)
         image = image + NOISE_LEVEL * image.max() * rng.normal(size=image.shape)
         counts = (4000 * image + 100).astype(np.float32)
-        blur = estimate_blur(counts, optics=CANONICAL_OPTICS)
+        blur = estimate_blur(counts, optics=CANONICAL_OPTICS, model="widefield-zernike")
         made.append(Case(counts, 4000 * sharp + 100, family.psf(gamma), blur))
     return made
 
@@ -49,7 +51,9 @@ def snr(cases):
     return {
         "estimated": psf_snr(torch.stack([case.psf for case in cases]), true),
         "unaberrated": psf_snr(family.psf(torch.zeros(len(cases), 7)), true),
-        "mean PSF": psf_snr(load_model().identification.space.mean.expand_as(true), true),
+        "mean PSF": psf_snr(
+            load_model("widefield-zernike").identification.space.mean.expand_as(true), true
+        ),
     }
 
 
@@ -62,7 +66,7 @@ def test_it_is_the_model_of_the_paper():
 
 
 def test_its_card_states_training_and_accuracy():
-    model = load_model()
+    model = load_model("widefield-zernike")
     for network in (model.card.identification, model.card.deblurring):
         assert network.n_training_crops > 0
         assert network.trained_on
@@ -102,3 +106,30 @@ def test_deblurring_with_the_true_blur_raises_psnr_further(cases):
         restored = torch.from_numpy(deblur(case.image, known))
         sharp = torch.from_numpy(case.sharp)
         assert float(psnr(restored, sharp)) > float(psnr(torch.from_numpy(case.image), sharp)) + 1
+
+
+@pytest.fixture(scope="module")
+def widefield():
+    return load_model()
+
+
+def test_the_default_model_is_for_real_images_and_shares_its_networks(widefield):
+    assert widefield.name == "widefield"
+    assert widefield.card.identification.weights_of == "widefield-zernike"
+    assert widefield.family.coefficient_names[-1].startswith("extra blur")
+    base = load_model("widefield-zernike")
+    assert widefield.card.deblurring.sha256 == base.card.deblurring.sha256
+
+
+def test_the_extra_blur_of_an_image_is_found(widefield):
+    snr = {"widefield": [], "widefield-zernike": []}
+    for seed in range(3):
+        gamma = torch.cat([random_gamma(1, seed=seed)[0], torch.tensor([0.0, 0.8])])
+        psf = widefield.family.psf(gamma)
+        generator = torch.Generator().manual_seed(seed)
+        sharp = SCENES["dead_leaves"](1, 256 + psf.shape[-1] - 1, generator)
+        image = add_noise(observe(sharp, psf[None]), torch.tensor([0.003]), generator)[0]
+        for name, found in snr.items():
+            blur = estimate_blur(image.numpy(), optics=CANONICAL_OPTICS, model=name)
+            found.append(float(psf_snr(torch.from_numpy(blur.psf())[None], psf[None])[0]))
+    assert np.mean(snr["widefield"]) > np.mean(snr["widefield-zernike"]) + 2

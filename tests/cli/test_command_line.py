@@ -73,7 +73,7 @@ class TestEstimate:
     def test_json_is_one_object(self, stack):
         result = succeed("estimate", stack, "--na", 1.4, "--wavelength", 0.52, "--json")
         content = json.loads(result.stdout)
-        assert np.shape(content["coefficients"]) == np.shape(content["std"]) == (2, 7)
+        assert np.shape(content["coefficients"]) == np.shape(content["std"]) == (2, 9)
         assert content["origins"]["pixel_size_um"] == "file"
         assert content["optics"]["pixel_size_um"] == pytest.approx(0.09)
         assert all(0 < ratio <= 1 for ratio in content["strehl_ratio"])
@@ -86,7 +86,7 @@ class TestEstimate:
 
     def test_one_blur_for_the_stack(self, stack):
         result = succeed("estimate", stack, *OPTICS, "--per", "stack", "--json")
-        assert np.shape(json.loads(result.stdout)["coefficients"]) == (1, 7)
+        assert np.shape(json.loads(result.stdout)["coefficients"]) == (1, 9)
 
     def test_files(self, stack, tmp_path):
         blur, psf = tmp_path / "blur.json", tmp_path / "psf.tif"

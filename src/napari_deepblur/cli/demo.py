@@ -129,11 +129,14 @@ def _score(sample: "Sample", blur: "BlurEstimate", deblurred: NDArray[np.float32
 def _lines(
     sample: "Sample", blur: "BlurEstimate", scores: _Scores, check: "DeblurringCheck | None"
 ) -> list[str]:
+    # A sample has no modes but its own, and no extra blur.
+    true = np.zeros(len(blur.coefficient_names))
+    true[: sample.coefficients.shape[1]] = sample.coefficients[0]
     rows = [
-        [name, f"{true:+.3f}", estimated_text(found, std)]
-        for name, true, found, std in zip(
+        [name, f"{value:+.3f}", estimated_text(found, std)]
+        for name, value, found, std in zip(
             blur.coefficient_names,
-            sample.coefficients[0],
+            true,
             blur.coefficients[0],
             blur.std[0],
             strict=True,

@@ -135,7 +135,7 @@ def blur_lines(blur: BlurEstimate) -> list[str]:
     if blur.varies:
         return varying_lines(blur)
     n = len(blur.coefficients)
-    rms = np.sqrt(np.square(blur.coefficients).sum(-1))
+    rms = _rms_waves(blur)
     strehl = strehl_ratios(blur)
     if n > _MOST_COLUMNS:
         read = ~blur.is_blank
@@ -247,9 +247,21 @@ def blur_object(blur: BlurEstimate) -> dict[str, Any]:
     }
 
 
+def _rms_waves(blur: BlurEstimate) -> NDArray[np.float32]:
+    """RMS of each row's wavefront, waves, shape (N,)."""
+    import torch
+
+    from napari_deepblur.operators import ZernikeFamily
+
+    assert isinstance(blur.family, ZernikeFamily)
+    waves = blur.family.wavefront(torch.from_numpy(blur.coefficients))
+    rms: NDArray[np.float32] = waves.square().sum(-1).sqrt().numpy()
+    return rms
+
+
 def _strength_object(blur: BlurEstimate) -> dict[str, Any]:
     return {
-        "rms_waves": np.sqrt(np.square(blur.coefficients).sum(-1)),
+        "rms_waves": _rms_waves(blur),
         "strehl_ratio": strehl_ratios(blur),
     }
 

@@ -5,7 +5,7 @@
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -23,27 +23,33 @@ __all__ = ["train"]
 
 
 def train(
-    network: Annotated[Kind, typer.Argument(help="Which network.")],
+    what: Annotated[
+        Literal[Kind, "spectral-prior"],
+        typer.Argument(help="Which network, or the prior by which estimates are refined."),
+    ],
     config: Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="Settings of the run.")],
     *,
     as_json: given.AsJson = False,
 ) -> None:
     """Train a network headless; an interrupted run goes on where it stopped.
 
-    On several GPUs: torchrun --nproc-per-node 2 -m napari_deepblur train NETWORK CONFIG.yaml
+    The spectral prior is learned in minutes, from the same images, for a model that has its
+    identification network.
+
+    On several GPUs: torchrun --nproc-per-node 2 -m napari_deepblur train WHAT CONFIG.yaml
     """
     try:
         from napari_deepblur.training.config import read_config
         from napari_deepblur.training.processes import Processes
-        from napari_deepblur.training.run import CONFIGS, train_model_job
+        from napari_deepblur.training.run import CONFIGS, train_job
     except ModuleNotFoundError as error:
         if error.name not in {"yaml", "PIL"}:
             raise
         raise ImportError(
             f"training needs {error.name}: pip install 'napari-deepblur[train]'"
         ) from error
-    settings = read_config(config, CONFIGS[network])
-    job = train_model_job(network, settings)
+    settings = read_config(config, CONFIGS[what])
+    job = train_job(what, settings)
     if not Processes.of_environment().is_first:
         finish(job)
         return
@@ -51,7 +57,7 @@ def train(
     if as_json:
         print_json({"model": folder})
     else:
-        typer.echo(f"wrote the {network} network into {folder}")
+        typer.echo(f"wrote the {what} into {folder}")
 
 
 def _tell_validations(job: "Job[Path]", *, to_stderr: bool) -> "Job[Path]":

@@ -6,9 +6,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Card", "Name", "Sha256"]
+__all__ = ["Card", "Count", "Name", "Sha256"]
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+Count = Annotated[int, Field(ge=0, le=10**12)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 

@@ -24,6 +24,7 @@ from napari_deepblur.engine.plausibility import (
     concerns_of_prediction,
     concerns_of_psfs,
 )
+from napari_deepblur.engine.refinement import refine_job, spectra_of
 from napari_deepblur.engine.resample import resample, sampled_band
 from napari_deepblur.engine.tiles import SMALLEST_TILE, tile_places, tile_slices
 from napari_deepblur.errors import ImageError
@@ -33,6 +34,7 @@ from napari_deepblur.optics.settings import Optics
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from napari_deepblur.likelihood.spectra import RegionSpectra
     from napari_deepblur.networks.encoder import TileEncoder
     from napari_deepblur.networks.field_identification import FieldIdentificationNetwork
     from napari_deepblur.networks.head import Prediction
@@ -131,7 +133,8 @@ def estimate_blur_job(
             encoded = encoded.combined()
         prediction, doubts = _predict(network, encoded, opened)
         fitted = yield from _fit_job(opened, prediction.coordinates, total)
-        coefficients, std = _rows(opened, fitted, prediction.log_std.exp(), encoded.rows, n_rows)
+        refined = yield from _refine_job(opened, fitted, prediction.log_std.exp(), encoded, total)
+        coefficients, std = _rows(opened, *refined, encoded.rows, n_rows)
         twin_resolved = False
         if z_step_um is not None:
             usable = _usable(prediction, encoded.rows, n_rows)
@@ -190,16 +193,24 @@ class _Encoded:
         Concerns of all rows.
     canonical_shape
         Shape (Y, X) of a plane at the canonical cutoff.
+    band
+        Highest frequency along each axis that the camera sampled, cycles per pixel there.
+    spectra
+        Power spectra of each row that is not blank, if the model refines its estimates by them.
     """
 
     features: list[Tensor]
     rows: list[int]
     concerns: list[tuple[Concern, ...]]
     canonical_shape: tuple[int, int]
+    band: float
+    spectra: list[RegionSpectra]
 
     def combined(self) -> _Encoded:
         """Combine all planes into one row."""
         import torch
+
+        from napari_deepblur.likelihood.spectra import RegionSpectra
 
         n, concerns = len(self.concerns), one_of_each_kind(self.concerns)
         blank = sorted(set(range(n)) - set(self.rows))
@@ -208,7 +219,8 @@ class _Encoded:
             which = ", ".join(map(str, blank))
             concerns = (*others, Concern.of(ConcernKind.BLANK, which=f"of planes {which}"))
         mean = torch.stack(self.features).mean(0)
-        return replace(self, features=[mean], rows=[0], concerns=[concerns])
+        spectra = [RegionSpectra.joined(self.spectra)] if self.spectra else []
+        return replace(self, features=[mean], rows=[0], concerns=[concerns], spectra=spectra)
 
 
 def _encode_planes_job(
@@ -217,7 +229,7 @@ def _encode_planes_job(
     """Compute the features of the planes that are not blank, and the concerns of all."""
     ratio = model.family.pixel_ratio(optics)
     band, density = sampled_band(ratio), model.family.tile_density
-    encoded = _Encoded([], [], [], (0, 0))
+    encoded = _Encoded([], [], [], (0, 0), band, [])
     for index in range(len(planes)):
         at = Progress(index, total, "estimating the blur")
         yield at
@@ -233,6 +245,8 @@ def _encode_planes_job(
         yield at
         tiles = _tiles(canonical, density)
         encoded.features.append((yield from _encode_job(network, tiles, band, at)))
+        if model.spectral_prior is not None:
+            encoded.spectra.append(spectra_of(canonical, band))
         encoded.rows.append(index)
         encoded = replace(encoded, canonical_shape=canonical.shape)
     if not encoded.rows:
@@ -258,6 +272,19 @@ def _predict(
         prediction = Prediction(*(part.cpu() for part in answer))
         detail = network.detail(features.mean(1))
     return prediction, concerns_of_prediction(prediction, detail, model.identification.prior_std)
+
+
+def _refine_job(
+    model: Model, fitted: Tensor, std: Tensor, encoded: _Encoded, total: int
+) -> Job[tuple[Tensor, Tensor]]:
+    """Complete the network's estimates, and refine them by the spectra where there are any."""
+    coefficients, std = model.family.completed(fitted, std)
+    if not encoded.spectra:
+        return coefficients, std
+    at = Progress(total, total, "fitting the blur")
+    return (
+        yield from refine_job(model, coefficients, std, encoded.spectra, band=encoded.band, at=at)
+    )
 
 
 def _rows(

@@ -6,15 +6,28 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from napari_deepblur.engine.card import Card, Name
+from napari_deepblur.engine.card import Card, Count, Name, Sha256
 from napari_deepblur.engine.families import AnyFamilyCard
 from napari_deepblur.engine.network_cards import AnyIdentificationCard, DeblurringCard
 from napari_deepblur.optics.settings import Optics
 
-__all__ = ["Kind", "ModelCard"]
+__all__ = ["Kind", "ModelCard", "SpectralPriorCard"]
 
 Kind = Literal["identification", "deblurring"]
 Text = Annotated[str, Field(max_length=2000)]
+
+
+class SpectralPriorCard(Card):
+    """The prior of sharp images' power spectra, by which estimates are refined."""
+
+    sha256: Sha256
+    #: Bundled model whose file holds the prior; by default this model's own.
+    weights_of: Name | None = None
+    #: Weight of each bin's likelihood.
+    temper: Annotated[float, Field(gt=0, le=1)] = 0.2
+    #: Factor by which standard errors were scaled for 95 % within two of them.
+    std_factor: Annotated[float, Field(gt=0, le=100)] = 1.0
+    n_crops: Count = 0
 
 
 class ModelCard(Card):
@@ -50,6 +63,13 @@ class ModelCard(Card):
     family: AnyFamilyCard
     identification: AnyIdentificationCard | None = None
     deblurring: DeblurringCard | None = None
+    spectral_prior: SpectralPriorCard | None = None
+
+    @model_validator(mode="after")
+    def _prior_has_one_blur(self) -> ModelCard:
+        if self.spectral_prior is not None and self.family.varies:
+            raise ValueError("a blur that varies over the field is not refined by one spectrum")
+        return self
 
     @model_validator(mode="after")
     def _network_fits_family(self) -> ModelCard:

@@ -17,6 +17,7 @@ from napari_deepblur.untrusted import read_bounded, sha256_of
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from napari_deepblur.likelihood.spectral_prior import SpectralPrior
     from napari_deepblur.operators import OperatorFamily
 
 __all__ = [
@@ -24,10 +25,12 @@ __all__ = [
     "RESNET",
     "other_network",
     "read_card",
+    "read_spectral_prior",
     "read_weights",
     "require_weights",
     "save_card",
     "write_network",
+    "write_spectral_prior",
 ]
 
 CARD = "model.json"
@@ -36,7 +39,9 @@ CARD = "model.json"
 RESNET = "resnet."
 
 #: Largest files that are read, bytes.
-_LARGEST_CARD, _LARGEST_WEIGHTS = 2_000_000, 200_000_000
+_LARGEST_CARD, _LARGEST_WEIGHTS, _LARGEST_PRIOR = 2_000_000, 200_000_000, 20_000_000
+
+_PRIOR = "spectral_prior.safetensors"
 
 
 def read_card(folder: Path) -> ModelCard:
@@ -100,6 +105,56 @@ def read_weights(folder: Path, kind: Kind, sha256: str) -> dict[str, Tensor]:
     if not finite:
         raise ModelError(f"{_weights_file(folder, kind)} holds NaN or infinity")
     return weights
+
+
+def read_spectral_prior(folder: Path, sha256: str) -> SpectralPrior:
+    """Read the prior of sharp images' power spectra.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, damaged, or another one.
+    """
+    from napari_deepblur.likelihood.spectral_prior import SpectralPrior
+
+    path = folder / _PRIOR
+    try:
+        return SpectralPrior.of_bytes(read_bounded(path, limit=_LARGEST_PRIOR, sha256=sha256))
+    except FileNotFoundError as error:
+        raise ModelError(f"{_PRIOR} is missing from the model folder {folder}") from error
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} cannot be used: {describe(error)}") from error
+
+
+def write_spectral_prior(folder: Path, prior: SpectralPrior, card: dict[str, Any]) -> ModelCard:
+    """Put a prior of power spectra into the folder of a model.
+
+    Parameters
+    ----------
+    folder
+        Folder of a model.
+    prior
+        Prior to write.
+    card
+        Fields of its card but the digest.
+
+    Raises
+    ------
+    ModelError
+        If the folder holds no model, or one that no spectrum refines.
+    """
+    content = prior.to_bytes()
+    facts = read_card(folder).model_dump()
+    try:
+        new = ModelCard.model_validate(
+            facts | {"spectral_prior": card | {"sha256": sha256_of(content)}}
+        )
+    except ValidationError as error:
+        raise ModelError(f"{folder} cannot be written: {describe(error)}") from error
+    with replacing(folder / _PRIOR) as aside:
+        aside.write_bytes(content)
+    save_card(folder, new)
+    return new
 
 
 def other_network(folder: Path, kind: Kind) -> ModelError:

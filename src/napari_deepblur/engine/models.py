@@ -19,6 +19,7 @@ from napari_deepblur.engine.model_files import (
     RESNET,
     other_network,
     read_card,
+    read_spectral_prior,
     read_weights,
     require_weights,
 )
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from napari_deepblur.engine.network_cards import NetworkCard
+    from napari_deepblur.likelihood.spectral_prior import SpectralPrior
     from napari_deepblur.networks.field_identification import FieldIdentificationNetwork
     from napari_deepblur.networks.identification import IdentificationNetwork
     from napari_deepblur.networks.unrolled import Unrolled
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_MODEL", "Model", "available_models", "load_model"]
 
-DEFAULT_MODEL = "widefield-zernike"
+DEFAULT_MODEL = "widefield"
 
 _BUNDLED = Path(__file__).parent.parent / "models"
 
@@ -103,6 +105,37 @@ class Model:
         network: Unrolled = self._read("deblurring")
         return network
 
+    @cached_property
+    def spectral_prior(self) -> SpectralPrior | None:
+        """Prior by which estimates are refined; None if the model has none.
+
+        Raises
+        ------
+        ModelError
+            If its file is missing or damaged.
+        """
+        card = self.card.spectral_prior
+        if card is None:
+            return None
+        return read_spectral_prior(self.folder_of(card.weights_of), card.sha256)
+
+    def folder_of(self, bundled: str | None) -> Path:
+        """Folder of a file: this model's, or that of the bundled model that shares it.
+
+        Raises
+        ------
+        ModelError
+            If there is no such bundled model.
+        """
+        if bundled is None:
+            return self.folder
+        if bundled not in available_models():
+            raise ModelError(
+                f"model {self.name!r} uses files of {bundled!r}, which is no bundled model: "
+                "get the model folder again"
+            )
+        return _BUNDLED / bundled
+
     def _network_card(self, kind: Kind) -> NetworkCard:
         card: NetworkCard | None = getattr(self.card, kind)
         if card is None:
@@ -114,12 +147,13 @@ class Model:
 
     def _read(self, kind: Kind) -> Any:
         card = self._network_card(kind)
-        weights = read_weights(self.folder, kind, card.sha256) | self._shared_resnet(card)
+        folder = self.folder_of(card.weights_of)
+        weights = read_weights(folder, kind, card.sha256) | self._shared_resnet(card)
         try:
             network = card.build(self.family)
             network.load_state_dict(weights)
         except (RuntimeError, ValueError) as error:
-            raise other_network(self.folder, kind) from error
+            raise other_network(folder, kind) from error
         return network.eval()
 
     def _shared_resnet(self, card: NetworkCard) -> dict[str, Tensor]:
@@ -174,6 +208,7 @@ def load_model(model: str | Path | Model = DEFAULT_MODEL) -> Model:
 def _open(folder: Path, _written_ns: int) -> Model:
     model = Model(folder, read_card(folder))
     for kind in get_args(Kind):
-        if getattr(model.card, kind) is not None:
-            require_weights(folder, kind)
+        card: NetworkCard | None = getattr(model.card, kind)
+        if card is not None:
+            require_weights(model.folder_of(card.weights_of), kind)
     return model

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from napari_deepblur.engine.card import Card, Name, Sha256
+from napari_deepblur.engine.card import Card, Count, Name, Sha256
 
 if TYPE_CHECKING:
     from torch import nn
 
     from napari_deepblur.networks.unrolled import Unrolled
-    from napari_deepblur.operators import OperatorFamily
+    from napari_deepblur.operators import OperatorFamily, ZernikeFamily
 
 __all__ = [
     "AnyIdentificationCard",
@@ -24,9 +24,8 @@ __all__ = [
     "HalfQuadraticSizes",
     "IdentificationCard",
     "NetworkCard",
+    "PartialIdentificationCard",
 ]
-
-Count = Annotated[int, Field(ge=0, le=10**12)]
 
 #: Channels of deblurring networks, squared, over all their layers.
 _MOST_CHANNEL_PAIRS = 4_000_000
@@ -45,6 +44,8 @@ class NetworkCard(Card, ABC):
     """One network of a model: the digest of its file, how it was trained, how good it is."""
 
     sha256: Sha256
+    #: Bundled model whose file holds the weights; by default this model's own.
+    weights_of: Name | None = None
     #: Bundled model whose ResNet this one uses; its 22 MB are not stored twice.
     resnet_of: Name | None = None
     #: Digest of that model's identification network, which must stay the same.
@@ -99,15 +100,33 @@ class IdentificationCard(NetworkCard):
 
     def build(self, family: OperatorFamily) -> nn.Module:
         """Make the network with random weights."""
-        from napari_deepblur.networks.identification import IdentificationNetwork
-        from napari_deepblur.operators import EigenPsfSpace, ZernikeFamily
+        from napari_deepblur.operators import ZernikeFamily
 
         assert isinstance(family, ZernikeFamily)
-        sizes = self.arguments
-        return IdentificationNetwork(
-            EigenPsfSpace.empty(family, n_eigen_psfs=sizes.n_outputs),
-            n_hidden=sizes.n_hidden,
-            whitening_exponent=sizes.whitening_exponent,
+        return _identification_network(family, self.arguments)
+
+
+class _PartialIdentificationSizes(_IdentificationSizes):
+    #: Coefficients that the network reads: the family's first ones.
+    n_read: _FewCoefficients
+
+
+class PartialIdentificationCard(NetworkCard):
+    """Identification network that reads the first modes of a family; their prior tells the others.
+
+    It was trained for the family of those modes.
+    """
+
+    arguments: _PartialIdentificationSizes
+
+    def build(self, family: OperatorFamily) -> nn.Module:
+        """Make the network with random weights."""
+        from napari_deepblur.operators import ZernikeFamily
+
+        assert isinstance(family, ZernikeFamily)
+        modes = family.noll_indices[: self.arguments.n_read]
+        return _identification_network(
+            ZernikeFamily(modes, limit_waves=family.limit_waves), self.arguments
         )
 
 
@@ -221,16 +240,31 @@ class DeblurringCard(NetworkCard):
         return self.arguments.build()
 
 
-def _has_field(card: Any) -> str:
+def _identification_network(family: ZernikeFamily, sizes: _IdentificationSizes) -> nn.Module:
+    from napari_deepblur.networks.identification import IdentificationNetwork
+    from napari_deepblur.operators import EigenPsfSpace
+
+    return IdentificationNetwork(
+        EigenPsfSpace.empty(family, n_eigen_psfs=sizes.n_outputs),
+        n_hidden=sizes.n_hidden,
+        whitening_exponent=sizes.whitening_exponent,
+    )
+
+
+def _kind_of(card: Any) -> str:
     """Tag of an identification network's card, or of its content."""
     if isinstance(card, NetworkCard):
-        return "field" if isinstance(card, FieldIdentificationCard) else "stationary"
+        card = card.model_dump(include={"arguments"})
     arguments = card.get("arguments") if isinstance(card, dict) else None
-    return "field" if isinstance(arguments, dict) and "n_factors" in arguments else "stationary"
+    names = arguments if isinstance(arguments, dict) else {}
+    if "n_factors" in names:
+        return "field"
+    return "partial" if "n_read" in names else "stationary"
 
 
 AnyIdentificationCard = Annotated[
     Annotated[IdentificationCard, Tag("stationary")]
+    | Annotated[PartialIdentificationCard, Tag("partial")]
     | Annotated[FieldIdentificationCard, Tag("field")],
-    Discriminator(_has_field),
+    Discriminator(_kind_of),
 ]

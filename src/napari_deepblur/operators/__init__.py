@@ -10,6 +10,7 @@ from napari_deepblur.operators.product_convolution import ProductConvolution
 from napari_deepblur.operators.product_convolution_family import ProductConvolutionFamily
 from napari_deepblur.operators.spread import spread
 from napari_deepblur.operators.volume_blur import VolumeBlur
+from napari_deepblur.operators.widefield_family import WidefieldFamily
 
 __all__ = [
     "AdmissibleSet",
@@ -23,6 +24,7 @@ __all__ = [
     "ProductConvolution",
     "ProductConvolutionFamily",
     "VolumeBlur",
+    "WidefieldFamily",
     "ZernikeFamily",
     "spread",
 ]

@@ -65,6 +65,11 @@ class Box(nn.Module):
         """Dimension of the space, P."""
         return len(self.low)
 
+    @property
+    def lowest(self) -> Tensor:
+        """Lower bounds, shape (P,)."""
+        return self.low
+
     def contains(self, coefficients: Tensor, *, tolerance: float = 1e-6) -> Tensor:
         """Test which vectors, shape (..., P), lie in the box: booleans (...)."""
         above = coefficients >= self.low - tolerance
@@ -101,14 +106,22 @@ class HalfBox(Box):
         Largest |γ| of each mode, P numbers.
     even
         Positions of the modes of even radial degree; the first one is kept ≥ 0.
+    non_negative
+        Positions of coefficients that are never negative, and no modes.
     """
 
     _twin_signs: Tensor
 
-    def __init__(self, limits: Sequence[float] | Tensor, even: Sequence[int]) -> None:
+    def __init__(
+        self,
+        limits: Sequence[float] | Tensor,
+        even: Sequence[int],
+        *,
+        non_negative: Sequence[int] = (),
+    ) -> None:
         high = torch.as_tensor(limits, dtype=torch.float32)
         low = -high
-        low[list(even[:1])] = 0
+        low[[*even[:1], *non_negative]] = 0
         super().__init__(low, high)
         signs = torch.ones_like(high)
         signs[list(even)] = -1
@@ -116,6 +129,11 @@ class HalfBox(Box):
         self.even = list(even)
         self._first = even[0] if even else None
         self.register_buffer("_twin_signs", signs, persistent=False)
+
+    @property
+    def lowest(self) -> Tensor:
+        """Lower bounds of the whole box, twins included, shape (P,)."""
+        return torch.minimum(self.low, self.twin(self.high))
 
     def twin(self, coefficients: Tensor) -> Tensor:
         """Flip all even modes: the other vector with the same PSF."""

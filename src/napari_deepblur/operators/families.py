@@ -6,7 +6,9 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from torch import Tensor, nn
+import torch
+from torch import Tensor, fft, nn
+from torch.nn import functional
 
 from napari_deepblur.operators.admissible_sets import AdmissibleSet, HalfBox
 from napari_deepblur.operators.convolution import Convolution
@@ -70,6 +72,20 @@ class OperatorFamily(nn.Module, ABC):
     @abstractmethod
     def at_cutoff(self, cutoff: float) -> OperatorFamily:
         """Make the family of the same microscope with other pixels: γ keeps its meaning."""
+
+    def completed(self, coefficients: Tensor, std: Tensor) -> tuple[Tensor, Tensor]:
+        """Add the prior of coefficients that no network reads; here there are none."""
+        return coefficients, std
+
+    def transfer_power(self, coefficients: Tensor, grid: int) -> tuple[Tensor, Tensor]:
+        """|OTF|² on a grid of frequencies, and its slopes: see `ZernikeFamily.transfer_power`.
+
+        Raises
+        ------
+        NotImplementedError
+            If the blur varies over the field.
+        """
+        raise NotImplementedError(f"a {self.kind} family has no single transfer function")
 
     def resolve_twins(
         self,
@@ -151,6 +167,30 @@ class ZernikeFamily(OperatorFamily):
     def psf(self, coefficients: Tensor) -> Tensor:
         """Compute the PSF, shape (..., P) to (..., h, w), sum 1."""
         return self.pupil.psf(coefficients)
+
+    def wavefront(self, coefficients: Tensor) -> Tensor:
+        """Coefficients of the pupil's modes in waves RMS, (..., P) to (..., number of modes)."""
+        return coefficients
+
+    def transfer_power(self, coefficients: Tensor, grid: int) -> tuple[Tensor, Tensor]:
+        """|OTF|² on a grid of frequencies, and its slopes by the coefficients.
+
+        Parameters
+        ----------
+        coefficients
+            γ, shape (P,).
+        grid
+            Number of frequencies along an axis, G.
+
+        Returns
+        -------
+            Shapes (G, G / 2 + 1) and (P, G, G / 2 + 1).
+        """
+        psf, slopes = self.pupil.psf_and_slopes(coefficients)
+        missing = grid - psf.shape[-1]
+        parts = torch.cat([psf[None], slopes])
+        otf = fft.rfft2(functional.pad(parts, (0, missing, 0, missing)))
+        return otf[0].abs().square(), 2 * (otf[0].conj() * otf[1:]).real
 
     def psf_at(self, coefficients: Tensor, field_yx: Tensor) -> Tensor:
         """Compute PSFs at positions (M, 2), all the same: (..., P) to (..., M, h, w), sum 1."""

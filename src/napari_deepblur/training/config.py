@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -23,6 +23,8 @@ __all__ = [
     "HeadStageConfig",
     "IdentificationConfig",
     "SceneSource",
+    "SourcesConfig",
+    "SpectralPriorConfig",
     "StageConfig",
     "TrainingConfig",
     "read_config",
@@ -31,6 +33,9 @@ __all__ = [
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+Config = TypeVar("Config", bound="SourcesConfig")
 
 
 class _Settings(BaseModel):
@@ -42,11 +47,19 @@ class FolderSource(_Settings):
 
     folder: Path
 
+    def relative_to(self, folder: Path) -> FolderSource:
+        """Copy whose folder, if relative, is meant relative to another."""
+        return FolderSource(folder=folder / self.folder)
+
 
 class SceneSource(_Settings):
     """A procedural scene by its name."""
 
     scene: str
+
+    def relative_to(self, folder: Path) -> SceneSource:  # noqa: ARG002
+        """Return the same: a scene has no folder."""
+        return self
 
 
 class FamilyConfig(_Settings):
@@ -60,6 +73,10 @@ class FamilyConfig(_Settings):
     def read(self) -> ZernikeFamily:
         """Make the family at the canonical cutoff."""
         return ZernikeFamily(self.noll_indices, limit_waves=self.limit_waves)
+
+    def relative_to(self, folder: Path) -> FamilyConfig:  # noqa: ARG002
+        """Return the same: a pupil has no folder."""
+        return self
 
 
 class FamilyFolderConfig(_Settings):
@@ -78,6 +95,10 @@ class FamilyFolderConfig(_Settings):
             If the folder has no valid family.
         """
         return read_family(self.folder / "family.npz").at_cutoff(CANONICAL_CUTOFF)
+
+    def relative_to(self, folder: Path) -> FamilyFolderConfig:
+        """Copy whose folder, if relative, is meant relative to another."""
+        return self.model_copy(update={"folder": folder / self.folder})
 
 
 class ConditionsConfig(_Settings):
@@ -120,23 +141,64 @@ class StageConfig(_Settings):
     learns: Literal["deblurring", "denoising"] = "deblurring"
 
 
-class TrainingConfig(_Settings):
+class SourcesConfig(_Settings):
+    """Settings of anything that is learned from sharp images."""
+
+    #: Model folder.
+    output: Path
+    sources: dict[str, FolderSource | SceneSource]
+    seed: int = 0
+
+    def relative_to(self, folder: Path) -> Self:
+        """Copy whose relative paths are meant relative to a folder."""
+        sources = {name: source.relative_to(folder) for name, source in self.sources.items()}
+        return self.model_copy(update={"sources": sources, "output": folder / self.output})
+
+
+class SpectralPriorConfig(SourcesConfig):
+    """Settings of the prior of sharp images' power spectra."""
+
+    mix: dict[str, float]
+    n_crops: Count = 2600
+    #: Side of the crops in pixels, several windows of the spectra wide.
+    crop: int = Field(default=384, ge=256)
+    n_components: Count = 48
+    #: Weight of each bin's likelihood: errors of neighbouring bins are alike.
+    temper: float = Field(default=0.2, gt=0, le=1)
+    #: Images by which the standard errors are scaled, and the largest noise in them.
+    n_error_examples: Count = 200
+    highest_noise: Positive = 0.1
+
+    @model_validator(mode="after")
+    def _check_counts(self) -> SpectralPriorConfig:
+        if self.n_crops <= self.n_components:
+            raise ValueError(
+                f"{self.n_components} components need more crops than that, got {self.n_crops}"
+            )
+        return self
+
+
+class TrainingConfig(SourcesConfig):
     """Settings that both networks' training share."""
 
-    output: Path
     #: Model whose network of the same shape training begins with, instead of a random one.
     start_from: str | None = None
-    sources: dict[str, FolderSource | SceneSource]
     stages: list[StageConfig] = Field(min_length=1)
     family: FamilyConfig | FamilyFolderConfig = FamilyConfig()
     highest_noise: float = Field(default=0.1, ge=0)
-    seed: int = 0
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     weight_decay: float = Field(default=0.01, ge=0)
     gradient_norm: Positive = 1.0
     averaging: float = Field(default=0.999, ge=0, lt=1)
     checkpoint_every: Count = 200
     validate_every: Count = 400
+
+    def relative_to(self, folder: Path) -> Self:
+        """Copy whose relative paths are meant relative to a folder."""
+        changes: dict[str, object] = {"family": self.family.relative_to(folder)}
+        if self.start_from is not None and (folder / self.start_from).is_dir():
+            changes["start_from"] = str(folder / self.start_from)
+        return super().relative_to(folder).model_copy(update=changes)
 
 
 class DescriptionsConfig(_Settings):
@@ -216,6 +278,11 @@ class DeblurringConfig(TrainingConfig):
             )
         return self
 
+    def relative_to(self, folder: Path) -> Self:
+        """Copy whose relative paths are meant relative to a folder."""
+        families = [folder / family for family in self.varying_families]
+        return super().relative_to(folder).model_copy(update={"varying_families": families})
+
     @model_validator(mode="after")
     def _check_shares(self) -> DeblurringConfig:
         if not self.family.varies and bool(self.varying) != bool(self.varying_families):
@@ -230,7 +297,7 @@ class DeblurringConfig(TrainingConfig):
         return self
 
 
-def read_config(path: Path, kind: type[TrainingConfig]) -> TrainingConfig:
+def read_config(path: Path, kind: type[Config]) -> Config:
     """Read settings; relative folders are meant relative to the file.
 
     Raises
@@ -248,20 +315,4 @@ def read_config(path: Path, kind: type[TrainingConfig]) -> TrainingConfig:
         raise ValueError(  # noqa: TRY004 - the file's content is wrong, no argument's type
             f"{path} holds no settings: expected `name: value` lines"
         )
-    config = kind.model_validate(values)
-    sources = {
-        name: FolderSource(folder=path.parent / source.folder)
-        if isinstance(source, FolderSource)
-        else source
-        for name, source in config.sources.items()
-    }
-    changes: dict[str, object] = {"sources": sources, "output": path.parent / config.output}
-    if isinstance(config, DeblurringConfig):
-        folders = [path.parent / folder for folder in config.varying_families]
-        changes["varying_families"] = folders
-    if isinstance(config.family, FamilyFolderConfig):
-        folder = path.parent / config.family.folder
-        changes["family"] = config.family.model_copy(update={"folder": folder})
-    if config.start_from is not None and (path.parent / config.start_from).is_dir():
-        changes["start_from"] = str(path.parent / config.start_from)
-    return config.model_copy(update=changes)
+    return kind.model_validate(values).relative_to(path.parent)

@@ -16,6 +16,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from napari_deepblur.engine.events import Job, Progress
 from napari_deepblur.training.config import (
     FolderSource,
+    SourcesConfig,
     StageConfig,
     TrainingConfig,
 )
@@ -74,7 +75,7 @@ class Validated(Progress):
     seconds: float
 
 
-def build_sources(config: TrainingConfig, device: torch.device) -> dict[str, Source]:
+def build_sources(config: SourcesConfig, device: torch.device) -> dict[str, Source]:
     """Open every source of the settings."""
     return {
         name: ImageFolder(source.folder, device=device)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from torch import nn
 
@@ -17,6 +17,8 @@ from napari_deepblur.training.config import (
     DeblurringConfig,
     FolderSource,
     IdentificationConfig,
+    SourcesConfig,
+    SpectralPriorConfig,
     TrainingConfig,
 )
 from napari_deepblur.training.deblurring import DeblurringTask
@@ -24,14 +26,38 @@ from napari_deepblur.training.field_identification import FieldIdentificationTas
 from napari_deepblur.training.identification import IdentificationTask, train_identification_job
 from napari_deepblur.training.loop import train
 from napari_deepblur.training.processes import joined, own_device
+from napari_deepblur.training.spectral_prior import train_spectral_prior_job
 
-__all__ = ["CONFIGS", "train_model_job"]
+__all__ = ["CONFIGS", "train_job", "train_model_job"]
 
-#: The settings' type for each kind of network.
-CONFIGS: dict[str, type[TrainingConfig]] = {
+#: Type of the settings of all that can be learned.
+CONFIGS: dict[str, type[SourcesConfig]] = {
     "identification": IdentificationConfig,
     "deblurring": DeblurringConfig,
+    "spectral-prior": SpectralPriorConfig,
 }
+
+
+def train_job(kind: Literal[Kind, "spectral-prior"], config: SourcesConfig) -> Job[Path]:
+    """Train a network, or learn a spectral prior, and put it into the settings' model folder.
+
+    Parameters
+    ----------
+    kind
+        ``identification``, ``deblurring`` or ``spectral-prior``.
+    config
+        Settings of that kind.
+
+    Raises
+    ------
+    TypeError
+        If the settings are those of another kind.
+    """
+    if kind == "spectral-prior" and isinstance(config, SpectralPriorConfig):
+        return train_spectral_prior_job(config)
+    if kind != "spectral-prior" and isinstance(config, TrainingConfig):
+        return train_model_job(kind, config)
+    raise TypeError(f"{type(config).__name__} does not fit {kind}")
 
 
 def train_model_job(kind: Kind, config: TrainingConfig) -> Job[Path]:

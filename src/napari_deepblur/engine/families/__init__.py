@@ -8,6 +8,7 @@ from pydantic import Field
 
 from napari_deepblur.engine.families.base import FamilyCard
 from napari_deepblur.engine.families.product_convolution import ProductConvolutionCard
+from napari_deepblur.engine.families.widefield import WidefieldCard
 from napari_deepblur.engine.families.zernike import ZernikeCard
 
 if TYPE_CHECKING:
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["AnyFamilyCard", "FamilyCard", "card_of"]
 
 #: All kinds of families, told apart by `kind`: the place where a new one is entered.
-AnyFamilyCard = Annotated[ZernikeCard | ProductConvolutionCard, Field(discriminator="kind")]
+AnyFamilyCard = Annotated[
+    ZernikeCard | WidefieldCard | ProductConvolutionCard, Field(discriminator="kind")
+]
 
 _CARDS: dict[str, type[FamilyCard]] = {
     card.model_fields["kind"].default: card for card in get_args(get_args(AnyFamilyCard)[0])

@@ -13,20 +13,19 @@ from napari_deepblur.engine.network_cards import IdentificationCard, NetworkCard
 if TYPE_CHECKING:
     from napari_deepblur.operators import OperatorFamily, ZernikeFamily
 
-__all__ = ["ZernikeCard"]
+__all__ = ["PupilCard", "ZernikeCard"]
 
 #: From defocus to the tenth radial degree: piston and tilts blur nothing.
 _Mode = Annotated[int, Field(ge=4, le=66)]
 
 
-class ZernikeCard(FamilyCard):
-    """A pupil with Zernike aberrations, the same over the whole field."""
+class PupilCard(FamilyCard):
+    """A pupil with Zernike aberrations, of whatever kind."""
 
-    kind: Literal["zernike"] = "zernike"
+    kind: str
     noll_indices: Annotated[tuple[_Mode, ...], Field(min_length=1, max_length=32)]
     limit_waves: Annotated[float, Field(gt=0, le=2)]
     varies: ClassVar[bool] = False
-    identification_card: ClassVar[type[NetworkCard]] = IdentificationCard
 
     @field_validator("noll_indices")
     @classmethod
@@ -35,15 +34,22 @@ class ZernikeCard(FamilyCard):
             raise ValueError(f"a mode stands twice among the Noll indices {indices}")
         return indices
 
-    @property
-    def n_coefficients(self) -> int:
-        """Number of modes."""
-        return len(self.noll_indices)
-
     def describe(self) -> str:
         """Describe the family in a few words."""
         modes = ", ".join(map(str, self.noll_indices))
         return f"{self.kind}, Noll {modes}, ±{self.limit_waves:g}"
+
+
+class ZernikeCard(PupilCard):
+    """A pupil with Zernike aberrations, the same over the whole field."""
+
+    kind: Literal["zernike"] = "zernike"
+    identification_card: ClassVar[type[NetworkCard]] = IdentificationCard
+
+    @property
+    def n_coefficients(self) -> int:
+        """Number of modes."""
+        return len(self.noll_indices)
 
     @classmethod
     def of(cls, family: OperatorFamily) -> ZernikeCard:

@@ -93,7 +93,7 @@ def _figures(bench: Bench, readings: Readings) -> dict[str, float]:
         "psf_snr_median": snr.quantile(0.5),
         "psf_snr_5_percent": snr.quantile(0.05),
         "psf_snr_95_percent": snr.quantile(0.95),
-        "coefficient_rmse_waves": error.square().mean().sqrt(),
+        "coefficient_rmse_waves": bench.pupil_family.wavefront(error).square().mean().sqrt(),
         "strehl_error": strehl_error.abs().mean(),
         "coverage": (error.abs() <= 2 * readings.std).float().mean(),
         "in_domain": readings.in_domain.float().mean(),

@@ -1,0 +1,1 @@
+"""Likelihood of a blur, given the power spectrum of an image."""
