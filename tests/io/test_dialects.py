@@ -228,3 +228,37 @@ class TestOme:
         path = ome(tmp_path / "a.ome.tif", f"<Image>{pixels(size_z=10**8)}</Image>")
         with pytest.raises(ImageError, match="incomplete or damaged: it declares 922 GB"):
             read_image(path)
+
+    def test_metadata_in_a_companion_file(self, tmp_path):
+        binary = '<BinaryOnly MetadataFile="../a.companion.ome" UUID="urn:uuid:1"/>'
+        path = ome(tmp_path / "a.ome.tif", binary)
+        with pytest.warns(UserWarning, match=r"its metadata are in a\.companion\.ome"):
+            assert read_metadata(path).pixel_sides_um is None
+        size = 'PhysicalSizeX="0.1"'
+        content = f"<Image>{pixels(size)}</Image></OME>"
+        (tmp_path / "a.companion.ome").write_text(HEAD.format("2016-06") + content)
+        assert read_metadata(path).pixel_sides_um == (0.1, 0.1)
+
+    def test_a_set_of_files_of_which_one_is_missing(self, tmp_path):
+        def content(own):
+            parts = "".join(
+                f'<TiffData FirstZ="{2 * i}" IFD="0" PlaneCount="2">'
+                f'<UUID FileName="{i}.ome.tif">urn:uuid:{i}</UUID></TiffData>'
+                for i in range(2)
+            )
+            image = f"<Image>{pixels(size_z=4)}</Image>".replace("<TiffData/>", parts)
+            head = HEAD.format("2016-06").replace("<OME ", f'<OME UUID="urn:uuid:{own}" ')
+            return (head + image + "</OME>").encode()
+
+        for own in range(2):
+            tifffile.imwrite(
+                tmp_path / f"{own}.ome.tif",
+                STACK[2 * own : 2 * own + 2],
+                photometric="minisblack",
+                metadata=None,
+                description=content(own),
+            )
+        np.testing.assert_array_equal(read_image(tmp_path / "1.ome.tif").data, STACK[:4])
+        (tmp_path / "1.ome.tif").unlink()
+        with pytest.warns(UserWarning, match="declares 4 planes and 2 can be read"):
+            read_image(tmp_path / "0.ome.tif")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -96,7 +97,7 @@ def _metadata(tiff: TiffFile, complaints: list[str]) -> list[ImageMetadata]:
     if "<OME" not in xml[:2000] and "OME>" not in xml[-20:]:
         return [replace(common, name=_name(series)) for series in tiff.series]
     try:
-        told = read_ome_xml(xml)
+        told = read_ome_xml(_companion(tiff, xml))
     except ImageError as error:
         complaints.insert(0, str(error))
         return [common] * n_series
@@ -105,6 +106,18 @@ def _metadata(tiff: TiffFile, complaints: list[str]) -> list[ImageMetadata]:
     by_name = {one.name: one for one in reversed(told)}
     first = told[0] if told else common
     return [by_name.get(_name(series), first) for series in tiff.series]
+
+
+def _companion(tiff: TiffFile, xml: str) -> str:
+    """Return the OME-XML itself, or that of the companion file which it names."""
+    found = re.search(r'<(?:\w+:)?BinaryOnly\b[^>]*\bMetadataFile="([^"]+)"', xml)
+    if found is None:
+        return xml
+    # The name alone: a file may not point out of its folder.
+    companion = Path(tiff.filehandle.dirname) / Path(found[1]).name
+    if not companion.is_file():
+        raise ImageError(f"its metadata are in {companion.name}, which is not beside it")
+    return companion.read_text(encoding="utf-8")
 
 
 def _name(series: TiffPageSeries) -> str:
