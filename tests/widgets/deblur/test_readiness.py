@@ -196,7 +196,11 @@ def test_verdict_on_sampling(pixel: float, verdict: Verdict, can_run: bool) -> N
     ("name", "value", "text"),
     [
         ("wavelength_um", 520, "nanometres"),
-        ("numerical_aperture", 1.6, "smaller than refractive_index"),
+        (
+            "numerical_aperture",
+            1.6,
+            "Numerical aperture (1.6) must be smaller than refractive index",
+        ),
         ("pixel_size_um", -1, "positive"),
     ],
 )
@@ -204,6 +208,7 @@ def test_impossible_values_are_explained(name: str, value: float, text: str) -> 
     wanted = resolve(DeblurSettings(**{name: value}), facts(**OPTICS))
     assert wanted.verdict is Verdict.INVALID
     assert text in wanted.message
+    assert "_" not in wanted.message
 
 
 @pytest.mark.parametrize(

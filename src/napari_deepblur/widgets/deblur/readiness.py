@@ -24,7 +24,7 @@ from napari_deepblur.errors import describe
 from napari_deepblur.optics.settings import Optics, Sampling
 from napari_deepblur.widgets.deblur.settings import DeblurSettings
 from napari_deepblur.widgets.layers.facts import LayerFacts, axes_of, facts_of, pixels_of
-from napari_deepblur.widgets.layers.optics_fields import OPTICS_FIELDS
+from napari_deepblur.widgets.layers.optics_fields import OPTICS_FIELDS, with_labels
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -174,7 +174,7 @@ def _judge(
     try:
         optics = optics_of(fields)
     except ValidationError as error:
-        return Verdict.INVALID, describe(error), None
+        return Verdict.INVALID, with_labels(describe(error)), None
     return _VERDICTS[optics.sampling], optics.sampling_text, optics
 
 

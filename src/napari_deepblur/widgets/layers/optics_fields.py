@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["OPTICS_FIELDS"]
+__all__ = ["OPTICS_FIELDS", "with_labels"]
 
 #: The fields of `Optics`, in the order in which they are asked for, and what they are called.
 OPTICS_FIELDS = {
@@ -11,3 +11,10 @@ OPTICS_FIELDS = {
     "refractive_index": "Refractive index",
     "pixel_size_um": "Pixel size (µm)",
 }
+
+
+def with_labels(message: str) -> str:
+    """Put the labels of the form in place of the names of fields in a message of the engine."""
+    for name, label in OPTICS_FIELDS.items():
+        message = message.replace(name, label.removesuffix(" (µm)").lower())
+    return f"{message[:1].upper()}{message[1:]}"
