@@ -102,3 +102,14 @@ def test_space_is_the_same_each_time(family):
     second = EigenPsfSpace.of(family, n_eigen_psfs=12, n_samples=512)
     assert torch.equal(first.eigen_psfs, second.eigen_psfs)
     assert torch.equal(first.scale, second.scale)
+
+
+def test_fit_with_fewer_eigen_psfs_than_coefficients(family):
+    """Then many γ fit equally well, and the linear systems of the fit are singular."""
+    few = EigenPsfSpace.of(family, n_eigen_psfs=6, n_samples=300)
+    with torch.no_grad():
+        psf = family.psf(family.admissible_set.sample(32, seed=1))
+        gamma = few.fit(few.encode(psf))
+    assert bool(family.admissible_set.contains(gamma).all())
+    misfit = few.encode(family.psf(gamma)) - few.encode(psf)
+    assert float(misfit.square().mean().sqrt()) < 0.1

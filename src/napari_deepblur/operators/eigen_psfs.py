@@ -16,6 +16,10 @@ from napari_deepblur.operators.families import ZernikeFamily
 
 __all__ = ["EigenPsfSpace"]
 
+#: Relative to the curvature. With fewer eigen-PSFs than coefficients the curvature is singular,
+#: and what is smaller than this is lost in single precision.
+_LEAST_DAMPING = 1e-6
+
 
 class EigenPsfSpace(nn.Module):
     """Mean PSF and leading eigen-PSFs of a family.
@@ -182,6 +186,7 @@ class EigenPsfSpace(nn.Module):
             residual = torch.where(better[:, None], trial_residual, residual)
             misfit = torch.where(better, trial_misfit, misfit)
             damping = torch.where(better[:, None, None], damping * 0.3, damping * 5)
+            damping = damping.clamp_min(_LEAST_DAMPING)
         return gamma, misfit
 
 
