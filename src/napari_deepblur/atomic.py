@@ -31,6 +31,8 @@ def check_writable(path: Path) -> None:
     try:
         # A byte, for a full disk still takes empty files.
         trial.write_bytes(b"\0")
+    except OSError as error:
+        raise type(error)(f"{path} cannot be written ({error.strerror or error})") from error
     finally:
         with suppress(OSError):
             trial.unlink(missing_ok=True)

@@ -164,3 +164,12 @@ def test_a_write_that_fails_does_not_cost_the_estimate(plane, tmp_path, monkeypa
     content = json.loads(result.stdout)
     assert content["written"] == []
     assert len(content["coefficients"]) == 1
+
+
+@pytest.mark.parametrize("command", ["calibrate", "simulate"])
+def test_a_folder_that_no_disk_takes_is_seen_before_the_work(plane, tmp_path, command):
+    out = tmp_path / ("x" * 300) / "family"
+    first = plane if command == "calibrate" else "spim"
+    assert "x" * 300 in fail(command, first, "--out", out)
+    (tmp_path / "file").touch()
+    assert "cannot be written" in fail(command, first, "--out", tmp_path / "file" / "family")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from napari_deepblur.atomic import replacing_files
+from napari_deepblur.atomic import check_writable, replacing_files
 from napari_deepblur.calibration.beads.status import BeadStatus
 from napari_deepblur.calibration.field_figures import field_figures
 from napari_deepblur.calibration.report import report_html
@@ -53,11 +53,15 @@ def check_folder(folder: Path, *, overwrite: bool) -> None:
     ------
     FileExistsError
         If it holds anything and `overwrite` is false, or is a file.
+    OSError
+        If nothing can be written there.
     """
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(f"{folder} is a file: give the name of a folder")
     if folder.is_dir() and any(folder.iterdir()) and not overwrite:
         raise FileExistsError(f"{folder} is not empty: choose another folder or ask to overwrite")
+    for path in (folder, folder / "calibration.json"):
+        check_writable(path)
 
 
 def save_calibration(

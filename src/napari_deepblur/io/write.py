@@ -58,10 +58,7 @@ def check_output(
     path = Path(path).expanduser()
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {path.parent} to write {path.name} into")
-    try:
-        check_writable(path)
-    except OSError as error:
-        raise type(error)(f"{path} cannot be written ({error.strerror or error})") from error
+    check_writable(path)
     if source is not None and _holds(path, Path(source).expanduser()):
         raise ValueError(f"{path} is the input: choose another output name")
     _check_replaceable(path, overwrite=overwrite)
