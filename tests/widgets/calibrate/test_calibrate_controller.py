@@ -230,8 +230,25 @@ def test_an_image_removed_while_it_is_worked_on(bench: CalibrateBench) -> None:
     bench.viewer.layers.remove("cells")
     assert not bench.controller.busy
     assert bench.controller.layers == ()
+    assert "an image was removed" in bench.message[1]
     bench.runner.on_end(Done(found_beads()))
     assert not bench.names
+
+
+@pytest.mark.parametrize(("name", "value"), [("translate", (3, 4)), ("rotate", 30)])
+def test_moving_an_image_keeps_the_task(bench: CalibrateBench, layer, name, value) -> None:
+    bench.controller.find()
+    setattr(layer, name, value)
+    assert bench.controller.busy
+    bench.runner.on_end(Done(found_beads()))
+    assert_same_geometry(bench.viewer.layers["cells beads"], layer)
+
+
+def test_an_edit_that_stops_the_task_says_so(bench: CalibrateBench, layer) -> None:
+    bench.controller.find()
+    layer.scale = (0.2, 0.2)
+    assert not bench.controller.busy
+    assert bench.message == (Tone.WARNING, "Stopped, because the scale of 'cells' changed.")
 
 
 def test_points_removed_while_calibrating_come_back(bench: CalibrateBench) -> None:

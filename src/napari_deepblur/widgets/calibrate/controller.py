@@ -59,6 +59,9 @@ _FEWEST_TO_TRAIN = 3
 
 _Key = tuple[Hashable, ...]
 
+#: Edits that put a layer elsewhere and leave its pixels and their size as they are.
+_MOVES = ("translate", "rotate")
+
 
 class CalibrateController:
     """Behaviour of the dock, independent of Qt.
@@ -334,16 +337,26 @@ class CalibrateController:
             for key in [key for key in kept if not there.issuperset(key)]:
                 del kept[key]
         left = [layer for layer in self._layers if layer in images]
+        was_busy, n_before = self.busy, len(self._layers)
         self.select(left or images[-1:])
+        if was_busy and len(left) < n_before:
+            self._view.show_message(Tone.WARNING, "Stopped, because an image was removed.")
 
-    def _on_edited(self, layer: Any) -> None:
-        if layer in self._layers:
-            # Other pixels or another grid: a running task does not fit.
-            self._slot.abandon()
+    def _on_edited(self, layer: Any, what: str) -> None:
+        if layer not in self._layers:
+            return
+        if what not in _MOVES:
+            self._stop(f"Stopped, because the {what} of {layer.name!r} changed.")
             for key in [key for key in self._found if layer.unique_id in key]:
                 del self._found[key]
-            self._beads.follow(layer)
-            self._show_plan()
+        self._beads.follow(layer)
+        self._show_plan()
+
+    def _stop(self, text: str) -> None:
+        """Drop the task, if one runs, and say why."""
+        if self.busy:
+            self._slot.abandon()
+            self._view.show_message(Tone.WARNING, text)
 
 
 def _key(layers: Sequence[Image]) -> _Key:
