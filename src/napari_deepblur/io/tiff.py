@@ -30,6 +30,8 @@ __all__ = ["tiff_images"]
 #: No codec of TIFF packs an image better; what claims more declares pixels that are not there.
 _PACKED_AT_MOST = 2000
 _SMALL_BYTES = 1 << 26
+#: A year of planes, ten a minute.
+_MOST_PLANES = 5_000_000
 #: Names that slide scanners give to pictures beside the image.
 _ASIDE = ("thumbnail", "label", "macro", "overview", "preview")
 
@@ -43,6 +45,7 @@ def tiff_images(path: Path) -> Iterator[list[StoredImage]]:
     from tifffile import TiffFile
 
     with _complaints(path) as complaints, TiffFile(path) as tiff:
+        _check_number_of_planes(path, tiff.pages.first.description)
         told = _metadata(tiff, complaints)
         images = [
             _stored(path, series, metadata, _n_declared(tiff, series))
@@ -52,6 +55,14 @@ def tiff_images(path: Path) -> Iterator[list[StoredImage]]:
             # What the reader makes of it is the same in its own words.
             complaints.clear()
         yield [replace(image, is_thumbnail=_is_thumbnail(image, images)) for image in images]
+
+
+def _check_number_of_planes(path: Path, xml: str) -> None:
+    """Refuse OME-XML that declares planes without end, of which tifffile makes a list."""
+    for tag in re.findall(r"<(?:\w+:)?Pixels\b[^>]*>", xml):
+        n_planes = math.prod(int(size) for size in re.findall(r'\bSize[ZCT]="(\d{1,18})"', tag))
+        if n_planes > _MOST_PLANES:
+            raise ImageError(f"{path.name} is incomplete or damaged: it declares {n_planes} planes")
 
 
 class _Recorder(logging.Handler):
