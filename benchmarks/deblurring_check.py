@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from napari_deepblur import BlurEstimate, DeblurringCheck, Optics, check_deblurring, deblur
 from napari_deepblur.cli.report import table
+from napari_deepblur.engine.concerns import ConcernKind
 from napari_deepblur.engine.models import DEFAULT_MODEL
 from napari_deepblur.operators import Convolution, ZernikeFamily
 from napari_deepblur.training.data.scenes import SCENES
@@ -32,6 +33,13 @@ NAMES = ("points", "filaments", "nuclei", "membranes", "dead_leaves", "spheroids
 #: Images of each size, scene and noise level.
 N_IMAGES = 4
 SEED = 0
+#: Concerns about deblurred images.
+KINDS = (
+    ConcernKind.NOT_EXPLAINED,
+    ConcernKind.BORDER_RINGING,
+    ConcernKind.UNSUPPORTED,
+    ConcernKind.OVERFITTED,
+)
 RESULTS = (
     "the sharp image itself",
     "deblurred with its own blur",
@@ -89,11 +97,13 @@ def row(kind: str, found: list[DeblurringCheck]) -> list[str]:
         ("residual", "{:.2f} ({:.2f})"),
         ("border_ringing", "{:.2f} ({:.2f})"),
         ("flux_moved", "{:.0%} ({:.0%})"),
+        ("residual_of_bright", "{:.2f} ({:.2f})"),
+        ("unsupported", "{:.2f} ({:.2f})"),
     ):
         values = np.concatenate([getattr(check, field) for check in found])
         cells.append(style.format(*np.quantile(values, (0.5, 0.95))))
-    for concern in ("not explained", "ringing"):
-        share = np.mean([any(c.startswith(concern) for c in check.concerns[0]) for check in found])
+    for concern in KINDS:
+        share = np.mean([any(c.kind is concern for c in check.concerns[0]) for check in found])
         cells.append(f"{share:.1%}")
     return cells
 
@@ -108,7 +118,7 @@ def main() -> None:
     for size, name, level in tqdm(list(product(SIZES, NAMES, NOISE_LEVELS)), disable=None):
         for kind, check in checks(size, name, level, model):
             found.setdefault((level, kind), []).append(check)
-    head = ["residual", "border ringing", "flux moved", "not explained", "ringing"]
+    head = ["residual", "border ringing", "flux moved", "in bright places", "unsupported", *KINDS]
     for level in NOISE_LEVELS:
         rows = [row(kind, found[level, kind]) for kind in RESULTS]
         print("\n".join(table([f"σ = {level:g}", *head], rows)), end="\n\n")

@@ -39,7 +39,9 @@ def blur_of(*concerns, **changes):
 
 def check_of(*concerns):
     planes = np.arange(len(concerns), dtype=np.float32)
-    return DeblurringCheck(1 + planes, 0.5 + planes, 0.1 + planes / 100, 3 + planes, concerns)
+    return DeblurringCheck(
+        1 + planes, 0.5 + planes, 0.1 + planes / 100, 3 + planes, 1 + planes, 0 * planes, concerns
+    )
 
 
 @pytest.fixture

@@ -49,7 +49,8 @@ class TestResidual:
         check = check_deblurring(image, sharp, blur)
         assert check.residual[0] == pytest.approx(1, abs=0.05)
         assert check.noise_deviation[0] == pytest.approx(sigma, rel=0.06)
-        assert check.concerns == ((),)
+        # Of the truth, detail too faint for the data to show it may be all that is told.
+        assert set(kinds(check)) <= {"detail without evidence"}
 
     def test_a_misfit_of_known_size(self):
         image, sharp, blur = observed(sigma=5.0)
@@ -67,7 +68,7 @@ class TestResidual:
         image, sharp, _ = observed("membranes")
         check = check_deblurring(image, sharp, blur_of(gamma_of(5)))
         assert check.residual[0] > 3
-        assert kinds(check) == ["not explained"]
+        assert kinds(check)[0] == "not explained"
         assert f"{check.residual[0]:.1f} times the noise" in check.concerns[0][0]
 
     def test_the_border_is_left_out(self):
@@ -120,7 +121,7 @@ class TestBorderRinging:
         assert zeros.border_ringing[0] > 2
         assert mirror.border_ringing[0] < 1.5
         assert "ringing at the border" in kinds(zeros)
-        assert kinds(mirror) == []
+        assert "ringing at the border" not in kinds(mirror)
 
     @pytest.mark.parametrize("sigma", [0.0, 5.0])
     def test_an_empty_border_tells_nothing(self, sigma):

@@ -13,6 +13,7 @@ from napari_deepblur.engine.plausibility import (
     concerns_of_prediction,
     concerns_of_psfs,
 )
+from napari_deepblur.engine.valid_pixels import ValidPlane
 from napari_deepblur.networks.head import Prediction
 from napari_deepblur.operators import ZernikeFamily
 from napari_deepblur.training.data.scenes import SCENES
@@ -29,13 +30,13 @@ def noisy(scene, level, *, seed=0):
 @pytest.mark.parametrize("scene", ["membranes", "filaments", "nuclei", "dead_leaves", "spheroids"])
 @pytest.mark.parametrize("level", [0.0, 0.01, 0.1])
 def test_images_as_in_training_raise_none(scene, level):
-    assert concerns_of_plane(noisy(scene, level), CANONICAL_OPTICS) == ()
+    assert concerns_of_plane(ValidPlane(noisy(scene, level)), CANONICAL_OPTICS) == ()
 
 
 def test_saturation():
     image = noisy("nuclei", 0.01)
     clipped = image.clip(max=np.quantile(image, 0.97)).astype(np.float32)
-    (concern,) = concerns_of_plane(clipped, CANONICAL_OPTICS)
+    (concern,) = concerns_of_plane(ValidPlane(clipped), CANONICAL_OPTICS)
     assert concern.startswith("saturated: 3.0%")
 
 
@@ -46,13 +47,15 @@ def test_a_bead_alone(level):
     field[0, 130, 150] = 1
     generator = torch.Generator().manual_seed(0)
     image = add_noise(observe(field, psf), torch.tensor([level]), generator)[0].numpy()
-    concerns = concerns_of_plane(1000 * image + 100, CANONICAL_OPTICS)
+    concerns = concerns_of_plane(ValidPlane(1000 * image + 100), CANONICAL_OPTICS)
     assert [concern.kind for concern in concerns] == [ConcernKind.NEARLY_EMPTY]
 
 
 def test_undersampling():
     optics = CANONICAL_OPTICS.model_copy(update={"pixel_size_um": 0.15})
-    assert concerns_of_plane(noisy("nuclei", 0.01), optics)[0].startswith("undersampled")
+    assert concerns_of_plane(ValidPlane(noisy("nuclei", 0.01)), optics)[0].startswith(
+        "undersampled"
+    )
 
 
 @pytest.mark.parametrize("level", [0.0, 0.01])
@@ -63,7 +66,7 @@ def test_a_larger_aperture_than_was_said_shows_beyond_the_otf(level):
     image = add_noise(observe(sharp, psf), torch.tensor([level]), generator)[0].numpy()
     claimed = CANONICAL_OPTICS.model_copy(update={"numerical_aperture": 0.65})
     assert claimed.cutoff == pytest.approx(0.125)
-    concerns = concerns_of_plane(image, claimed)
+    concerns = concerns_of_plane(ValidPlane(image), claimed)
     assert [concern.kind for concern in concerns] == [ConcernKind.BEYOND_OTF]
 
 

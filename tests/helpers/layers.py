@@ -62,9 +62,9 @@ def checked(n_planes: int = 1, *, concerns: tuple[tuple[str, ...], ...] = ()) ->
     """A check whose numbers tell the planes apart: 1.0, 1.1, … for the residual."""
     planes = np.arange(n_planes, dtype=np.float32)
     concerns = _concerns(concerns or ((),) * n_planes)
-    return DeblurringCheck(
-        1 + planes / 10, 0.5 + planes, 0.1 + planes / 100, np.full_like(planes, 3), concerns
-    )
+    noise, bright, none = np.full_like(planes, 3), np.ones_like(planes), np.zeros_like(planes)
+    numbers = (1 + planes / 10, 0.5 + planes, 0.1 + planes / 100, noise, bright, none)
+    return DeblurringCheck(*numbers, concerns)
 
 
 def _concerns(texts: tuple[tuple[str, ...], ...]) -> tuple[tuple[Concern, ...], ...]:

@@ -302,5 +302,7 @@ def check_object(check: DeblurringCheck | None) -> dict[str, Any] | None:
         "flux_moved": check.flux_moved,
         # Significant digits: its unit is the image's, whatever that is.
         "noise_deviation": [float(f"{value:.6g}") for value in check.noise_deviation],
+        "residual_of_bright": check.residual_of_bright,
+        "unsupported": check.unsupported,
         "concerns": check.concerns,
     }

@@ -94,24 +94,19 @@ class Planes:
             If the plane holds NaN or infinity, or is constant.
         """
         plane = self.unless_blank(index)
+        self.finite(index)
         if plane is None:
-            self.finite(index)
             raise ImageError(f"all pixels are equal{self._where(index)}: there is no blur to read")
         return plane
 
     def unless_blank(self, index: int) -> NDArray[np.float32] | None:
-        """Plane by its number; None if all its pixels are equal, or none of them is a number.
+        """Plane by its number; None if all its numbers are equal, or there are none.
 
-        Raises
-        ------
-        ImageError
-            If the plane holds NaN or infinity besides numbers.
+        It may hold NaN or infinity besides: see `ValidPlane`.
         """
         plane = self.stored(index)
-        if not np.isfinite(plane).any():
-            return None
-        self._require_finite(plane, index)
-        return None if plane.min() == plane.max() else plane
+        numbers = plane[np.isfinite(plane)]
+        return None if numbers.size == 0 or numbers.min() == numbers.max() else plane
 
     def stored(self, index: int) -> NDArray[np.float32]:
         """Plane by its number as it is, whatever it holds."""
@@ -128,16 +123,13 @@ class Planes:
             If the plane holds NaN or infinity.
         """
         plane = self.stored(index)
-        self._require_finite(plane, index)
-        return plane
-
-    def _require_finite(self, plane: NDArray[np.float32], index: int) -> None:
         n_bad = int((~np.isfinite(plane)).sum())
         if n_bad:
             where = self._where(index)
             raise ImageError(
                 f"{n_bad} pixels are NaN or infinite{where}: replace them before going on"
             )
+        return plane
 
     def _where(self, index: int) -> str:
         return f" in plane {index}" if len(self) > 1 else ""

@@ -15,6 +15,7 @@ class ConcernKind(StrEnum):
 
     # The image
     BLANK = "blank"
+    EMPTY_AREA = "no data"
     UNDERSAMPLED = "undersampled"
     SATURATED = "saturated"
     NEARLY_EMPTY = "nearly empty"
@@ -28,6 +29,8 @@ class ConcernKind(StrEnum):
     # The deblurred image
     NOT_EXPLAINED = "not explained"
     BORDER_RINGING = "ringing at the border"
+    UNSUPPORTED = "detail without evidence"
+    OVERFITTED = "noise in bright places"
     OUTSIDE_TRAINING = "outside the network's range"
     DOUBTED_BLUR = "made with a doubted blur"
     # Text of a file of another version
@@ -35,6 +38,8 @@ class ConcernKind(StrEnum):
 
 
 _DETAILS = {
+    ConcernKind.EMPTY_AREA: "{share:.2%} of the pixels have one exact value that is no part of the "
+    "picture, or NaN; they are left out and stay as they are",
     ConcernKind.BLANK: "all pixels {which} are equal, so there is no blur to read; deblurring "
     "leaves it as it is",
     ConcernKind.SATURATED: "{share:.1%} of the pixels have the highest value",
@@ -58,6 +63,11 @@ _DETAILS = {
     "{low:g} … {high:g} that the deblurring network was trained for",
     ConcernKind.DOUBTED_BLUR: "something speaks against the estimate of the blur that was taken "
     "out; what is said there holds for the deblurred image, too",
+    ConcernKind.UNSUPPORTED: "where the observed image shows nothing above its noise, the "
+    "deblurred one has detail of up to {unsupported:.1f} times that noise; do not interpret specks "
+    "and granules",
+    ConcernKind.OVERFITTED: "blurred again, the deblurred image follows the observed one there to "
+    "within {residual:.2f} times the noise, closer than light does; granules may be noise",
     ConcernKind.BORDER_RINGING: "fine detail grew {ringing:.1f} times as much there as inside; do "
     "not interpret structures near the border",
 }

@@ -14,19 +14,24 @@ from napari_deepblur.engine.concerns import Concern, ConcernKind
 from napari_deepblur.engine.devices import Device, memory_guard, resolve_device
 from napari_deepblur.engine.events import Job, Progress, Warned, finish
 from napari_deepblur.engine.evidence import softened_where_loud, supported_detail
-from napari_deepblur.engine.hot_pixels import without_hot_pixels
 from napari_deepblur.engine.models import Model, load_model
 from napari_deepblur.engine.noise import NoiseModel, noise_model
 from napari_deepblur.engine.plausibility import check_sampling_job
+from napari_deepblur.engine.valid_pixels import ValidPlane
 from napari_deepblur.optics.settings import Optics
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_deepblur.networks.unrolled import Unrolled
+    from napari_deepblur.operators import LinearOperator
     from napari_deepblur.operators.fourier_blur import FourierBlur
 
 __all__ = ["deblur", "deblur_job", "outside_training"]
+
+#: Least noise that the network is told by that of the noisiest place: into what it takes for
+#: noiseless beside a noisy place it draws structure.
+_LEAST_NOISE = 0.14
 
 
 def deblur(
@@ -103,14 +108,15 @@ def deblur_job(
             with torch.no_grad():
                 gamma = blur.coefficients_of(index)
                 operator = blur.family.operator(gamma[None], planes.plane_shape)
-            repaired = without_hot_pixels(plane)
+            observed = ValidPlane.of(plane)
             yield Progress(index * network.n_iterations, total, "deblurring")
-            restoration = PlaneRestoration(network, repaired, operator, blur.optics.cutoff)
+            restoration = PlaneRestoration(network, observed, operator, blur.optics.cutoff)
             for step in range(network.n_iterations):
                 restoration.advance()
                 done = index * network.n_iterations + step + 1
                 yield Progress(done, total, "deblurring")
-            flat[index] = restoration.result()
+            empty = False if observed.empty is None else observed.empty
+            flat[index] = np.where(empty, plane, restoration.result())
         yield Progress(total, total, "deblurring")
     return sharp
 
@@ -124,8 +130,8 @@ class PlaneRestoration:
     ----------
     network
         Deblurring network.
-    plane
-        Observed, counts, shape (Y, X).
+    observed
+        Plane, counts.
     operator
         Its blur, a batch of one.
     cutoff
@@ -137,7 +143,7 @@ class PlaneRestoration:
     def __init__(
         self,
         network: Unrolled,
-        plane: NDArray[np.float32],
+        observed: ValidPlane,
         operator: FourierBlur,
         cutoff: float,
         noise: NoiseModel | None = None,
@@ -145,17 +151,20 @@ class PlaneRestoration:
         import torch
 
         from napari_deepblur.networks.photometry import IntensityScale
+        from napari_deepblur.operators.masked import Masked
 
         place = next(network.parameters()).device
+        self._observed, self._cutoff = observed, cutoff
         self._operator = operator.to(place)
-        self._image = torch.from_numpy(plane)[None].to(place)
-        self._scale = IntensityScale.of(self._image)
-        normal = self._scale.normalise(self._image)
-        noise = noise_model(plane, cutoff) if noise is None else noise
-        self._plane, self._cutoff = plane, cutoff
-        self._noise, self._noise_varies = noise.map(plane, cutoff), noise.varies
-        level = self._in_scale(self._noise if noise.varies else np.float32(noise.deviation))
-        self._estimates = network.iterate(normal, self._operator, level)
+        self._image = torch.from_numpy(observed.image)[None].to(place)
+        self._scale = IntensityScale.of(self._with_data(self._image))
+        noise = noise or noise_model(observed.image, cutoff, observed.valid)
+        self._noise, self._noise_varies = noise.map(observed.image, cutoff), noise.varies
+        level = self._in_scale(_for_network(self._noise) if noise.varies else noise.deviation)
+        seen_by: LinearOperator = self._operator
+        if observed.valid is not None:
+            seen_by = Masked(self._operator, torch.from_numpy(observed.valid).to(place))
+        self._estimates = network.iterate(self._scale.normalise(self._image), seen_by, level)
 
     def advance(self) -> None:
         """Do one iteration."""
@@ -174,19 +183,29 @@ class PlaneRestoration:
         if self._noise_varies:
             level = self._noise / float(self._scale.span)
             estimate = softened_where_loud(estimate, level, self._cutoff)
-        kept = supported_detail(estimate, self._plane, self._noise, self._cutoff)
+        kept = supported_detail(estimate, self._observed.image, self._noise, self._cutoff)
         light = self._scale.normalise(torch.from_numpy(kept).to(self._image))
-        observed = self._scale.normalise(self._image)
         # Above the dark level, so that offset and gain of the camera stay what they are.
-        light = light * (observed.sum() / light.sum().clamp_min(1e-6 * light.numel()))
+        before = self._with_data(self._scale.normalise(self._image)).sum()
+        after = self._with_data(light).sum()
+        light = light * (before / after.clamp_min(1e-6 * light.numel()))
         counts: NDArray[np.float32] = self._scale.restore(light)[0].cpu().numpy()
         return counts
 
-    def _in_scale(self, noise: NDArray[np.float32] | np.float32) -> Tensor:
+    def _with_data(self, image: Tensor) -> Tensor:
+        """Pixels of an image (1, Y, X) that hold data, as an image of one row where some do not."""
+        import torch
+
+        valid = self._observed.valid
+        if valid is None:
+            return image
+        return image[:, torch.from_numpy(valid).to(image.device)][:, None]
+
+    def _in_scale(self, noise: NDArray[np.float32] | float) -> Tensor:
         """Noise in the network's scale: one number, shape (1,), or a map, shape (1, Y, X)."""
         import torch
 
-        counts = torch.as_tensor(noise)[None].to(self._image)
+        counts = torch.as_tensor(noise, dtype=torch.float32)[None].to(self._image.device)
         return counts / (self._scale.span if counts.ndim > 1 else self._scale.span[:, 0, 0])
 
 
@@ -199,3 +218,8 @@ def outside_training(model: Model, optics: Optics) -> Concern | None:
     if low <= optics.cutoff <= high:
         return None
     return Concern.of(ConcernKind.OUTSIDE_TRAINING, cutoff=optics.cutoff, low=low, high=high)
+
+
+def _for_network(noise: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A map of the noise without places that are all but noiseless."""
+    return noise.clip(_LEAST_NOISE * noise.max())

@@ -16,8 +16,7 @@ from napari_deepblur.engine.blur import BlurEstimate
 from napari_deepblur.engine.concerns import Concern, ConcernKind
 from napari_deepblur.engine.devices import memory_guard
 from napari_deepblur.engine.events import Job, Progress, finish
-from napari_deepblur.engine.hot_pixels import without_hot_pixels
-from napari_deepblur.engine.noise import noise_deviation
+from napari_deepblur.engine.forward_fit import ForwardFit
 from napari_deepblur.errors import ImageError
 
 __all__ = [
@@ -28,30 +27,16 @@ __all__ = [
     "residual_image_job",
 ]
 
-#: Width of the Gaussian that fine detail is the difference to, in units of 1 / cutoff: nearly the
-#: full width at half maximum of the PSF without aberrations, 0.51 / cutoff.
-_FINE = 0.5
 
-#: Share of pixels below the dark level, as in `IntensityScale`.
-_DARK_SHARE = 0.01
-
-#: Residual, and its excess over the noise by the image's standard deviation, above which both
-#: together are a concern. Of simulated scenes (σ = 0.003 to 0.05) that were deblurred with their
-#: own blur one in 70 is above, with none at all none, with another blur of the family three in ten.
-#: Without the second number every image with hardly any noise would be: the network itself leaves
-#: some per cent of the contrast.
-_UNEXPLAINED_ABOVE = 1.5
-_MISFIT_ABOVE = 0.2
-
-#: Ringing that is a concern. There 95 % of the network's results are below 1.2 and none is above
-#: this; Richardson-Lucy with zeros outside is above for 1 in 5 at σ up to 0.01: where there is
-#: light all along the border.
-_RINGING_ABOVE = 2.0
-
-#: Share of the field's mean detail that is added everywhere before gains are taken, so that an
-#: empty border, or an empty inside, tells nothing. Without it the ringing of a true sharp image
-#: without noise reached 350.
-_FAINT = 0.1
+#: What is measured of each plane, by the name in `DeblurringCheck`.
+_MEASURES = {
+    "residual": ForwardFit.residual,
+    "border_ringing": ForwardFit.border_ringing,
+    "flux_moved": ForwardFit.flux_moved,
+    "noise_deviation": ForwardFit.noise_deviation,
+    "residual_of_bright": ForwardFit.residual_of_bright,
+    "unsupported": ForwardFit.unsupported,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +48,10 @@ class DeblurringCheck:
     Attributes
     ----------
     residual
-        RMS of y - A x̂ by that of the noise, float32, shape (N,). About 1 where x̂, blurred
-        again, is y up to its noise. Too strong a blur cannot explain y and is above; too weak a
-        blur can, so about 1 is no proof of the blur. The light from outside the field is not
-        known, so the border, half the PSF's window wide, is left out.
+        RMS of (y - A x̂) / σ, σ being the noise of each place, float32, shape (N,). About 1 where
+        x̂, blurred again, is y up to its noise. Too strong a blur cannot explain y and is above;
+        too weak a blur can, so about 1 is no proof of the blur. The light from outside the field
+        is not known, so the border, half the PSF's window wide, is left out.
     border_ringing
         How much fine detail grew in that border by how much it grew inside, shape (N,). About 1
         where the border is like the rest.
@@ -75,7 +60,12 @@ class DeblurringCheck:
         0 and 1, shape (N,): what the deblurring brought back. Not compared with y itself, whose
         noise would count as moved light.
     noise_deviation
-        RMS of the noise, by which `residual` is divided, in the image's unit, shape (N,).
+        RMS of the noise, in the image's unit, shape (N,).
+    residual_of_bright
+        The residual where the image is more than half as bright as in its brightest places,
+        shape (N,). Well below 1 noise was drawn as structure there.
+    unsupported
+        Highest detail of x̂ where y shows none above its noise, by that noise, shape (N,).
     concerns
         For each plane, what is out of the usual range.
     """
@@ -84,6 +74,8 @@ class DeblurringCheck:
     border_ringing: NDArray[np.float32]
     flux_moved: NDArray[np.float32]
     noise_deviation: NDArray[np.float32]
+    residual_of_bright: NDArray[np.float32]
+    unsupported: NDArray[np.float32]
     concerns: tuple[tuple[Concern, ...], ...]
 
 
@@ -123,20 +115,21 @@ def check_deblurring_job(
     with memory_guard():
         for index in range(len(observed)):
             at = Progress(index, len(observed), stage)
-            pair = _Pair.of(observed, restored, blur, index)
+            fit = ForwardFit.of(observed, restored, blur, index)
             yield at
-            if pair is None:
-                rows.append((np.nan,) * 4)
+            if fit is None:
+                rows.append((np.nan,) * len(_MEASURES))
                 concerns.append((Concern.of(ConcernKind.BLANK, which="of this plane"),))
                 continue
-            residual, moved = pair.residual(), pair.flux_moved()
-            yield at
-            ringing = pair.border_ringing()
-            rows.append((residual, ringing, moved, pair.noise))
-            concerns.append(pair.concerns(residual, ringing))
+            found = {}
+            for name, measure in _MEASURES.items():
+                found[name] = measure(fit)
+                yield at
+            rows.append(tuple(found.values()))
+            concerns.append(fit.concerns(found))
         yield Progress(len(observed), len(observed), stage)
-    residuals, ringings, shares, noises = np.array(rows, np.float32).T
-    return DeblurringCheck(residuals, ringings, shares, noises, tuple(concerns))
+    columns = dict(zip(_MEASURES, np.array(rows, np.float32).T, strict=True))
+    return DeblurringCheck(**columns, concerns=tuple(concerns))
 
 
 def residual_image(
@@ -161,7 +154,8 @@ def residual_image(
 
     Returns
     -------
-        Float32, shape of the image, in units of the RMS σ of each plane's noise.
+        Float32, shape of the image, in units of the noise σ of each place; 0 where there is no
+        data.
 
     Raises
     ------
@@ -182,8 +176,8 @@ def residual_image_job(
     yield Progress(0, len(observed), stage)
     with memory_guard():
         for index in range(len(observed)):
-            pair = _Pair.of(observed, restored, blur, index)
-            flat[index] = 0 if pair is None else (pair.image - pair.reblurred) / pair.noise
+            fit = ForwardFit.of(observed, restored, blur, index)
+            flat[index] = 0 if fit is None else fit.deviations
             yield Progress(index + 1, len(observed), stage)
     return residual
 
@@ -200,98 +194,3 @@ def _planes_of(
         )
     blur.require_fit(observed)
     return observed, restored
-
-
-@dataclass(frozen=True, slots=True)
-class _Pair:
-    """One plane, observed, deblurred and blurred again, each of shape (Y, X)."""
-
-    image: NDArray[np.float32]
-    sharp: NDArray[np.float32]
-    reblurred: NDArray[np.float32]
-    noise: float
-    inside: tuple[slice, slice]
-    fine: float
-
-    @classmethod
-    def of(cls, observed: Planes, restored: Planes, blur: BlurEstimate, index: int) -> _Pair | None:
-        """Compare a plane; None if it is blank."""
-        import torch
-
-        seen = observed.unless_blank(index)
-        if seen is None:
-            return None
-        # As `deblur` does: a hot pixel is no light that the result has to explain.
-        image, sharp = without_hot_pixels(seen), restored.finite(index)
-        with torch.no_grad():
-            operator = blur.family.operator(blur.coefficients_of(index), observed.plane_shape)
-            margins = [
-                (wide - seen) // 2
-                for wide, seen in zip(operator.domain_shape, operator.range_shape, strict=True)
-            ]
-            # numpy's mirror goes on beyond one image width, torch's does not.
-            extended = np.pad(sharp, [(margin, margin) for margin in margins], mode="symmetric")
-            # The PSF's sum is 1: without the mean, single precision goes to the structures.
-            mean = np.float32(extended.mean(dtype=float))
-            reblurred = operator.forward(torch.from_numpy(extended - mean)).numpy() + mean
-        # Of a small field a quarter on each side: something must be left to look at.
-        widths = [min(margin, side // 4) for margin, side in zip(margins, image.shape, strict=True)]
-        rows, columns = (slice(width, -width) for width in widths)
-        cutoff = blur.optics.cutoff
-        noise = noise_deviation(image, cutoff)
-        return cls(image, sharp, reblurred, noise, (rows, columns), _FINE / cutoff)
-
-    def residual(self) -> float:
-        """RMS of y - A x̂ inside, by the noise's."""
-        return self._unexplained() / self.noise
-
-    def misfit(self) -> float:
-        """RMS of y - A x̂ inside beyond the noise's, by the image's standard deviation."""
-        beyond = max(self._unexplained() ** 2 - self.noise**2, 0.0)
-        contrast = self.image[self.inside].std(dtype=float)
-        return float(beyond**0.5 / max(contrast, np.finfo(np.float32).tiny))
-
-    def border_ringing(self) -> float:
-        """Gain of fine detail in the border by that inside."""
-        # The noise that the deblurring took away is put back: where there is nothing else, the
-        # gain is 1 and not a quotient of small numbers.
-        after = _fine_detail(self.sharp, self.fine) + self.noise**2
-        before = _fine_detail(self.image, self.fine)
-        border = np.ones(self.image.shape, bool)
-        border[self.inside] = False
-        gains = []
-        for part in (border, ~border):
-            gained = after[part].mean(dtype=float) + _FAINT * after.mean(dtype=float)
-            had = before[part].mean(dtype=float) + _FAINT * before.mean(dtype=float)
-            gains.append(gained / max(had, self.noise**2))
-        return float((gains[0] / gains[1]) ** 0.5)
-
-    def flux_moved(self) -> float:
-        """Share of the light that lies elsewhere in x̂ than in A x̂."""
-        light = self.reblurred - np.quantile(self.reblurred, _DARK_SHARE)
-        moved = np.abs(self.sharp - self.reblurred).mean(dtype=float) / 2
-        # What single precision cannot tell from nothing.
-        least = 10 * np.finfo(np.float32).eps * float(np.abs(self.reblurred).max())
-        mean = light.mean(dtype=float)
-        return float(moved / mean) if mean > least else 0.0
-
-    def concerns(self, residual: float, ringing: float) -> tuple[Concern, ...]:
-        """What is out of the usual range, in words."""
-        concerns = []
-        if residual > _UNEXPLAINED_ABOVE and self.misfit() > _MISFIT_ABOVE:
-            concerns.append(Concern.of(ConcernKind.NOT_EXPLAINED, residual=residual))
-        if ringing > _RINGING_ABOVE:
-            concerns.append(Concern.of(ConcernKind.BORDER_RINGING, ringing=ringing))
-        return tuple(concerns)
-
-    def _unexplained(self) -> float:
-        difference = (self.image - self.reblurred)[self.inside]
-        return float(np.sqrt(np.square(difference, dtype=float).mean()))
-
-
-def _fine_detail(image: NDArray[np.float32], width: float) -> NDArray[np.float32]:
-    """Square of the difference to a Gaussian mean of a standard deviation in pixels."""
-    from scipy.ndimage import gaussian_filter
-
-    detail: NDArray[np.float32] = np.square(image - gaussian_filter(image, width))
-    return detail

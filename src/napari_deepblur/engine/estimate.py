@@ -15,7 +15,6 @@ from napari_deepblur.engine.blur import BlurEstimate, Per
 from napari_deepblur.engine.concerns import Concern, ConcernKind, one_of_each_kind
 from napari_deepblur.engine.devices import Device, memory_guard, resolve_device
 from napari_deepblur.engine.events import Job, Progress, finish
-from napari_deepblur.engine.hot_pixels import without_hot_pixels
 from napari_deepblur.engine.models import DEFAULT_MODEL, Model, load_model
 from napari_deepblur.engine.plausibility import (
     check_sampling_job,
@@ -26,7 +25,8 @@ from napari_deepblur.engine.plausibility import (
 )
 from napari_deepblur.engine.refinement import refine_job, spectra_of
 from napari_deepblur.engine.resample import resample, sampled_band
-from napari_deepblur.engine.tiles import SMALLEST_TILE, tile_places, tile_slices
+from napari_deepblur.engine.tiles import SMALLEST_TILE, Window, tile_places, tile_windows
+from napari_deepblur.engine.valid_pixels import ValidPlane
 from napari_deepblur.errors import ImageError
 from napari_deepblur.optics.field import field_grid
 from napari_deepblur.optics.settings import Optics
@@ -191,8 +191,10 @@ class _Encoded:
         Numbers of those rows.
     concerns
         Concerns of all rows.
-    canonical_shape
-        Shape (Y, X) of a plane at the canonical cutoff.
+    places
+        Places of the tiles in the field, for each of those rows, shape (T, 2).
+    n_independent_tiles
+        Number of tiles that cover a plane side by side.
     band
         Highest frequency along each axis that the camera sampled, cycles per pixel there.
     spectra
@@ -202,7 +204,8 @@ class _Encoded:
     features: list[Tensor]
     rows: list[int]
     concerns: list[tuple[Concern, ...]]
-    canonical_shape: tuple[int, int]
+    places: list[NDArray[np.float32]]
+    n_independent_tiles: int
     band: float
     spectra: list[RegionSpectra]
 
@@ -219,8 +222,10 @@ class _Encoded:
             which = ", ".join(map(str, blank))
             concerns = (*others, Concern.of(ConcernKind.BLANK, which=f"of planes {which}"))
         mean = torch.stack(self.features).mean(0)
+        places = [np.mean(self.places, 0)]
         spectra = [RegionSpectra.joined(self.spectra)] if self.spectra else []
-        return replace(self, features=[mean], rows=[0], concerns=[concerns], spectra=spectra)
+        one = {"features": [mean], "places": places, "spectra": spectra}
+        return replace(self, rows=[0], concerns=[concerns], **one)
 
 
 def _encode_planes_job(
@@ -229,7 +234,7 @@ def _encode_planes_job(
     """Compute the features of the planes that are not blank, and the concerns of all."""
     ratio = model.family.pixel_ratio(optics)
     band, density = sampled_band(ratio), model.family.tile_density
-    encoded = _Encoded([], [], [], (0, 0), band, [])
+    encoded = _Encoded([], [], [], [], 0, band, [])
     for index in range(len(planes)):
         at = Progress(index, total, "estimating the blur")
         yield at
@@ -237,21 +242,40 @@ def _encode_planes_job(
         if plane is None:
             encoded.concerns.append((Concern.of(ConcernKind.BLANK, which="of this plane"),))
             continue
-        repaired = without_hot_pixels(plane)
+        observed = ValidPlane.of(plane)
         yield at
-        encoded.concerns.append(concerns_of_plane(repaired, optics))
+        encoded.concerns.append(concerns_of_plane(observed, optics))
         yield at
-        canonical = _at_canonical_cutoff(repaired, optics, ratio)
+        canonical = _at_canonical_cutoff(observed.image, optics, ratio)
         yield at
-        tiles = _tiles(canonical, density)
+        valid = observed.on_grid(canonical.shape)
+        windows = tile_windows(canonical.shape, density=density, valid=valid)
+        tiles = np.stack([canonical[window] for window in windows])
+        encoded.places.append(tile_places(canonical.shape, windows))
         encoded.features.append((yield from _encode_job(network, tiles, band, at)))
         if model.spectral_prior is not None:
-            encoded.spectra.append(spectra_of(canonical, band))
+            encoded.spectra.append(_spectra(canonical, band, None if valid is None else windows))
         encoded.rows.append(index)
-        encoded = replace(encoded, canonical_shape=canonical.shape)
+        encoded = replace(encoded, n_independent_tiles=len(tile_windows(canonical.shape)))
     if not encoded.rows:
         planes[0]  # raises, and says why
     return encoded
+
+
+def _spectra(
+    canonical: NDArray[np.float32], band: float, windows: list[Window] | None
+) -> RegionSpectra:
+    """Compute the power spectra of a plane, or of some of its windows, side by side."""
+    from napari_deepblur.likelihood.spectra import RegionSpectra
+
+    if windows is None:
+        return spectra_of(canonical, band)
+    free, apart = np.ones(canonical.shape, bool), []
+    for window in windows:
+        if free[window].all():
+            free[window] = False
+            apart.append(canonical[window])
+    return RegionSpectra.joined([spectra_of(np.ascontiguousarray(part), band) for part in apart])
 
 
 def _predict(
@@ -262,14 +286,17 @@ def _predict(
 
     from napari_deepblur.networks.head import Prediction
 
-    shape = encoded.canonical_shape
+    features = torch.stack(encoded.features)
+    places = torch.from_numpy(np.stack(encoded.places)).to(features.device)
+    alike = bool((places == places[:1]).all())
+    # Where planes hold data in different places, so do their tiles.
+    parts = [(features, places[0])] if alike else zip(features.split(1), places, strict=True)
     with torch.no_grad():
-        features = torch.stack(encoded.features)
-        places = torch.from_numpy(tile_places(shape, density=model.family.tile_density))
-        answer = network.predict(
-            features, places.to(features.device), n_independent_tiles=len(tile_places(shape))
-        )
-        prediction = Prediction(*(part.cpu() for part in answer))
+        answers = [
+            network.predict(part, place, n_independent_tiles=encoded.n_independent_tiles)
+            for part, place in parts
+        ]
+        prediction = Prediction(*(torch.cat(part).cpu() for part in zip(*answers, strict=True)))
         detail = network.detail(features.mean(1))
     return prediction, concerns_of_prediction(prediction, detail, model.identification.prior_std)
 
@@ -322,12 +349,6 @@ def _at_canonical_cutoff(
             f"{SMALLEST_TILE} are needed: take a larger field, or check the pixel size"
         )
     return canonical
-
-
-def _tiles(plane: NDArray[np.float32], density: int) -> NDArray[np.float32]:
-    """Tiles of a plane, row by row."""
-    rows, columns = (tile_slices(side, density=density) for side in plane.shape)
-    return np.stack([plane[row, column] for row in rows for column in columns])
 
 
 def _encode_job(

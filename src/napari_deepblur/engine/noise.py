@@ -41,9 +41,12 @@ _SIGNIFICANT = 4.0
 _HUBER = 2.0
 _FIT_ITERATIONS = 20
 
-#: Least variance by that of the brightest places: what the network takes for noiseless beside a
-#: noisy place, it draws structure into.
+#: Least variance in the fit by the mean one.
 _LEAST_SHARE = 0.02
+
+#: Photons a pixel below which their noise is taken as that of so many: so few do not scatter as
+#: the normal distribution does, and single ones would stand out of nearly no noise.
+_FEW_PHOTONS = 0.5
 
 #: Standard deviation of the Gaussian mean that brightness is read from, in units of 1 / cutoff.
 _SMOOTHING = 0.75
@@ -97,11 +100,15 @@ class NoiseModel:
 
         smooth = gaussian_filter(plane, _SMOOTHING / (cutoff or _USUAL_CUTOFF), mode="mirror")
         variance = self.gain * (smooth - np.float32(self.dark)) + self.dark_variance
-        deviation: NDArray[np.float32] = np.sqrt(variance.clip(_LEAST_SHARE * variance.max()))
+        deviation: NDArray[np.float32] = np.sqrt(variance.clip(_FEW_PHOTONS * self.gain**2))
         return deviation.astype(np.float32)
 
 
-def noise_deviation(plane: NDArray[np.float32], cutoff: float | None = None) -> float:
+def noise_deviation(
+    plane: NDArray[np.float32],
+    cutoff: float | None = None,
+    valid: NDArray[np.bool_] | None = None,
+) -> float:
     """Root mean square of a plane's noise.
 
     The mean power beyond the OTF is the mean variance over the plane, shot noise of bright and
@@ -120,6 +127,8 @@ def noise_deviation(plane: NDArray[np.float32], cutoff: float | None = None) -> 
     cutoff
         f_c of its optics, cycles per pixel. None if unknown: only the corners of the spectrum
         are read then, as above 0.31.
+    valid
+        Where the plane holds data, same shape; by default everywhere. Other windows are not read.
 
     Returns
     -------
@@ -131,10 +140,14 @@ def noise_deviation(plane: NDArray[np.float32], cutoff: float | None = None) -> 
     ValueError
         If the plane is smaller than a window.
     """
-    return noise_model(plane, cutoff).deviation
+    return noise_model(plane, cutoff, valid).deviation
 
 
-def noise_model(plane: NDArray[np.float32], cutoff: float | None = None) -> NoiseModel:
+def noise_model(
+    plane: NDArray[np.float32],
+    cutoff: float | None = None,
+    valid: NDArray[np.bool_] | None = None,
+) -> NoiseModel:
     """Read the noise of a plane and how it grows with brightness.
 
     Expected power of a window beyond the OTF is Σ w² σ² / Σ w², its brightness Σ w² y / Σ w²:
@@ -144,7 +157,7 @@ def noise_model(plane: NDArray[np.float32], cutoff: float | None = None) -> Nois
 
     Parameters
     ----------
-    plane, cutoff
+    plane, cutoff, valid
         As for `noise_deviation`.
 
     Raises
@@ -157,7 +170,7 @@ def noise_model(plane: NDArray[np.float32], cutoff: float | None = None) -> Nois
     lowest, span = float(plane.min()), float(np.ptp(plane))
     if span == 0:
         return NoiseModel(0.0)
-    brightness, power = _windows((plane - plane.min()) / span, cutoff)
+    brightness, power = _windows((plane - plane.min()) / span, cutoff, valid)
     deviation = max(float(np.sqrt(power.mean())), _RESOLUTION)
     slope, start, significance = _line(brightness - brightness.min(), power)
     if slope <= 0 or significance < _SIGNIFICANT:
@@ -167,7 +180,7 @@ def noise_model(plane: NDArray[np.float32], cutoff: float | None = None) -> Nois
 
 
 def _windows(
-    plane: NDArray[np.float32], cutoff: float | None
+    plane: NDArray[np.float32], cutoff: float | None, valid: NDArray[np.bool_] | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Brightness and noise variance in windows of a plane of range 1, each of shape (W,)."""
     import torch
@@ -184,7 +197,11 @@ def _windows(
         power = spectrum.power_of_windows(rows)[..., beyond].mean(-1)
         variance.append(power / spectrum.hann.square().sum())
     first, second = (torch.cat(part).flatten().double().numpy() for part in (brightness, variance))
-    return first, second
+    if valid is None:
+        return first, second
+    whole = torch.from_numpy(valid).float()[None]
+    share = spectrum.windows(whole).mean((-2, -1)).flatten().numpy()
+    return first[share == share.max()], second[share == share.max()]
 
 
 def _line(

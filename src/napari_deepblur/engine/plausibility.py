@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from napari_deepblur.engine.concerns import Concern, ConcernKind
 from napari_deepblur.engine.events import Job, Warned
 from napari_deepblur.engine.psf_field import psf_width
-from napari_deepblur.engine.tiles import TILE, tile_slices
+from napari_deepblur.engine.tiles import TILE, tile_windows
+from napari_deepblur.engine.valid_pixels import ValidPlane
 from napari_deepblur.optics.settings import Optics, Sampling
 
 if TYPE_CHECKING:
@@ -76,17 +77,20 @@ def check_sampling_job(optics: Optics) -> Job[None]:
         yield Warned(optics.sampling_text)
 
 
-def concerns_of_plane(plane: NDArray[np.float32], optics: Optics) -> tuple[Concern, ...]:
+def concerns_of_plane(observed: ValidPlane, optics: Optics) -> tuple[Concern, ...]:
     """Concerns about an image, from its pixels and optics.
 
     Parameters
     ----------
-    plane
-        Shape (Y, X), not constant, without hot pixels.
+    observed
+        The image, not constant.
     optics
         Optics of the image.
     """
     concerns = []
+    if observed.empty is not None:
+        concerns.append(Concern.of(ConcernKind.EMPTY_AREA, share=observed.empty_share))
+    plane = observed.image if observed.valid is None else observed.image[observed.valid]
     if optics.sampling is Sampling.UNDERSAMPLED:
         concerns.append(Concern(ConcernKind.UNDERSAMPLED, optics.sampling_text))
     saturated = float((plane == plane.max()).mean())
@@ -94,7 +98,7 @@ def concerns_of_plane(plane: NDArray[np.float32], optics: Optics) -> tuple[Conce
         concerns.append(Concern.of(ConcernKind.SATURATED, share=saturated))
     if _in_the_brightest(plane) > _EMPTY_ABOVE:
         concerns.append(Concern.of(ConcernKind.NEARLY_EMPTY))
-    if _beyond_otf(plane, optics.cutoff) > _COLOURED_ABOVE:
+    if _beyond_otf(observed, optics.cutoff) > _COLOURED_ABOVE:
         concerns.append(Concern.of(ConcernKind.BEYOND_OTF))
     return tuple(concerns)
 
@@ -188,7 +192,7 @@ def _in_the_brightest(plane: NDArray[np.float32]) -> float:
     return float(few.sum() / deviation.sum())
 
 
-def _beyond_otf(plane: NDArray[np.float32], cutoff: float) -> float:
+def _beyond_otf(observed: ValidPlane, cutoff: float) -> float:
     """Power just beyond the OTF's end by the power in the corners of the spectrum."""
     import torch
 
@@ -198,10 +202,9 @@ def _beyond_otf(plane: NDArray[np.float32], cutoff: float) -> float:
     # The ring must be a bin or two wide and stay clear of the corners it is compared with.
     if not 0.06 < end < 0.6:
         return 1.0
-    rows, columns = (tile_slices(side) for side in plane.shape)
-    places = [(row, column) for row in rows for column in columns]
-    step = math.ceil(len(places) / _TILES_LOOKED_AT)
-    tiles = torch.from_numpy(np.stack([plane[place] for place in places[::step]]))
+    windows = tile_windows(observed.image.shape, valid=observed.valid)
+    step = math.ceil(len(windows) / _TILES_LOOKED_AT)
+    tiles = torch.from_numpy(np.stack([observed.image[window] for window in windows[::step]]))
     spectrum = PowerSpectrum(window=min(TILE // 2, tiles.shape[-1], tiles.shape[-2]))
     tiles = tiles - tiles.mean((-2, -1), keepdim=True)
     power = spectrum.power(tiles / tiles.abs().max()).mean(0)

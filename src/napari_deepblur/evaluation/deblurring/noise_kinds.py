@@ -12,6 +12,7 @@ from napari_deepblur.engine.deblur import PlaneRestoration
 from napari_deepblur.engine.devices import resolve_device
 from napari_deepblur.engine.events import Job, Progress
 from napari_deepblur.engine.noise import NoiseModel, noise_model
+from napari_deepblur.engine.valid_pixels import ValidPlane
 from napari_deepblur.evaluation.bench import Bench
 from napari_deepblur.evaluation.deblurring.accuracy import quality_cell
 from napari_deepblur.evaluation.deblurring.restoration import (
@@ -83,7 +84,7 @@ def _compare(
     plane = image.numpy()
     alike = NoiseModel(noise_model(plane, CANONICAL_CUTOFF).deviation)
     network = bench.model.network("deblurring", resolve_device(bench.device))
-    restoration = PlaneRestoration(network, plane, operator, CANONICAL_CUTOFF, alike)
+    restoration = PlaneRestoration(network, ValidPlane.of(plane), operator, CANONICAL_CUTOFF, alike)
     for _ in range(network.n_iterations):
         restoration.advance()
     product = restored(bench, image, known_blur(bench, gamma))

@@ -181,5 +181,7 @@ def _check_metadata(check: DeblurringCheck) -> dict[str, Any]:
         "flux_moved": _numbers(check.flux_moved),
         # Significant digits: its unit is the image's, whatever that is.
         "noise_deviation": [float(f"{value:.6g}") for value in check.noise_deviation],
+        "residual_of_bright": _numbers(check.residual_of_bright),
+        "unsupported": _numbers(check.unsupported),
         "concerns": [list(reasons) for reasons in check.concerns],
     }
