@@ -93,9 +93,8 @@ class Planes:
         ImageError
             If the plane holds NaN or infinity, or is constant.
         """
-        plane = self.unless_blank(index)
-        self.finite(index)
-        if plane is None:
+        plane = self.finite(index)
+        if plane.min() == plane.max():
             raise ImageError(f"all pixels are equal{self._where(index)}: there is no blur to read")
         return plane
 
