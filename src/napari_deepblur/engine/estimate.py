@@ -224,8 +224,8 @@ class _Encoded:
         mean = torch.stack(self.features).mean(0)
         places = [np.mean(self.places, 0)]
         spectra = [RegionSpectra.joined(self.spectra)] if self.spectra else []
-        one = {"features": [mean], "places": places, "spectra": spectra}
-        return replace(self, rows=[0], concerns=[concerns], **one)
+        combined = replace(self, rows=[0], concerns=[concerns])
+        return replace(combined, features=[mean], places=places, spectra=spectra)
 
 
 def _encode_planes_job(
