@@ -7,6 +7,7 @@ from napari.layers import Image
 
 from napari_deepblur import BlurEstimate, DeblurringCheck, Optics
 from napari_deepblur.engine.concerns import Concern
+from napari_deepblur.engine.models import DEFAULT_MODEL
 from napari_deepblur.widgets.deblur.layers import geometry_of
 from napari_deepblur.widgets.deblur.tasks import Deblurred, Estimated
 
@@ -50,7 +51,7 @@ def known_layer(*shape: int, **arguments) -> Image:
 
 def estimated(n_rows: int = 1, **changes) -> Estimated:
     coefficients = np.arange(n_rows * 7, dtype=np.float32).reshape(n_rows, 7) / 100
-    fields = {"model": "widefield-zernike", "per": "plane", "n_planes": n_rows} | changes
+    fields = {"model": DEFAULT_MODEL, "per": "plane", "n_planes": n_rows} | changes
     fields["concerns"] = _concerns(fields.get("concerns", ()))
     blur = BlurEstimate(coefficients, coefficients / 10, Optics(**OPTICS), **fields)
     psfs = np.full((n_rows, 5, 5), 0.04, np.float32)

@@ -8,6 +8,7 @@ from napari.layers import Image
 
 from helpers.bench import Bench
 from helpers.layers import GEOMETRY, deblurred, estimated, known_layer
+from napari_deepblur.engine.models import DEFAULT_MODEL
 from napari_deepblur.widgets.deblur.estimates import current_pixel, current_plane
 from napari_deepblur.widgets.parts.tone import Tone
 from napari_deepblur.widgets.tasks.task import Done
@@ -220,8 +221,8 @@ def test_a_model_folder_can_be_chosen(layer: Image, tiny_varying_model) -> None:
     offered = bench.view.show_models.call_args.args[0]
     assert set(offered) == {*bundled, str(tiny_varying_model)}
     assert bench.resolved.model == str(tiny_varying_model)
-    bench.controller.settings.model = "widefield-zernike"
-    assert bench.resolved.model == "widefield-zernike"
+    bench.controller.settings.model = DEFAULT_MODEL
+    assert bench.resolved.model == DEFAULT_MODEL
     assert str(tiny_varying_model) in bench.view.show_models.call_args.args[0]
 
 
@@ -229,8 +230,8 @@ def test_a_bundled_folder_is_the_bundled_model(layer: Image) -> None:
     from napari_deepblur.engine.models import load_model
 
     bench = Bench(layer)
-    bench.controller.choose_model(load_model("widefield-zernike").folder)
-    assert bench.resolved.model == "widefield-zernike"
+    bench.controller.choose_model(load_model(DEFAULT_MODEL).folder)
+    assert bench.resolved.model == DEFAULT_MODEL
 
 
 @pytest.mark.parametrize("content", [None, "{}", "no json"])
@@ -244,7 +245,7 @@ def test_a_folder_without_a_model_is_told_and_not_chosen(layer: Image, tmp_path,
     assert tone is Tone.ERROR
     assert str(tmp_path) in text
     assert "\n" not in text
-    assert bench.resolved.model == "widefield-zernike"
+    assert bench.resolved.model == DEFAULT_MODEL
     assert len(bench.view.show_models.call_args.args[0]) == n_offered
 
 
@@ -255,7 +256,7 @@ def test_a_focus_series_is_not_offered_where_it_tells_nothing(tiny_varying_model
     bench.controller.choose_model(tiny_varying_model)
     assert bench.resolved.focus_step_um is None
     assert bench.resolved.z_step_um is None
-    bench.controller.settings.model = "widefield-zernike"
+    bench.controller.settings.model = DEFAULT_MODEL
     assert bench.resolved.focus_step_um == 0.5
 
 

@@ -7,6 +7,7 @@ import pytest
 from qtpy.QtWidgets import QFileDialog
 
 from helpers.layers import GEOMETRY, assert_same_geometry, known_layer
+from napari_deepblur.engine.models import DEFAULT_MODEL
 from napari_deepblur.widgets.deblur.dock import DeblurDock
 
 TIMEOUT = 120_000
@@ -103,7 +104,7 @@ def test_save_and_load(viewer, dock: DeblurDock, qtbot, tmp_path, tiny_varying_m
     shown = dock.blur_panel.value()
     dock.controller.save(tmp_path / "blur.json")
     viewer.layers.clear()
-    dock.controller.settings.model = "widefield-zernike"
+    dock.controller.settings.model = DEFAULT_MODEL
     viewer.add_layer(known_layer(96, 128, name="again"))
     dock.controller.load(tmp_path / "blur.json")
     finish(qtbot, dock)
@@ -141,6 +142,6 @@ def test_a_model_folder_is_chosen_in_a_dialog(
     choose_folder(dock, monkeypatch, str(tmp_path))
     assert dock.model_box.value() == str(tiny_varying_model)
     assert "is no model folder" in dock.message.text()
-    dock.controller.settings.model = "widefield-zernike"
-    assert dock.model_box.value() == "widefield-zernike"
+    dock.controller.settings.model = DEFAULT_MODEL
+    assert dock.model_box.value() == DEFAULT_MODEL
     assert str(tiny_varying_model) in dock.model_box.choices()
