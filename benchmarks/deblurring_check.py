@@ -21,8 +21,8 @@ from tqdm import tqdm
 from napari_deepblur import BlurEstimate, DeblurringCheck, Optics, check_deblurring, deblur
 from napari_deepblur.cli.report import table
 from napari_deepblur.engine.concerns import ConcernKind
-from napari_deepblur.engine.models import DEFAULT_MODEL
-from napari_deepblur.operators import Convolution, ZernikeFamily
+from napari_deepblur.engine.models import DEFAULT_MODEL, load_model
+from napari_deepblur.operators import Convolution
 from napari_deepblur.training.data.scenes import SCENES
 from napari_deepblur.training.data.synthesis import add_noise, observe
 
@@ -73,12 +73,12 @@ def richardson_lucy(image: Plane, psf: Tensor, n_iterations: int = 20) -> Plane:
 
 def checks(size: int, name: str, level: float, model: str) -> Iterator[tuple[str, DeblurringCheck]]:
     """Check every kind of result on images of a scene."""
-    family = ZernikeFamily(cutoff=OPTICS.cutoff)
+    family = load_model(model).family.at_optics(OPTICS)
     own, other = family.admissible_set.sample(2 * N_IMAGES, seed=SEED).split(N_IMAGES)
-    margin = family.pupil.window // 2
     for number in range(N_IMAGES):
         generator = Generator().manual_seed(SEED + number)
         psf = family.psf(own[number])
+        margin = psf.shape[-1] // 2
         scene = SCENES[name](1, size + 2 * margin, generator)
         noisy = add_noise(observe(scene, psf[None]), torch.tensor([level]), generator)[0]
         image = 1000 * noisy.numpy() + 100
