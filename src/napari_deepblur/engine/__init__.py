@@ -1,1 +1,1 @@
-"""What the docks and the command line call: estimate, deblur, models, progress events."""
+"""The engine that docks and command line call: estimate, deblur, models, progress events."""

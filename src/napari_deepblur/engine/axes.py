@@ -1,4 +1,4 @@
-"""Which axis of an array is what, and its planes one by one."""
+"""Axes of an array, and its planes one by one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where networks run, and what happens when that place is absent or full."""
+"""Computing devices, and errors where one is absent or its memory full."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 
 
 def resolve_device(device: Device) -> torch.device:
-    """The computing device of a name; ``auto`` takes a GPU where there is one.
+    """Find the computing device of a name; ``auto`` takes a GPU where there is one.
 
     Raises
     ------

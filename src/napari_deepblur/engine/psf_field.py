@@ -178,11 +178,11 @@ def _sinc_matrix(side: int, fine: int) -> NDArray[np.float32]:
 
 
 def _odd(side: int) -> int:
-    """The largest odd number up to a side."""
+    """Find the largest odd number up to a side."""
     return side - 1 + side % 2
 
 
 def _middle(side: int, length: int) -> slice:
-    """The middle of an axis; both lengths are odd."""
+    """Cut the middle of an axis; both lengths are odd."""
     start = (side - length) // 2
     return slice(start, start + length)

@@ -162,7 +162,7 @@ def _with_doubts(check: DeblurringCheck, blur: BlurEstimate, model: str | None) 
 
 
 def _is_doubted(blur: BlurEstimate, plane: int) -> bool:
-    """Whether something speaks against a plane's blur; that others are blank does not."""
+    """Tell whether something speaks against a plane's blur; that others are blank does not."""
     concerns = blur.concerns[blur.row_of(plane)] if blur.concerns else ()
     return any(concern.kind is not ConcernKind.BLANK for concern in concerns)
 

@@ -54,7 +54,7 @@ class RegionSpectra:
         return len(self.power)
 
     def clearest(self, n: int) -> RegionSpectra:
-        """The n regions with the least noise by their power, which say most of the blur."""
+        """Pick the n regions with the least noise by their power, which say most of the blur."""
         order = (self.noise / self.power.mean((1, 2))).argsort()[:n]
         return RegionSpectra(self.power[order], self.noise[order], self.n_windows[order])
 

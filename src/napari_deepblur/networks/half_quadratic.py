@@ -71,7 +71,7 @@ class HalfQuadraticNetwork(Unrolled):
         return self._n_iterations
 
     def schedule(self, noise_level: Tensor) -> tuple[Tensor, Tensor]:
-        """Settings of each iteration for images of noise levels (N,).
+        """Compute the settings of each iteration for images of noise levels (N,).
 
         Returns
         -------

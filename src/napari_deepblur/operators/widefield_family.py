@@ -125,7 +125,7 @@ class WidefieldFamily(ZernikeFamily):
         return power, torch.cat([slopes * gaussian, by_width[None]])
 
     def at_cutoff(self, cutoff: float) -> WidefieldFamily:
-        """The same modes, limits and widths with other pixels."""
+        """Make the same family, its modes, limits and widths, with other pixels."""
         return WidefieldFamily(
             self.pupil.noll_indices,
             limit_waves=self.limit_waves,

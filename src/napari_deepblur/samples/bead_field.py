@@ -91,7 +91,7 @@ class BeadField:
         return field_terms(position_yx, self.image.shape) @ self.map_terms
 
     def psf(self, position_yx: Floats | tuple[float, float]) -> Floats:
-        """True PSF at positions of shape (..., 2) in pixels; sums to 1, (..., window, window)."""
+        """Compute true PSFs of sum 1 at positions (..., 2) in pixels: (..., window, window)."""
         return np.tensordot(self.weights(position_yx), self.eigen_psfs, axes=1)
 
 

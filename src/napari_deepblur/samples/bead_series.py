@@ -54,7 +54,7 @@ class BeadSeries:
     defocus: Floats
 
     def psf(self, position_yx: tuple[float, float], acquisition: int) -> Floats:
-        """True PSF at a pixel, centred as beads are, sum 1, shape (25, 25)."""
+        """Compute the true PSF at a pixel, centred as beads are, sum 1, shape (25, 25)."""
         field_yx = to_field([position_yx], self.images.shape[1:])
         psf = _psfs(field_yx, float(self.defocus[acquisition]))[0]
         return np.asarray(psf / psf.sum())

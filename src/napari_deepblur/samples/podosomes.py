@@ -27,7 +27,7 @@ Floats = NDArray[np.float64]
 
 
 def podosomes() -> Sample:
-    """A 512 × 512 widefield image, 46 µm wide, blurred by an aberrated objective."""
+    """Draw a 512 × 512 widefield image, 46 µm wide, blurred by an aberrated objective."""
     optics = Optics(
         numerical_aperture=1.4, wavelength_um=0.52, pixel_size_um=0.09, refractive_index=1.518
     )
@@ -87,7 +87,7 @@ def _sites(centre: Floats, radius: float, spacing: float, rng: np.random.Generat
 
 
 def _draw_podosome(canvas: Floats, site: Floats, pixel_um: float, rng: np.random.Generator) -> None:
-    """A core 0.4 µm wide of clumped actin, in a broken ring of adhesion proteins."""
+    """Draw a core 0.4 µm wide of clumped actin, in a broken ring of adhesion proteins."""
     strength = rng.uniform(0.4, 1.3)
     core = disc_points(site, 0.2 / pixel_um, 40, rng)
     splat(canvas, core, strength * rng.gamma(3, 0.18, len(core)))

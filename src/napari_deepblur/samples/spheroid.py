@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 
 
 def spheroid() -> Sample:
-    """A stack of 12 × 256 × 256 pixels whose aberration grows with depth."""
+    """Draw a stack of 12 × 256 × 256 pixels whose aberration grows with depth."""
     optics = Optics(
         numerical_aperture=0.8, wavelength_um=0.52, pixel_size_um=0.16, refractive_index=1.33
     )

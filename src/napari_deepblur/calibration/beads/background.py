@@ -116,7 +116,7 @@ def _boxes(shape: tuple[int, ...], box: int) -> Iterator[tuple[slice, slice]]:
 
 
 def _n_boxes(shape: tuple[int, ...], box: int) -> list[int]:
-    """Number of boxes along each axis."""
+    """Count the boxes along each axis."""
     return [max(1, round(n / box), min(_FEWEST_BOXES, n // _SMALLEST_BOX)) for n in shape]
 
 

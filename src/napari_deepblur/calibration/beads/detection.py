@@ -62,7 +62,7 @@ def _weighted_median(values: Floats, weights: Floats) -> float:
 
 
 def _tiles(signal: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    """Some of the tiles that are not dark, from the dimmest to the brightest."""
+    """Pick some of the tiles that are not dark, from the dimmest to the brightest."""
     tiles = [
         signal[top : top + _TILE, left : left + _TILE]
         for top in range(0, signal.shape[0], _TILE)

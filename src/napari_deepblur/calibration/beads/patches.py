@@ -109,7 +109,7 @@ def cut_patches(scene: BeadScene, beads: DataFrame, *, window: int) -> BeadPatch
 def _ring_levels(
     scene: BeadScene, positions: NDArray[np.float64], window: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Counts above background around each window and their standard errors, infinite if unknown.
+    """Measure the counts above background around each window; unknown errors are infinite.
 
     Pixels in the window of another bead are not read.
     """

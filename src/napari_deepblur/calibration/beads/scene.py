@@ -124,7 +124,7 @@ class BeadScene:
         return self.deviation * FWHM_PER_DEVIATION
 
     def surroundings(self, distance: float) -> Mask:
-        """Valid pixels farther than a distance in pixels from all spots, shape (Y, X)."""
+        """Mark valid pixels farther than a distance in pixels from all spots, shape (Y, X)."""
         pixels = self.spots.positions.round().astype(int)
         return self.valid & (_distances(pixels, self.image.shape) >= distance)
 

@@ -96,7 +96,7 @@ class PredictionErrors:
 
 
 def n_folds(samples: Sequence[PsfSamples]) -> int:
-    """Number of folds: the model is fitted anew for each, without the fold's PSFs."""
+    """Choose the number of folds: the model is fitted anew for each, without the fold's PSFs."""
     n = max(len(part) for part in samples)
     return min(_MOST_FOLDS if n <= _MANY else _FOLDS_OF_MANY, n)
 

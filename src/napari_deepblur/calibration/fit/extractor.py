@@ -100,7 +100,7 @@ def _noise_power(part: PsfSamples, fit: FieldMaps, places: Floats) -> float:
 
 
 def _operator_modes(fields: Floats, noise_power: float) -> tuple[Floats, Floats]:
-    """The mean operator and the principal deviations that are more than noise.
+    """Find the mean operator and the principal deviations that are more than noise.
 
     Deviations from the mean have PSFs of sum 0, so that every γ with γ₀ = 1 gives sum 1.
     """

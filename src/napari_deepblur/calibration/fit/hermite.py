@@ -56,7 +56,7 @@ class HermiteBasis:
 
 
 def _width(psf: Floats) -> float:
-    """Standard deviation of the centred Gaussian that correlates best, pixels."""
+    """Find the standard deviation of the centred Gaussian that correlates best, pixels."""
     pixels = np.arange(len(psf)) - len(psf) // 2
     widths = np.geomspace(0.4, len(psf) / 4, _N_WIDTHS)
     bells = np.exp(-(pixels**2) / (2 * widths[:, None] ** 2))

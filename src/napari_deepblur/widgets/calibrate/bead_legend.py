@@ -32,7 +32,7 @@ class BeadLegend(QWidget):
         self.setValue(None)
 
     def value(self) -> BeadCounts | None:
-        """The numbers that are shown."""
+        """Return the numbers that are shown."""
         return self._value
 
     def setValue(self, value: BeadCounts | None) -> None:  # noqa: N802

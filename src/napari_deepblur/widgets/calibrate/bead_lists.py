@@ -110,7 +110,7 @@ class BeadLists:
 
 
 def n_times_of(layer: Image) -> int:
-    """Number of time points of a layer."""
+    """Count the time points of a layer."""
     axes = axes_of(layer)
     return int(pixels_of(layer).shape[axes.index("T")]) if "T" in axes else 1
 

@@ -116,7 +116,7 @@ class BeadPoints:
             self._taking = False
 
     def fits(self) -> bool:
-        """True if the layer still has the axes that it had."""
+        """Tell whether the layer still has the axes that it had."""
         leads = [self._lead(t, one.plane) for t, one in enumerate(self.found)]
         return leads == self._leads and self.points.ndim == self.layer.ndim
 
@@ -159,7 +159,7 @@ class BeadPoints:
         ]
 
     def counts(self) -> BeadCounts:
-        """Number of points of each status."""
+        """Count the points of each status."""
         statuses = self._statuses(self._known()[1]).tolist()
         return {status: statuses.count(status) for status in BeadStatus if status in statuses}
 
@@ -198,7 +198,7 @@ class BeadPoints:
         )
 
     def _lead(self, time: int, plane: int) -> tuple[int, ...]:
-        """Indices along the leading axes."""
+        """Return the indices along the leading axes."""
         place = {"T": time, "Z": plane}
         return tuple(place.get(axis, 0) for axis in axes_of(self.layer)[:-2])
 

@@ -25,7 +25,7 @@ _PSF_GAMMA = 0.5
 
 
 def calibration_layers(layer: Image, calibrated: Calibrated, times: slice) -> list[LayerData]:
-    """Data and arguments of the layers that show a calibration on an image, the undermost first.
+    """Make data and arguments of the layers that show a calibration, the undermost first.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def _eigen_psfs_layer(layer: Image, calibrated: Calibrated) -> LayerData:
 
 
 def _maps_layer(layer: Image, calibrated: Calibrated, times: slice) -> LayerData:
-    """The weight map of each eigen-PSF over the field, in the order of their tiles.
+    """Make the layer of the eigen-PSFs' weight maps, in the order of their tiles.
 
     Each is divided by its own largest absolute value.
     """
@@ -80,7 +80,7 @@ def _maps_layer(layer: Image, calibrated: Calibrated, times: slice) -> LayerData
 
 
 def _field_layer(layer: Image, calibrated: Calibrated, times: slice) -> LayerData:
-    """The mosaic of PSFs, each centred at its place on the image."""
+    """Make the layer of the mosaic of PSFs, each centred at its place on the image."""
     grid, mosaics = calibrated.grid, calibrated.mosaics[times]
     arguments = moved(layer, grid.origin_yx, zoom=grid.zoom) | {
         "name": f"{layer.name} PSF field",

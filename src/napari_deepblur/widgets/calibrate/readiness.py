@@ -163,7 +163,7 @@ def _ask_for_pixel(hint: str) -> str:
 
 
 def _of_stacks(wishes: CalibrationWishes, current_plane: int) -> dict[str, Any]:
-    """Settings that say what to take of stacks."""
+    """Make the settings that say what to take of stacks."""
     if wishes.plane != "sum":
         return {"plane": current_plane if wishes.plane == "current" else wishes.plane}
     if wishes.first_plane is None or wishes.last_plane is None:
@@ -174,7 +174,7 @@ def _of_stacks(wishes: CalibrationWishes, current_plane: int) -> dict[str, Any]:
 def _settings(
     wishes: CalibrationWishes, fields: Mapping[str, Known], taken: Mapping[str, Any]
 ) -> CalibrationSettings:
-    """Settings for the engine.
+    """Make the settings for the engine.
 
     Raises
     ------

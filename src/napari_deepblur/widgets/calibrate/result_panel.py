@@ -67,7 +67,7 @@ class CalibrationPanel(QWidget):
         self.setValue(None)
 
     def value(self) -> CalibrationSummary | None:
-        """The calibration that is shown."""
+        """Return the calibration that is shown."""
         return self._value
 
     def setValue(self, value: CalibrationSummary | None) -> None:  # noqa: N802

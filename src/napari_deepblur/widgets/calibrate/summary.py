@@ -44,7 +44,7 @@ def summary_of(calibrated: Calibrated, names: Sequence[str], *, n_beads: int) ->
 
 
 def _drift(calibrated: Calibrated) -> Drift | None:
-    """The first coefficient is 1 throughout, so it is no drift."""
+    """Leave out the first coefficient, which is 1 throughout and no drift."""
     result = calibrated.result
     if result.n_acquisitions == 1:
         return None

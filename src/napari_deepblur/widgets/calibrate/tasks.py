@@ -146,7 +146,7 @@ def _pictured(
 
 
 def _weight_maps(result: CalibrationResult, acquisition: int) -> NDArray[np.float32]:
-    """Maps (K, h, w) of one acquisition, w by h as the field's sides."""
+    """Sample the maps (K, h, w) of one acquisition, w by h as the field's sides."""
     import torch
 
     high, (rows, columns) = result.eigen_psfs.shape[1], result.field_shape

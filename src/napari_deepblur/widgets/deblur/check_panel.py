@@ -119,7 +119,7 @@ class CheckPanel(QWidget):
 
 
 def _written(row: _Row, number: float | None) -> str:
-    """A number as text; a blank plane has none."""
+    """Format a number; a blank plane has none."""
     if number is None:
         return ""
     return "–" if math.isnan(number) else row.written.format(number)
