@@ -38,7 +38,6 @@ KINDS = (
     ConcernKind.NOT_EXPLAINED,
     ConcernKind.BORDER_RINGING,
     ConcernKind.UNSUPPORTED,
-    ConcernKind.OVERFITTED,
 )
 RESULTS = (
     "the sharp image itself",

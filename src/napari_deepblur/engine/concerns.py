@@ -30,7 +30,6 @@ class ConcernKind(StrEnum):
     NOT_EXPLAINED = "not explained"
     BORDER_RINGING = "ringing at the border"
     UNSUPPORTED = "detail without evidence"
-    OVERFITTED = "noise in bright places"
     OUTSIDE_TRAINING = "outside the network's range"
     DOUBTED_BLUR = "made with a doubted blur"
     # Text of a file of another version
@@ -66,8 +65,6 @@ _DETAILS = {
     ConcernKind.UNSUPPORTED: "where the observed image shows nothing above its noise, the "
     "deblurred one has detail of up to {unsupported:.1f} times that noise; do not interpret specks "
     "and granules",
-    ConcernKind.OVERFITTED: "blurred again, the deblurred image follows the observed one there to "
-    "within {residual:.2f} times the noise, closer than light does; granules may be noise",
     ConcernKind.BORDER_RINGING: "fine detail grew {ringing:.1f} times as much there as inside; do "
     "not interpret structures near the border",
 }

@@ -50,10 +50,6 @@ _UNSUPPORTED_ABOVE = 1.0
 #: Evidence below which there is none.
 _NO_EVIDENCE = 0.1
 
-#: Residual of bright places below which their noise was drawn as structure. Of the truth it is 0.9
-#: to 1.2; below 0.8 in one image of twelve, where few bright places misjudge their noise.
-_OVERFITTED_BELOW = 0.6
-
 #: Share of pixels above the bright end, and number of bright pixels that tell a residual.
 _BRIGHT_SHARE, _ENOUGH = 1e-3, 200
 
@@ -201,8 +197,6 @@ class ForwardFit:
         if found["unsupported"] > _UNSUPPORTED_ABOVE:
             unsupported = found["unsupported"]
             concerns.append(Concern.of(ConcernKind.UNSUPPORTED, unsupported=unsupported))
-        if bright < _OVERFITTED_BELOW:
-            concerns.append(Concern.of(ConcernKind.OVERFITTED, residual=bright))
         return tuple(concerns)
 
 
