@@ -206,13 +206,15 @@ def test_a_focus_series_can_be_ticked_where_the_z_step_is_known(viewer, dock: De
     assert dock.focus_box.isChecked()
 
 
-def test_the_focus_series_reaches_the_engine(viewer, dock: DeblurDock, qtbot, monkeypatch) -> None:
+def test_the_focus_series_reaches_the_engine(
+    viewer, dock: DeblurDock, qtbot, monkeypatch, tiny_model
+) -> None:
     asked = {}
 
     def job(image, **given):
         asked.update(given)
         yield Progress(0, 1, "estimating the blur")
-        return estimated(3).blur
+        return estimated(3, model=str(tiny_model)).blur
 
     monkeypatch.setattr("napari_deepblur.engine.restore.estimate_blur_job", job)
     viewer.add_layer(known_layer(3, 96, 96))
@@ -261,7 +263,7 @@ def test_bad_pixels_are_told(viewer, dock: DeblurDock, qtbot) -> None:
     viewer.add_layer(layer)
     dock.run_bar.estimate.click()
     finish(qtbot, dock)
-    assert "NaN" in dock.blur_panel.notice.text() + dock.message.text()
+    assert "NaN" in dock.blur_panel.notice.reasons.text() + dock.message.text()
 
 
 def test_an_undersampled_image_is_warned_of(viewer, dock: DeblurDock, qtbot) -> None:
