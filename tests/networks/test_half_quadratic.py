@@ -76,6 +76,21 @@ def circular_matrix(operator):
     return columns.reshape(side * side, -1).numpy().T.astype(float)
 
 
+def test_momentum_leads_on_from_the_last_change():
+    operator, image = Convolution(random_psf(5, 5), (16, 16)), random_image(1, 16, 16)
+    level = torch.tensor([0.02])
+    network = without_denoiser(n_iterations=3)
+    with torch.no_grad():
+        network.momenta.fill_(0)
+        first, second, third = network.iterate(image, operator, level)
+        network.momenta[1] = 0.05  # stored in tens: 0.5
+        *_, faster = network.iterate(image, operator, level)
+    assert float((faster - third).abs().max()) > 1e-4
+    assert float(((faster - third) * (second - first)).sum()) > 0
+    before, after = (float((operator.forward(x) - image).square().sum()) for x in (third, faster))
+    assert after < before
+
+
 def test_the_denoiser_is_told_less_noise_each_time_and_at_last_the_image_s_own():
     operator, image = Convolution(random_psf(3, 3), (12, 10)), random_image(1, 12, 10)
     deviation = 0.01 + 0.03 * random_image(1, 12, 10, seed=3)

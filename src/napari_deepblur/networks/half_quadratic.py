@@ -1,8 +1,8 @@
 """Half-quadratic splitting, unrolled, with one learned denoiser for all iterations.
 
-Each iteration first brings the estimate as near to the data as the noise allows, exactly but for
-the unknown border; then a denoiser cleans it. The denoiser begins with strong noise and ends with
-the image's own.
+Each iteration first brings the estimate, with some momentum, as near to the data as the noise
+allows, exactly but for the unknown border; then a denoiser cleans it. The denoiser begins with
+strong noise and ends with the image's own.
 
 Sources: Geman & Yang, "Nonlinear image recovery with half-quadratic regularization", IEEE Trans.
 Image Process. 4 (1995); with a learned denoiser: Zhang et al., IEEE TPAMI 44 (2022).
@@ -28,6 +28,10 @@ _USUAL_NOISE, _LEAST_NOISE = 0.02, 0.002
 
 #: Standard deviation with which the denoiser begins, and the weight of the data before training.
 _FIRST_DEVIATION, _FIRST_WEIGHT = 0.1, 1 / 0.35
+
+#: Share of an iteration's change that is added to the next one's start, before training. Without it
+#: strong blurs of dense structures converge too slowly.
+_FIRST_MOMENTUM = 0.3
 
 
 class HalfQuadraticNetwork(Unrolled):
@@ -64,6 +68,9 @@ class HalfQuadraticNetwork(Unrolled):
         self.log_slopes = nn.Parameter(-left / PACE)
         weight = math.log(_FIRST_WEIGHT)
         self.log_weights = nn.Parameter(torch.full((n_iterations,), weight / PACE))
+        # The first iteration leads away from the observed image, which is no direction to keep.
+        momenta = _FIRST_MOMENTUM * (torch.arange(n_iterations - 1) > 0)
+        self.momenta = nn.Parameter(momenta / PACE)
 
     @property
     def n_iterations(self) -> int:
@@ -91,11 +98,14 @@ class HalfQuadraticNetwork(Unrolled):
         uniform = noise_level.ndim == 1
         level = noise_level if uniform else level_of_light(noise_level, image)
         deviation = noise_level[:, None, None] if uniform else operator.extend(noise_level)
-        estimate = operator.extend(image)
-        for factor, share in zip(*self.schedule(level), strict=True):
-            residual = image - operator.forward(estimate)
+        previous = estimate = operator.extend(image)
+        momenta = (0.0, *(PACE * self.momenta))
+        for factor, share, momentum in zip(*self.schedule(level), momenta, strict=True):
+            point = estimate + momentum * (estimate - previous)
+            residual = image - operator.forward(point)
             step = operator.preconditioned_adjoint(residual, share)
-            near_data = estimate + share[:, None, None] * step
+            near_data = point + share[:, None, None] * step
+            previous = estimate
             estimate = self.denoiser(
                 near_data, (factor[:, None, None] * deviation).expand_as(near_data)
             )
