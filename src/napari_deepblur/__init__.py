@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     )
     from napari_deepblur.engine.estimate import estimate_blur
     from napari_deepblur.engine.models import Model, available_models, load_model
+    from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
     from napari_deepblur.optics.settings import Optics
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "DeblurringCheck",
     "Model",
     "Optics",
+    "VolumeBlurEstimate",
     "available_models",
     "calibrate",
     "check_deblurring",
@@ -51,6 +53,7 @@ _HOMES = {
     "DeblurringCheck": "engine.diagnostics",
     "Model": "engine.models",
     "Optics": "optics.settings",
+    "VolumeBlurEstimate": "engine.volume.blur",
     "available_models": "engine.models",
     "calibrate": "engine.calibrate",
     "check_deblurring": "engine.diagnostics",

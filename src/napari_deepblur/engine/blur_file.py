@@ -14,6 +14,11 @@ from napari_deepblur.engine.blur import BlurEstimate, Per
 from napari_deepblur.engine.card import Card, Sha256
 from napari_deepblur.engine.concerns import Concern
 from napari_deepblur.engine.models import load_model
+from napari_deepblur.engine.volume.blur import (
+    VOLUME_FORMAT,
+    VolumeBlurEstimate,
+    load_volume_blur,
+)
 from napari_deepblur.errors import describe
 from napari_deepblur.optics.settings import Optics
 from napari_deepblur.untrusted import read_bounded
@@ -62,8 +67,8 @@ def write_blur(path: Path, blur: BlurEstimate) -> None:
         aside.write_text(content.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
-def load_blur(path: str | Path) -> BlurEstimate:
-    """Read a blur that `BlurEstimate.save` wrote.
+def load_blur(path: str | Path) -> BlurEstimate | VolumeBlurEstimate:
+    """Read a blur that `BlurEstimate.save` or `VolumeBlurEstimate.save` wrote.
 
     Raises
     ------
@@ -75,7 +80,10 @@ def load_blur(path: str | Path) -> BlurEstimate:
         If that model is not there.
     """
     try:
-        content = _BlurFile.model_validate_json(read_bounded(Path(path), limit=_LARGEST_FILE))
+        text = read_bounded(Path(path), limit=_LARGEST_FILE)
+        if VOLUME_FORMAT.encode() in text:
+            return load_volume_blur(path)
+        content = _BlurFile.model_validate_json(text)
         coefficients = np.array(content.coefficients, np.float32)
         std = np.array(content.std, np.float32)
     except ValueError as error:  # also of pydantic, and of ragged tables

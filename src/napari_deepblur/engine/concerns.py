@@ -26,6 +26,11 @@ class ConcernKind(StrEnum):
     GUESS = "little better than a guess"
     PSF_TOO_WIDE = "PSF far wider than the diffraction limit"
     FAR_OPTICS = "far from the model's optics"
+    # The estimate of a volume
+    FEW_PLANES = "few planes"
+    COARSE_STEP = "planes far apart"
+    FOCUS_OUTSIDE = "focus outside the stack"
+    TELLS_NOTHING = "the stack does not tell its blur"
     # The deblurred image
     NOT_EXPLAINED = "not explained"
     BORDER_RINGING = "ringing at the border"
@@ -55,6 +60,16 @@ _DETAILS = {
     ConcernKind.FAR_OPTICS: "it was made for NA {aperture:g} in a medium of n = {index:.3g} at "
     "{wavelength:g} µm; here planes go out of focus {times:.1f} times as {how}, so what it reads "
     "means little. Choose a model for this microscope",
+    ConcernKind.FEW_PLANES: "{n} planes tell little of how light spreads along z; take 5 or more, "
+    "better 20",
+    ConcernKind.COARSE_STEP: "the z step, {step:g} µm, is {times:.1f} times the depth of field, "
+    "{depth:.2g} µm; planes hardly share light, so expect little more than plane by plane. Check "
+    "the z step, NA and wavelength",
+    ConcernKind.FOCUS_OUTSIDE: "the first or last plane is the sharpest, so the sample's focus may "
+    "lie outside; take the stack through the whole sample",
+    ConcernKind.TELLS_NOTHING: "a wrong PSF explains it as well as the best one, as with few "
+    "photons, few planes, or a dense sample in a thin light sheet; the coefficients are what the "
+    "network reads off the sharpest plane, with the sign of the even modes unknown",
     ConcernKind.NOT_EXPLAINED: "blurred again, the deblurred image misses the observed one by "
     "{residual:.1f} times the noise; the blur may be too strong or of another kind, or pixels are "
     "saturated",

@@ -18,6 +18,8 @@ from napari_deepblur.engine.models import Model, load_model
 from napari_deepblur.engine.noise import NoiseModel, noise_model
 from napari_deepblur.engine.plausibility import check_sampling_job
 from napari_deepblur.engine.valid_pixels import ValidPlane
+from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
+from napari_deepblur.engine.volume.deblur import deblur_volumes_job
 from napari_deepblur.optics.settings import Optics
 
 if TYPE_CHECKING:
@@ -36,13 +38,13 @@ _LEAST_NOISE = 0.14
 
 def deblur(
     image: Any,
-    blur: BlurEstimate,
+    blur: BlurEstimate | VolumeBlurEstimate,
     *,
     model: str | Path | Model | None = None,
     axes: str | None = None,
     device: Device = "auto",
 ) -> NDArray[np.float32]:
-    """Take the blur out of an image.
+    """Take the blur out of an image, plane by plane or of whole volumes.
 
     Parameters
     ----------
@@ -51,7 +53,8 @@ def deblur(
     blur
         As estimated from it, or from another image of the same microscope.
     model
-        Whose deblurring network to use; by default that of the blur's model.
+        Whose deblurring network to use; by default that of the blur's model. A 3-D blur needs
+        none.
     axes
         Letters of TCZYX, one per dimension; by default the last ones.
     device
@@ -59,7 +62,8 @@ def deblur(
 
     Returns
     -------
-        Sharper image, float32, same shape and unit, same flux in each plane. Hot pixels are
+        Sharper image, float32, same shape and unit, same flux in each plane, or in each volume of
+        a 3-D blur. Hot pixels are
         repaired first, or each would become a bright point; their excess is no flux. Blank
         planes stay as they are.
 
@@ -72,6 +76,8 @@ def deblur(
     DeviceError
         If the device is absent or out of memory.
     """
+    if isinstance(blur, VolumeBlurEstimate):
+        return finish(deblur_volumes_job(image, blur, axes=axes))
     return finish(deblur_job(image, blur, model=model, axes=axes, device=device))
 
 

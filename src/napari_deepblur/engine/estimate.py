@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,8 @@ from napari_deepblur.engine.refinement import refine_job, spectra_of
 from napari_deepblur.engine.resample import resample, sampled_band
 from napari_deepblur.engine.tiles import SMALLEST_TILE, Window, tile_places, tile_windows
 from napari_deepblur.engine.valid_pixels import ValidPlane
+from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
+from napari_deepblur.engine.volume.estimate import estimate_volume_blur_job
 from napari_deepblur.errors import ImageError
 from napari_deepblur.optics.field import field_grid
 from napari_deepblur.optics.settings import Optics
@@ -49,6 +51,7 @@ _PLACES = field_grid(3, 3)
 _CENTRE = field_grid(1, 1)
 
 
+@overload
 def estimate_blur(
     image: Any,
     *,
@@ -58,7 +61,32 @@ def estimate_blur(
     per: Per = "plane",
     z_step_um: float | None = None,
     device: Device = "auto",
-) -> BlurEstimate:
+) -> BlurEstimate: ...
+
+
+@overload
+def estimate_blur(
+    image: Any,
+    *,
+    optics: Optics,
+    axes: str | None = None,
+    per: Literal["volume"],
+    z_step_um: float,
+    light_sheet_fwhm_um: float | None = None,
+) -> VolumeBlurEstimate: ...
+
+
+def estimate_blur(
+    image: Any,
+    *,
+    optics: Optics,
+    model: str | Path | Model = DEFAULT_MODEL,
+    axes: str | None = None,
+    per: Per | Literal["volume"] = "plane",
+    z_step_um: float | None = None,
+    light_sheet_fwhm_um: float | None = None,
+    device: Device = "auto",
+) -> BlurEstimate | VolumeBlurEstimate:
     """Read the blur off an image.
 
     Parameters
@@ -73,11 +101,15 @@ def estimate_blur(
         Letters of TCZYX, one per dimension; by default the last ones.
     per
         ``plane``: a blur for each plane. ``stack``: one blur, read off all of them together,
-        which is more accurate where they share it.
+        which is more accurate where they share it. ``volume``: one 3-D blur of each z-stack, read
+        off the stack as a whole without a network.
     z_step_um
-        Distance between the planes of a focus series of one thin object, positive where
-        successive planes lie deeper in the sample: it tells which of the two signs of the even
-        modes is the true one. Only for axes ZYX and a blur per plane.
+        Distance between planes, positive where successive planes lie deeper in the sample.
+        ``volume`` needs it. For a blur per plane only of a focus series of one thin object, axes
+        ZYX: there it tells which of the two signs of the even modes is the true one.
+    light_sheet_fwhm_um
+        Full width at half maximum of the light sheet that lit the sample, only for ``volume``;
+        None for widefield.
     device
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
 
@@ -90,6 +122,18 @@ def estimate_blur(
     DeviceError
         If the device is absent or out of memory.
     """
+    if per == "volume":
+        return finish(
+            estimate_volume_blur_job(
+                image,
+                optics=optics,
+                z_step_um=z_step_um,
+                axes=axes,
+                light_sheet_fwhm_um=light_sheet_fwhm_um,
+            )
+        )
+    if light_sheet_fwhm_um is not None:
+        raise ValueError("light_sheet_fwhm_um is for per='volume': leave it out")
     return finish(
         estimate_blur_job(
             image,

@@ -27,7 +27,7 @@ from napari_deepblur.engine.estimate import estimate_blur_job
 from napari_deepblur.engine.events import Job, Warned
 from napari_deepblur.engine.models import DEFAULT_MODEL, load_model
 from napari_deepblur.engine.request import Request, Source, open_source
-from napari_deepblur.errors import describe
+from napari_deepblur.errors import ImageError, describe
 
 __all__ = ["Restored", "find_blur_job", "restore_job"]
 
@@ -134,6 +134,8 @@ def restore_job(request: Request, source: Source | None = None) -> Job[Restored]
 def _given_blur_job(given: BlurEstimate | Path, source: Source) -> Job[BlurEstimate]:
     """Read a given blur and bring it to the planes and pixels of the image."""
     blur = load_blur(given) if isinstance(given, Path) else given
+    if not isinstance(blur, BlurEstimate):
+        raise ImageError(f"{given} holds 3-D blurs of volumes: deblur with it in Python")
     planes, size_um = Planes.of(source.data, source.axes), source.pixel_size_um
     if blur.n_planes == 1 and len(planes) > 1:
         blur = replace(blur, per="stack", n_planes=len(planes))

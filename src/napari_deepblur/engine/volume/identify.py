@@ -1,0 +1,276 @@
+"""Pupil of a stack from the stack itself: cross-validated maximum likelihood.
+
+The photons are split into two independent halves. Each half has its own estimate of the sample,
+and γ moves so that what is estimated from one half explains the *other*. A likelihood of the
+same half would fit the noise too, and a sharper PSF fits more of it.
+
+γ and the sample hold each other fast: a sample that was found with a wrong γ explains the data
+nearly as well. So the work goes in rounds. Each starts with an even sample and the γ of the last
+one, and ends where the held-out likelihood no longer grows; between rounds γ runs ahead by the
+ratio of its last two steps (Aitken).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_deepblur.engine.volume.sample import Sample, deviance
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from napari_deepblur.engine.volume.sample import Fit
+    from napari_deepblur.operators import VolumeBlur
+    from napari_deepblur.optics.pupil_3d import Pupil3d
+
+__all__ = ["Identification", "Probe", "Step"]
+
+_N_ROUNDS = 6
+_N_ITERATIONS = 18
+_N_LAST = 30
+
+#: Iterations of a round in which γ stays: the sample has no detail yet, and every PSF looks too
+#: broad.
+_N_HELD = 5
+
+#: A round ends where the held-out likelihood was best so many iterations ago.
+_PATIENCE = 3
+
+#: Where a round that ends so early has sharpened too fast, and bounds of `Sample.damping`.
+_SOON = 10
+_LEAST_DAMPING, _MOST_DAMPING = 0.05, 1.0
+
+#: A round that moves no coefficient further than this is the last but one, waves.
+_SETTLED = 0.002
+
+#: Of a Gauss-Newton step; the sample is about to move too.
+_DAMPING = 0.5
+_LONGEST_STEP = 0.03
+_MOST_MOMENTUM = 0.9
+
+#: Share of the ratio of successive rounds that is believed.
+_LARGEST_RATIO = 0.67
+
+#: How far the wrong blur is from the one that was found, waves in each mode whose prior is wider
+#: than the second number.
+_WRONG_BY, _LOW_ORDER_ABOVE = 0.06, 0.1
+
+#: Iterations for which the curvature is kept.
+_CURVATURE_EVERY = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Where an identification stands.
+
+    Attributes
+    ----------
+    done, total
+        Iterations, and how many there may be.
+    coefficients
+        γ, shape (P,), waves.
+    """
+
+    done: int
+    total: int
+    coefficients: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a wrong blur costs: a measure of how much a stack tells of its blur.
+
+    Attributes
+    ----------
+    gain
+        Held-out log-likelihood of the γ that was found, over that of a wrong one, both with
+        samples of their own.
+    share
+        The same by what the wrong γ would cost if the sample were known, between 0 and 1.
+    """
+
+    gain: float
+    share: float
+
+
+class Identification:
+    """γ of one volume of photons.
+
+    Parameters
+    ----------
+    pupil
+        On the domain.
+    photons
+        Two independent halves, each of shape (Z, Y, X).
+    background
+        Of one half, photons per voxel.
+    prior_std
+        Standard deviation of each coefficient before the stack was seen, waves, shape (P,).
+    start
+        γ to begin with, shape (P,); by default 0.
+    """
+
+    def __init__(
+        self,
+        pupil: Pupil3d,
+        photons: tuple[Tensor, Tensor],
+        background: float,
+        *,
+        prior_std: Sequence[float],
+        start: Tensor | None = None,
+    ) -> None:
+        import torch
+
+        self._pupil = pupil
+        self._photons = photons
+        self._shape = tuple(photons[0].shape)
+        self._samples = [Sample(half, background, pupil.shape) for half in photons]
+        self._prior = torch.tensor(prior_std).pow(-2).diag()
+        self.coefficients = torch.zeros(len(prior_std)) if start is None else start
+        self.curvature: Tensor | None = None
+        self.probe: Probe | None = None
+        self._held_out: list[float] = []
+        self._n_done = 0
+        self._n_most = _N_ROUNDS * _N_ITERATIONS + _N_LAST
+
+    def run(self) -> Iterator[Step]:
+        """Do all rounds; yields before each half of each iteration."""
+        before = None
+        for number in range(_N_ROUNDS):
+            start = self.coefficients
+            yield from self._round(_N_ITERATIONS)
+            too_fast = self._adapt_sharpening()
+            step = self.coefficients - start
+            settled = float(step.abs().max()) < _SETTLED and not too_fast
+            if settled or number == _N_ROUNDS - 2:
+                break
+            if before is not None:
+                self.coefficients = self.coefficients + step * self._ahead(step, before)
+            before = step
+        yield from self._round(_N_LAST)
+        yield from self._try_a_wrong_blur()
+
+    def _adapt_sharpening(self) -> bool:
+        """Sharpen more slowly where a round soon fitted noise, faster where it never did.
+
+        Returns whether it soon did, so that γ hardly had time to move.
+        """
+        stop = self._held_out.index(min(self._held_out)) + 1
+        for sample in self._samples:
+            if stop <= _SOON:
+                sample.damping = min(2 * sample.damping, _MOST_DAMPING)
+            elif stop == _N_ITERATIONS:
+                sample.damping = max(sample.damping / 2, _LEAST_DAMPING)
+        return stop <= _SOON
+
+    def _try_a_wrong_blur(self) -> Iterator[Step]:
+        import torch
+
+        if self.curvature is None:  # noise alone: no round came to moving γ
+            return
+        found, held_out = self.coefficients, self._held_out[:_N_ITERATIONS]
+        wrong = torch.where(self._prior.diag() < _LOW_ORDER_ABOVE**-2, _WRONG_BY, 0.0)
+        wrong[::2] *= -1
+        self.coefficients = found + wrong
+        yield from self._round(_N_ITERATIONS, moves=False)
+        self.coefficients = found
+        gain = min(self._held_out) - min(held_out)
+        known = float(wrong @ self.curvature @ wrong) / 2
+        self.probe = Probe(gain, min(max(gain / max(known, 1e-30), 1e-6), 1.0))
+
+    def _round(self, n_iterations: int, *, moves: bool = True) -> Iterator[Step]:
+        gamma = previous = best = self.coefficients
+        lowest, n_worse = float("inf"), 0
+        moving = False
+        self._held_out = []
+        for sample in self._samples:
+            sample.start_anew()
+        for number in range(1, n_iterations + 1):
+            ahead = min(_MOST_MOMENTUM, sum(one.momentum for one in self._samples) / 2)
+            point = gamma + ahead * (gamma - previous) if moving else gamma
+            blur = self._blur(point)
+            held_out, pull = 0.0, None
+            for index, sample in enumerate(self._samples):
+                yield Step(self._n_done, self._n_most, gamma)
+                fit = sample.advance(blur)
+                other = self._photons[1 - index]
+                held_out += deviance(other, fit.expected)
+                sample.adjust_background(other, fit.expected)
+                if moves and number > _N_HELD:
+                    part = self._pull(blur, fit, other)
+                    pull = part if pull is None else pull + part
+            self._n_done += 1
+            self._held_out.append(held_out)
+            n_worse = 0 if held_out < lowest else n_worse + 1
+            if n_worse == 0:
+                lowest, best = held_out, gamma
+            elif n_worse >= _PATIENCE:
+                break
+            if pull is not None:
+                renew = not moving or number % _CURVATURE_EVERY == 0
+                previous, gamma = gamma, self._moved(point, blur, pull, renew=renew)
+                moving = True
+        self.coefficients = best if n_worse else gamma
+
+    def _blur(self, coefficients: Tensor) -> VolumeBlur:
+        from napari_deepblur.operators import VolumeBlur
+
+        transfer: Tensor = self._pupil.transfer(coefficients)
+        return VolumeBlur(transfer, self._shape, self._pupil.shape)
+
+    @staticmethod
+    def _pull(blur: VolumeBlur, fit: Fit, other: Tensor) -> Tensor:
+        """Spectrum of the held-out deviance's derivative by the PSF."""
+        misfit = blur.spectrum(blur.embed(1 - other / fit.expected))
+        pull: Tensor = misfit * fit.spectrum.conj()
+        return pull
+
+    def _moved(self, point: Tensor, blur: VolumeBlur, pull: Tensor, *, renew: bool) -> Tensor:
+        import torch
+
+        slope = self._pupil.slope(point, blur.image(pull))
+        if renew or self.curvature is None:
+            self.curvature = self._curvature(point, blur)
+        step = torch.linalg.solve(self.curvature + self._prior, slope + self._prior @ point)
+        length = max(_DAMPING * float(step.abs().max()), 1e-12)
+        moved: Tensor = point - _DAMPING * step * min(1.0, _LONGEST_STEP / length)
+        return moved
+
+    def _curvature(self, point: Tensor, blur: VolumeBlur) -> Tensor:
+        """Fisher information of both halves in γ if the sample were known, shape (P, P)."""
+        import torch
+
+        power = sum(blur.spectrum(one.estimate).abs().square() for one in self._samples)
+        weights = power * _multiplicity(self._pupil.shape)
+        mean = float(self._photons[0].mean() + self._photons[1].mean()) / 2
+        weights = weights / (mean * math.prod(self._pupil.shape))
+        slopes = list(self._pupil.transfer_slopes(point))
+        fisher = torch.zeros(len(slopes), len(slopes))
+        for row, first in enumerate(slopes):
+            weighted = first.conj() * weights
+            for column in range(row, len(slopes)):
+                value = (weighted * slopes[column]).real.sum()
+                fisher[row, column] = fisher[column, row] = value
+        return fisher
+
+    def _ahead(self, step: Tensor, before: Tensor) -> float:
+        """Further steps like the last one, by the ratio of the last two."""
+        assert self.curvature is not None
+        length = max(float(before @ self.curvature @ before), 1e-12)
+        ratio = float(step @ self.curvature @ before) / length
+        ratio = min(max(ratio, 0.0), _LARGEST_RATIO)
+        return ratio / (1 - ratio)
+
+
+def _multiplicity(shape: tuple[int, int, int]) -> Tensor:
+    """How often each bin of a half spectrum stands in the whole one."""
+    import torch
+
+    times = torch.full((shape[-1] // 2 + 1,), 2.0)
+    times[0] = 1
+    if shape[-1] % 2 == 0:
+        times[-1] = 1
+    return times
