@@ -52,7 +52,7 @@ _CENTRE = field_grid(1, 1)
 
 
 @overload
-def estimate_blur(
+def estimate_blur(  # numpydoc ignore=GL08
     image: Any,
     *,
     optics: Optics,
@@ -65,7 +65,7 @@ def estimate_blur(
 
 
 @overload
-def estimate_blur(
+def estimate_blur(  # numpydoc ignore=GL08
     image: Any,
     *,
     optics: Optics,
