@@ -2,9 +2,10 @@
 
     python benchmarks/volume.py --n 6 [--pollen sharp.tif] [--only ROW ...] [--write]
 
-Each row is a kind of sample and of noise; each of its n stacks has a blur of its own. The last
-columns hold what Richardson-Lucy with the unaberrated PSF reaches, at the best of three stops, which
-is chosen with the truth. `--write` puts the table into accuracy.md of the folder --docs.
+Each row is a kind of sample and of noise; each of its n stacks has a blur of its own. With
+`--beside`, the column classical holds what Richardson-Lucy with the unaberrated PSF reaches, at
+the best of three stops, which is chosen with the truth. `--write` puts the table into accuracy.md
+of the folder --docs.
 """
 
 from __future__ import annotations
