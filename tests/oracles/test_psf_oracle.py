@@ -8,6 +8,7 @@ import torch
 
 from napari_deepblur import Optics
 from napari_deepblur.optics.pupil import Pupil
+from napari_deepblur.optics.pupil_3d import Pupil3d
 from napari_deepblur.optics.zernike import noll_to_radial_azimuthal, zernike
 
 MODES = tuple(range(4, 11))
@@ -103,3 +104,21 @@ def test_large_fourier_transform():
     intensity = torch.from_numpy(np.abs(amplitude[centre, centre]) ** 2).float()
     expected = intensity / intensity.sum()
     assert relative_error(Pupil(MODES).psf(gamma), expected) < 2e-3
+
+
+def in_focus_and_beyond(numerical_aperture, depth_um, broadening_px=0.0):
+    """Planes of the 3-D pupil at ∓ a depth, without the pixel's area, shape (2, 31, 31)."""
+    pupil = Pupil3d(
+        MODES,
+        optics=optics_for(numerical_aperture),
+        z_step_um=depth_um,
+        shape=(3, 240, 240),
+    )
+    pupil.lateral.fill_(1)
+    planes = pupil.psf(torch.zeros(7)).roll((1, 15, 15), (0, 1, 2))[[0, 2], :WINDOW, :WINDOW]
+    return planes / planes.sum((-2, -1), keepdim=True)
+
+
+def test_planes_of_the_3d_pupil_at_a_small_aperture():
+    expected = oracle(0.3, depth_um=8.0)
+    assert relative_error(in_focus_and_beyond(0.3, 8.0), expected) < 0.02
