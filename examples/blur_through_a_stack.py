@@ -10,6 +10,7 @@ import torch
 import napari_deepblur as ndb
 from napari_deepblur.engine.estimate import estimate_blur_job
 from napari_deepblur.engine.metrics import psf_snr
+from napari_deepblur.operators import ZernikeFamily
 from napari_deepblur.samples import SAMPLES
 
 sample = SAMPLES["spheroid"]()
@@ -25,9 +26,12 @@ while True:
     print(f"{event.stage}: {event.done} of {event.total}")
     # job.close() would cancel here.
 
+# The sample has seven modes; the model adds spherical aberration and an extra blur.
+pupil = ZernikeFamily().at_cutoff(sample.optics.cutoff)
 true = torch.from_numpy(sample.coefficients)
-found = torch.from_numpy(blur.coefficients)
-snr = psf_snr(blur.family.psf(found), blur.family.psf(true))
+estimated = torch.from_numpy(blur.coefficients)
+found = blur.family.wavefront(estimated)
+snr = psf_snr(blur.family.psf(estimated), pupil.psf(true))
 print("depth (µm)  RMS aberration (waves): true, estimated  PSF-SNR (dB)  flagged")
 for plane in range(blur.n_planes):
     print(

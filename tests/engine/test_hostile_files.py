@@ -322,6 +322,7 @@ def blur(tiny_model, tmp_path):
         (lambda c: c["coefficient_names"].reverse(), "it has the coefficients Z10"),
         (lambda c: c.update(field_shape=[0, -3]), "field_shape"),
         (lambda c: c.update(n_planes=-1), "n_planes"),
+        (lambda c: c["optics"].update(pixel_size_um=1e-9), "over ten times finer"),
         (lambda c: c.update(family_sha256="0" * 64), "made with another model of the name"),
         (lambda c: c.update(model="/no/such/folder"), "no model '/no/such/folder'"),
     ],

@@ -101,8 +101,11 @@ def _report(
     as_json: bool,
 ) -> None:
     sharp, check = restored.sharp, restored.check
-    observed = float(np.asarray(source.data).sum(dtype=np.float64))
-    flux_change = float(sharp.sum(dtype=np.float64)) / observed - 1 if observed else 0.0
+    data = np.asarray(source.data)
+    held = np.isfinite(data) & np.isfinite(sharp)  # what is no number holds no light
+    observed = float(data.sum(dtype=np.float64, where=held))
+    after = float(sharp.sum(dtype=np.float64, where=held))
+    flux_change = after / observed - 1 if observed else 0.0
     if as_json:
         content = {"image": image, **written, "shape": sharp.shape, "axes": source.axes}
         content |= {"flux_change": flux_change, "blur": blur_object(restored.blur)}

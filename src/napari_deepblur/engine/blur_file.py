@@ -92,6 +92,10 @@ def load_blur(path: str | Path) -> BlurEstimate | VolumeBlurEstimate:
     tables_fit = coefficients.shape == std.shape == (n_rows, len(content.coefficient_names))
     if not tables_fit or len(content.concerns) not in (0, n_rows):
         raise ValueError(f"{path} is damaged: its tables do not fit its planes and names")
+    try:
+        content.optics.require_resolved_blur()
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be used: {describe(error)}") from error
     _check_model(content, coefficients, path)
     return BlurEstimate(
         coefficients=coefficients,

@@ -17,6 +17,7 @@ from napari_deepblur.engine.concerns import Concern, ConcernKind
 from napari_deepblur.engine.devices import memory_guard
 from napari_deepblur.engine.events import Job, Progress, finish
 from napari_deepblur.engine.forward_fit import ForwardFit
+from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.errors import ImageError
 
 __all__ = [
@@ -183,8 +184,12 @@ def residual_image_job(
 
 
 def _planes_of(
-    image: Any, sharp: Any, blur: BlurEstimate, axes: str | None
+    image: Any, sharp: Any, blur: BlurEstimate | VolumeBlurEstimate, axes: str | None
 ) -> tuple[Planes, Planes]:
+    if isinstance(blur, VolumeBlurEstimate):
+        raise ImageError(
+            "images deblurred in 3-D cannot be checked yet: the check blurs plane by plane"
+        )
     observed = Planes.of(image, axes)
     restored = Planes.of(sharp, observed.axes)
     if restored.shape != observed.shape:
