@@ -227,5 +227,5 @@ def outside_training(model: Model, optics: Optics) -> Concern | None:
 
 
 def _for_network(noise: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A map of the noise without places that are all but noiseless."""
+    """Make a map of the noise without places that are all but noiseless."""
     return noise.clip(_LEAST_NOISE * noise.max())

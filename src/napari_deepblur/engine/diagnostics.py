@@ -1,4 +1,4 @@
-"""Whether a deblurred image explains the observed one: numbers that need no truth.
+"""Check of a deblurred image against the observed one: numbers that need no truth.
 
 They need no network either, so any result can be checked, also one of another program.
 """
@@ -42,7 +42,7 @@ _MEASURES = {
 
 @dataclass(frozen=True, slots=True)
 class DeblurringCheck:
-    """How a deblurred image x̂ fits the observed one y, plane by plane.
+    """Fit of a deblurred image x̂ to the observed one y, plane by plane.
 
     None of the numbers depends on the camera's gain or offset. Those of a blank plane are NaN.
 
@@ -136,7 +136,7 @@ def check_deblurring_job(
 def residual_image(
     image: Any, sharp: Any, blur: BlurEstimate, *, axes: str | None = None
 ) -> NDArray[np.float32]:
-    """What of the observed image its deblurred version does not explain, (y - A x̂) / σ.
+    """Compute what of the observed image its deblurred version does not explain, (y - A x̂) / σ.
 
     Where all is well it looks like noise alone. The light from outside the field is not known:
     x̂ is continued there by its mirror image, so structures within half the PSF's window from

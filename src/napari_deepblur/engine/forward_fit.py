@@ -135,7 +135,7 @@ class ForwardFit:
         return _rms(self.deviations[self.inside])
 
     def residual_of_bright(self) -> float:
-        """The same where it is more than half as bright as in the brightest places."""
+        """Measure the same where it is more than half as bright as in the brightest places."""
         smooth = _smooth(self.image, _FINE / self.cutoff)
         low, high = np.quantile(smooth[self.inside], (_DARK_SHARE, 1 - _BRIGHT_SHARE))
         bright = self.inside & (smooth > (low + high) / 2)

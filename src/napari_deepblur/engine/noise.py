@@ -77,7 +77,7 @@ class NoiseModel:
 
     @property
     def varies(self) -> bool:
-        """Whether the noise depends on the brightness."""
+        """True if the noise depends on the brightness."""
         return self.gain > 0
 
     def map(self, plane: NDArray[np.float32], cutoff: float | None = None) -> NDArray[np.float32]:

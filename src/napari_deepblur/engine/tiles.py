@@ -55,7 +55,7 @@ def tile_windows(
 
 
 def _moved_to_data(windows: list[Window], valid: NDArray[np.bool_]) -> list[Window]:
-    """The nearest windows of the same size with the most data."""
+    """Find the nearest windows of the same size with the most data."""
     height, width = (part.stop - part.start for part in windows[0])
     total = np.pad(valid.astype(float), ((1, 0), (1, 0))).cumsum(0).cumsum(1)
     below, right = total[height:], total[:, width:]

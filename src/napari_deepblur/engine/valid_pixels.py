@@ -89,7 +89,7 @@ class ValidPlane:
         return other if self.valid is None else _filled(other, ~self.valid)
 
     def on_grid(self, shape: tuple[int, int]) -> Mask | None:
-        """Valid pixels on another grid over the same field."""
+        """Mark valid pixels on another grid over the same field."""
         if self.valid is None:
             return None
         rows, columns = (
@@ -145,7 +145,7 @@ def empty_areas(plane: NDArray[np.float32]) -> tuple[Mask, Mask]:
 def _leap(
     picture: NDArray[np.float32], areas: NDArray[np.integer], value: NDArray[np.float64]
 ) -> Mask:
-    """Whether the value of each area leaps from the picture around it."""
+    """Tell whether the value of each area leaps from the picture around it."""
     from scipy import ndimage
 
     leap = np.zeros(len(value), bool)

@@ -110,7 +110,7 @@ class Pupil3d(nn.Module):
 
     @torch.no_grad()
     def transfer_slopes(self, coefficients: Tensor) -> Iterator[Tensor]:
-        """Derivatives of the transfer function by each coefficient, one after the other."""
+        """Yield the derivatives of the transfer function by each coefficient."""
         field = self._field(coefficients)
         amplitude = self._amplitude(field)
         psf = self._broaden(self._intensity(amplitude))[:, :: self._finer, :: self._finer]
@@ -122,7 +122,7 @@ class Pupil3d(nn.Module):
             yield fft.rfftn((slope - psf * (slope.sum() / total)) / total)
 
     def slope(self, coefficients: Tensor, weights: Tensor) -> Tensor:
-        """Derivatives of Σ weights · PSF by each coefficient, shape (P,).
+        """Differentiate Σ weights · PSF by each coefficient, shape (P,).
 
         Parameters
         ----------

@@ -76,7 +76,7 @@ class VolumeBlurEstimate:
 
     @property
     def in_domain(self) -> NDArray[np.bool_]:
-        """Whether nothing is known against each row, shape (n_volumes,)."""
+        """True for each row without a concern, shape (n_volumes,)."""
         concerns = self.concerns or ((),) * self.n_volumes
         return np.array([not reasons for reasons in concerns], bool)
 

@@ -76,7 +76,7 @@ def deblur_volumes_job(
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """How a volume is deblurred: the same in all of its tiles.
+    """Settings of deblurring a volume: the same in all of its tiles.
 
     Attributes
     ----------

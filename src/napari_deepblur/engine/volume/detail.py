@@ -1,4 +1,4 @@
-"""Where a volume tells most of its blur: how much fine detail each place holds above the noise."""
+"""The part of a volume that tells most of its blur, by fine detail above the noise."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Detail:
 
     @property
     def is_saturated(self) -> bool:
-        """Whether a plane has too many pixels of the highest value."""
+        """True if a plane has too many pixels of the highest value."""
         return self.saturated > _SATURATED_ABOVE
 
     @property

@@ -1,4 +1,4 @@
-"""How far to trust a pupil that was read off a stack."""
+"""Standard errors of a pupil that was read off a stack, and doubts about it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _FLOOR = 0.003
 
 
 def standard_errors(curvature: Tensor, probe: Probe, prior_std: tuple[float, ...]) -> Tensor:
-    """Standard errors of γ, shape (P,).
+    """Compute the standard errors of γ, shape (P,).
 
     The curvature holds for a known sample. The unknown one takes up most of what a wrong γ
     changes; what is left of the curvature along the probe says how much.
@@ -60,12 +60,12 @@ def standard_errors(curvature: Tensor, probe: Probe, prior_std: tuple[float, ...
 
 
 def tells_nothing(probe: Probe) -> bool:
-    """Whether a wrong blur explains the stack as well as the one that was found."""
+    """Tell whether a wrong blur explains the stack as well as the one that was found."""
     return not probe.gain > _LEAST_GAIN  # also where it is no number
 
 
 def concerns_of_stack(detail: Detail, known: StackOptics) -> list[Concern]:
-    """What is known against a stack before its blur is estimated."""
+    """List what speaks against a stack before its blur is estimated."""
     concerns = []
     n_planes = len(detail.by_plane)
     if n_planes < _FEW_PLANES:
@@ -88,7 +88,7 @@ def concerns_of_stack(detail: Detail, known: StackOptics) -> list[Concern]:
 
 
 def _focus_outside(by_plane: np.ndarray) -> bool:
-    """Whether fine detail still grows where the stack ends."""
+    """Tell whether fine detail still grows where the stack ends."""
     n_planes = len(by_plane)
     if n_planes < _FEW_PLANES or by_plane.max() < 4 * np.median(by_plane):
         return False

@@ -151,7 +151,7 @@ def _identify_job(part: NDArray[np.float32], known: StackOptics) -> Job[Identifi
 def _by_network_job(
     stacks: Stacks, volume: int, detail: Detail, known: StackOptics
 ) -> Job[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    """What the network reads off the sharpest plane, where the stack as a whole tells nothing."""
+    """Let the network read the sharpest plane, where the stack as a whole tells nothing."""
     from napari_deepblur.engine.estimate import estimate_blur_job
     from napari_deepblur.optics.zernike import noll_to_radial_azimuthal
 

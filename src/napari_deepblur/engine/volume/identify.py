@@ -64,7 +64,7 @@ _CURVATURE_EVERY = 10
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Where an identification stands.
+    """State of an identification.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What a wrong blur costs: a measure of how much a stack tells of its blur.
+    """Cost of a wrong blur: a measure of how much a stack tells of its blur.
 
     Attributes
     ----------
@@ -266,7 +266,7 @@ class Identification:
 
 
 def _multiplicity(shape: tuple[int, int, int]) -> Tensor:
-    """How often each bin of a half spectrum stands in the whole one."""
+    """Count how often each bin of a half spectrum stands in the whole one."""
     import torch
 
     times = torch.full((shape[-1] // 2 + 1,), 2.0)

@@ -51,7 +51,7 @@ class Photons:
 
     @property
     def background(self) -> float:
-        """What the darkest places hold, photons."""
+        """Light of the darkest places, photons."""
         from scipy.ndimage import gaussian_filter
 
         smooth = gaussian_filter(self.values, _SMOOTH)
@@ -116,7 +116,7 @@ def _noise_by_brightness(
 
 
 def _beyond_the_otf(stack: NDArray[np.float32], cutoff: float) -> NDArray[np.float32]:
-    """What each plane holds where the optics pass nothing, with the variance of the noise."""
+    """Keep of each plane what lies where the optics pass nothing: the noise, at its variance."""
     from scipy.fft import dctn, idctn
 
     first = min(max(_MARGIN * 2 * cutoff, _LOWEST), _HIGHEST)

@@ -1,4 +1,4 @@
-"""What is known of a stack's microscope before the stack is looked at."""
+"""Optics of a stack: what is known of its microscope beforehand."""
 
 from __future__ import annotations
 
