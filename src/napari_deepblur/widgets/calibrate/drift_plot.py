@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
+from napari_deepblur.widgets.parts.plot import make_plot
+
 if TYPE_CHECKING:
     from napari_deepblur.widgets.calibrate.view import Drift
 
@@ -59,7 +61,8 @@ class DriftPlot(QWidget):
         entries = [f'<span style="color: {colour}">●</span> {name}' for name, _, colour in curves]
         self.legend.setText(f"Drift γ of {', '.join(entries)}")
         if self._plot is None:
-            self._plot = self._make_plot()
+            self._plot = make_plot(self, height=_HEIGHT, bottom="acquisition", left="γ")
+            self._plot.showGrid(y=True, alpha=0.3)
             self.layout().addWidget(self._plot)
         self._plot.clear()
         x = np.arange(len(value.acquisitions))
@@ -69,20 +72,3 @@ class DriftPlot(QWidget):
         step = -(-len(x) // _MOST_TICKS)
         ticks = [(number, str(number)) for number in x[::step].tolist()]
         self._plot.getAxis("bottom").setTicks([ticks])
-
-    def _make_plot(self) -> Any:
-        import pyqtgraph
-
-        plot = pyqtgraph.PlotWidget(background=None)
-        plot.setFixedHeight(_HEIGHT)
-        plot.showGrid(y=True, alpha=0.3)
-        plot.setMouseEnabled(x=False, y=False)
-        plot.hideButtons()
-        plot.setMenuEnabled(False)
-        colour = self.palette().color(self.foregroundRole())
-        for side, text in (("bottom", "acquisition"), ("left", "γ")):
-            axis = plot.getAxis(side)
-            axis.setPen(colour)
-            axis.setTextPen(colour)
-            axis.setLabel(text)
-        return plot
