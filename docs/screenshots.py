@@ -74,7 +74,7 @@ def varying_blur(viewer, dock, path: Path) -> None:
         metadata={"deepblur": {"optics": optics.model_dump()}},
     )
     dock.controller.settings.model = VARYING_MODEL
-    dock.controller.estimate()
+    dock.controller.psf.estimate()
     finish(dock)
     viewer.reset_view()
     viewer.mouse_over_canvas = True
@@ -108,9 +108,9 @@ def main(folder: Path) -> None:
         viewer.layers.clear()
         viewer.open_sample("napari-deepblur", sample)
         viewer.reset_view()
-        dock.controller.estimate()
+        dock.controller.psf.estimate()
         finish(dock)
-        dock.controller.deblur()
+        dock.controller.sharp.deblur()
         finish(dock)
         viewer.reset_view()
         viewer.canvas.overlays.scale_bar.visible = True

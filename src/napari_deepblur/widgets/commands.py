@@ -23,11 +23,11 @@ def deblur_active_layer(viewer: napari.viewer.Viewer) -> None:
     """Deblur the active layer; the dock asks for what is missing."""
     controller = open_dock(viewer).controller
     if controller.select_active():
-        controller.deblur()
+        controller.sharp.deblur()
 
 
 def estimate_active_layer(viewer: napari.viewer.Viewer) -> None:
     """Estimate the blur of the active layer; the dock asks for what is missing."""
     controller = open_dock(viewer).controller
     if controller.select_active():
-        controller.estimate()
+        controller.psf.estimate()

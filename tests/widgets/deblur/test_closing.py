@@ -12,7 +12,7 @@ from qtpy.QtGui import QShortcut
 from helpers.layers import estimated, known_layer, spots
 from helpers.windows import napari_window
 from napari_deepblur.engine.events import Progress
-from napari_deepblur.widgets.deblur import controller
+from napari_deepblur.widgets.deblur import psf_actions
 from napari_deepblur.widgets.deblur.dock import DeblurDock
 
 DOCK = "Deep-Blur"
@@ -36,7 +36,7 @@ class Endless:
 @pytest.fixture
 def endless(monkeypatch) -> Endless:
     task = Endless()
-    monkeypatch.setattr(controller, "estimate_task", task)
+    monkeypatch.setattr(psf_actions, "estimate_task", task)
     return task
 
 
@@ -119,7 +119,7 @@ def test_docks_that_were_closed_leave_nothing_behind(
     open_dock(module_viewer)
     press_close(module_viewer)
     before, docks = n_listeners(module_viewer), []
-    monkeypatch.setattr(controller, "estimate_task", lambda *_: iter_result(estimated()))
+    monkeypatch.setattr(psf_actions, "estimate_task", lambda *_: iter_result(estimated()))
     for _ in range(3):
         dock = open_dock(module_viewer)
         dock.run_bar.estimate.click()
@@ -140,14 +140,14 @@ def test_a_dock_opened_again_goes_on_where_the_closed_one_stopped(module_viewer,
     viewer.add_layer(known_layer(64, 64, name="three"))
     viewer.layers.selection.clear()
     first = open_dock(module_viewer)
-    first.layer_box.valueChanged.emit(chosen)
-    first.per_box.valueChanged.emit("stack")
-    first.optics_form.valueChanged.emit("numerical_aperture", 1.25)
+    first.image.layer_box.valueChanged.emit(chosen)
+    first.psf.per_box.valueChanged.emit("stack")
+    first.image.optics_form.valueChanged.emit("numerical_aperture", 1.25)
     press_close(module_viewer)
     again = open_dock(module_viewer)
-    assert again.layer_box.value() == chosen
-    assert again.per_box.value() == "stack"
-    assert again.optics_form.value()["numerical_aperture"] == 1.25
+    assert again.image.layer_box.value() == chosen
+    assert again.psf.per_box.value() == "stack"
+    assert again.image.optics_form.value()["numerical_aperture"] == 1.25
 
 
 @pytest.mark.usefixtures("module_viewer")

@@ -40,8 +40,8 @@ def test_opens_without_layers() -> None:
     bench = Bench()
     assert bench.controller.layer is None
     assert bench.resolved.verdict is Verdict.NO_LAYER
-    bench.controller.estimate()
-    bench.controller.deblur()
+    bench.controller.psf.estimate()
+    bench.controller.sharp.deblur()
     assert not bench.runner.started
 
 
@@ -63,7 +63,7 @@ def test_layers_are_listed_as_they_come_go_and_change_their_names(bench: Bench) 
 
 
 def test_estimate_shows_table_and_psf_layer(bench: Bench) -> None:
-    bench.controller.estimate()
+    bench.controller.psf.estimate()
     assert bench.controller.busy
     bench.view.show_busy.assert_called_with(busy=True)
     bench.runner.on_event(Progress(1, 2, "estimating"))
@@ -78,20 +78,20 @@ def test_estimate_shows_table_and_psf_layer(bench: Bench) -> None:
 
 def test_a_second_estimate_takes_the_place_of_the_first(bench: Bench) -> None:
     for _ in range(2):
-        bench.controller.estimate()
+        bench.controller.psf.estimate()
         bench.runner.on_end(Done(estimated()))
     assert bench.names == ["cells", "cells PSF"]
 
 
 def test_psf_layers_are_not_offered(bench: Bench) -> None:
-    bench.controller.estimate()
+    bench.controller.psf.estimate()
     bench.runner.on_end(Done(estimated()))
     assert [layer.name for layer in bench.view.show_layers.call_args.args[0]] == ["cells"]
 
 
 def test_the_table_follows_the_slider() -> None:
     bench = Bench(known_layer(3, 64, 64, translate=(10, 0, 0)))
-    bench.controller.estimate()
+    bench.controller.psf.estimate()
     bench.runner.on_end(Done(estimated(3)))
     for plane in (2, 0, 1):
         bench.viewer.dims.set_point(0, 10 + 0.5 * plane)
@@ -102,7 +102,7 @@ def test_the_table_follows_the_slider() -> None:
 
 def test_the_table_tells_what_speaks_against_the_plane() -> None:
     bench = Bench(known_layer(3, 64, 64))
-    bench.controller.estimate()
+    bench.controller.psf.estimate()
     concerns = ((), ("saturated: 3 %", "undersampled: coarse"), ("saturated: 1 %",))
     bench.runner.on_end(Done(estimated(3, concerns=concerns, twin_resolved=True)))
     for plane in (1, 0, 2):
@@ -117,7 +117,7 @@ def test_the_table_tells_what_speaks_against_the_plane() -> None:
 
 
 def test_planes_of_a_stack_with_the_same_kind_of_concern_say_it_once(bench: Bench) -> None:
-    bench.controller.estimate()
+    bench.controller.psf.estimate()
     concerns = (("saturated: 3 %", "saturated: 4 %", "undersampled: coarse"),)
     bench.runner.on_end(Done(estimated(per="stack", concerns=concerns)))
     table = bench.view.show_blur.call_args.args[0]
@@ -126,12 +126,12 @@ def test_planes_of_a_stack_with_the_same_kind_of_concern_say_it_once(bench: Benc
 
 
 def test_a_blur_without_checks_is_neither_clean_nor_flagged(bench: Bench) -> None:
-    bench.controller.estimate()
+    bench.controller.psf.estimate()
     bench.runner.on_end(Done(estimated()))
     table = bench.view.show_blur.call_args.args[0]
     assert table.concerns is None
     assert table.flagged == ()
-    bench.controller.estimate()
+    bench.controller.psf.estimate()
     bench.runner.on_end(Done(estimated(concerns=((),))))
     assert bench.view.show_blur.call_args.args[0].concerns == ()
     assert bench.message[0] is Tone.GOOD
@@ -140,12 +140,12 @@ def test_a_blur_without_checks_is_neither_clean_nor_flagged(bench: Bench) -> Non
 def test_the_planes_distance_is_asked_of_the_engine(monkeypatch) -> None:
     asked = []
     monkeypatch.setattr(
-        "napari_deepblur.widgets.deblur.controller.estimate_task",
+        "napari_deepblur.widgets.deblur.psf_actions.estimate_task",
         lambda *given: asked.append(given[-1]),
     )
     bench = Bench(known_layer(3, 64, 64))
     bench.controller.settings.focus_series = True
-    bench.controller.estimate()
+    bench.controller.psf.estimate()
     assert asked[0].z_step_um == 0.5
 
 
@@ -176,15 +176,15 @@ def test_what_was_said_of_one_layer_is_not_held_true_of_another() -> None:
 def test_deblur_estimates_first_only_where_needed(bench: Bench, monkeypatch) -> None:
     asked = []
     monkeypatch.setattr(
-        "napari_deepblur.widgets.deblur.controller.deblur_task",
+        "napari_deepblur.widgets.deblur.sharp_actions.deblur_task",
         lambda *given: asked.append(given[-1]),
     )
-    bench.controller.deblur()
+    bench.controller.sharp.deblur()
     bench.runner.on_end(Done(deblurred(estimated(), 128, 128)))
-    bench.controller.deblur()
+    bench.controller.sharp.deblur()
     bench.runner.on_end(Done(deblurred(asked[1], 128, 128)))
     bench.controller.settings.numerical_aperture = 1.3
-    bench.controller.deblur()
+    bench.controller.sharp.deblur()
     assert asked[0] is None
     assert asked[1] is not None
     assert asked[2] is None
@@ -194,7 +194,7 @@ def test_deblur_estimates_first_only_where_needed(bench: Bench, monkeypatch) -> 
 
 def test_deblurring_shows_its_check(bench: Bench) -> None:
     bench.view.show_check.assert_called_with(None)
-    bench.controller.deblur()
+    bench.controller.sharp.deblur()
     bench.runner.on_end(Done(deblurred(estimated(), 128, 128)))
     table = bench.view.show_check.call_args.args[0]
     assert (table.title, table.n_planes, table.concerns) == ("cells", 1, ())
@@ -205,7 +205,7 @@ def test_deblurring_shows_its_check(bench: Bench) -> None:
 
 def test_the_check_follows_the_slider() -> None:
     bench = Bench(known_layer(3, 64, 64))
-    bench.controller.deblur()
+    bench.controller.sharp.deblur()
     concerns = ((), ("not explained: by far",), ())
     result = deblurred(estimated(3), 3, 64, 64, check=checked(3, concerns=concerns))
     bench.runner.on_end(Done(result))
@@ -226,7 +226,7 @@ def test_the_check_follows_the_slider() -> None:
 def test_one_blur_for_the_stack_has_a_check_for_each_plane() -> None:
     bench = Bench(known_layer(3, 64, 64))
     bench.controller.settings.per = "stack"
-    bench.controller.deblur()
+    bench.controller.sharp.deblur()
     bench.runner.on_end(Done(deblurred(estimated(per="stack"), 3, 64, 64)))
     bench.viewer.dims.set_point(0, 1)
     assert bench.view.show_check.call_args.args[0].title == "cells, plane 2"
@@ -235,11 +235,11 @@ def test_one_blur_for_the_stack_has_a_check_for_each_plane() -> None:
 
 @pytest.mark.parametrize("event", ["new blur", "pixels", "other layer"])
 def test_a_check_that_does_not_belong_any_more_goes(bench: Bench, event: str) -> None:
-    bench.controller.deblur()
+    bench.controller.sharp.deblur()
     bench.runner.on_end(Done(deblurred(estimated(), 128, 128)))
     assert bench.view.show_check.call_args.args[0] is not None
     if event == "new blur":
-        bench.controller.estimate()
+        bench.controller.psf.estimate()
         bench.runner.on_end(Done(estimated()))
     elif event == "pixels":
         bench.viewer.layers["cells"].data = spots(128, 128, seed=1)
@@ -251,14 +251,14 @@ def test_a_check_that_does_not_belong_any_more_goes(bench: Bench, event: str) ->
 def test_a_residual_layer_lies_beneath_the_deblurred_one(bench: Bench, monkeypatch) -> None:
     asked = []
     monkeypatch.setattr(
-        "napari_deepblur.widgets.deblur.controller.deblur_task",
+        "napari_deepblur.widgets.deblur.sharp_actions.deblur_task",
         lambda *given: asked.append(given[1]),
     )
-    bench.controller.deblur()
+    bench.controller.sharp.deblur()
     bench.runner.on_end(Done(deblurred(estimated(), 128, 128)))
     assert bench.names == ["cells", "cells PSF", "cells deblurred"]
     bench.controller.settings.residual_layer = True
-    bench.controller.deblur()
+    bench.controller.sharp.deblur()
     bench.runner.on_end(Done(deblurred(estimated(), 128, 128, residual=True)))
     assert [wanted.residual_layer for wanted in asked] == [False, True]
     assert bench.names[2:] == ["cells residual", "cells deblurred"]
@@ -269,29 +269,29 @@ def test_a_residual_layer_lies_beneath_the_deblurred_one(bench: Bench, monkeypat
 
 def test_missing_values_start_nothing() -> None:
     bench = Bench(Image(spots(64, 64), name="plain"))
-    bench.controller.deblur()
+    bench.controller.sharp.deblur()
     assert not bench.runner.started
     assert bench.message[0] is Tone.ERROR
     assert "pixel size" in bench.message[1]
 
 
 def test_one_task_at_a_time(bench: Bench) -> None:
-    bench.controller.estimate()
-    bench.controller.estimate()
-    bench.controller.deblur()
-    bench.controller.load("blur.json")
+    bench.controller.psf.estimate()
+    bench.controller.psf.estimate()
+    bench.controller.sharp.deblur()
+    bench.controller.psf.load("blur.json")
     assert len(bench.runner.started) == 1
 
 
 def test_errors_are_shown(bench: Bench) -> None:
-    bench.controller.estimate()
+    bench.controller.psf.estimate()
     bench.runner.on_end(Failed("out of memory"))
     assert bench.message == (Tone.ERROR, "out of memory")
     assert not bench.controller.busy
 
 
 def test_warnings_are_shown(bench: Bench) -> None:
-    bench.controller.estimate()
+    bench.controller.psf.estimate()
     bench.runner.on_event(Warned("undersampled image"))
     bench.runner.on_end(Done(estimated()))
     tone, text = bench.message
@@ -300,14 +300,14 @@ def test_warnings_are_shown(bench: Bench) -> None:
 
 
 def test_a_message_goes_with_its_layer(bench: Bench) -> None:
-    bench.controller.estimate()
+    bench.controller.psf.estimate()
     bench.runner.on_end(Done(estimated()))
     bench.controller.select(bench.viewer.add_image(spots(64, 64)))
     assert bench.message == (Tone.INFO, "")
 
 
 def test_cancelled_work_leaves_nothing(bench: Bench) -> None:
-    bench.controller.estimate()
+    bench.controller.psf.estimate()
     bench.controller.cancel()
     assert not bench.controller.busy
     assert bench.runner.n_cancelled == 1
@@ -321,7 +321,7 @@ def test_cancelled_work_leaves_nothing(bench: Bench) -> None:
 @pytest.mark.parametrize("change", ["remove", "data", "scale"])
 def test_answers_for_a_layer_that_changed_are_dropped(bench: Bench, change: str) -> None:
     layer = bench.viewer.layers["cells"]
-    bench.controller.estimate()
+    bench.controller.psf.estimate()
     if change == "remove":
         bench.viewer.layers.remove(layer)
     elif change == "data":
@@ -334,7 +334,7 @@ def test_answers_for_a_layer_that_changed_are_dropped(bench: Bench, change: str)
 
 
 def test_other_pixels_make_an_estimate_void(bench: Bench) -> None:
-    bench.controller.estimate()
+    bench.controller.psf.estimate()
     bench.runner.on_end(Done(estimated()))
     bench.viewer.layers["cells"].data = spots(128, 128, seed=1)
     bench.view.show_blur.assert_called_with(None)
@@ -365,7 +365,7 @@ def test_optics_of_one_layer_are_not_carried_to_another(bench: Bench) -> None:
 
 def test_each_layer_keeps_its_blur(bench: Bench) -> None:
     first = bench.controller.layer
-    bench.controller.estimate()
+    bench.controller.psf.estimate()
     bench.runner.on_end(Done(estimated()))
     other = bench.viewer.add_image(spots(64, 64), name="other")
     bench.controller.select(other)
@@ -377,11 +377,11 @@ def test_each_layer_keeps_its_blur(bench: Bench) -> None:
 def test_a_loaded_blur_is_used(bench: Bench, monkeypatch) -> None:
     asked = []
     monkeypatch.setattr(
-        "napari_deepblur.widgets.deblur.controller.deblur_task",
+        "napari_deepblur.widgets.deblur.sharp_actions.deblur_task",
         lambda *given: asked.append(given[-1]),
     )
     loaded = estimated(per="stack")
-    bench.controller.load("blur.json")
+    bench.controller.psf.load("blur.json")
     bench.runner.on_end(Done(loaded))
     assert bench.controller.settings.per == "stack"
     assert bench.view.show_blur.call_args.args[0].title == "cells (from blur.json)"
@@ -389,12 +389,12 @@ def test_a_loaded_blur_is_used(bench: Bench, monkeypatch) -> None:
     # Until another one takes its place, whatever the settings are.
     bench.controller.settings.update({"numerical_aperture": 1.2, "per": "plane"})
     assert not bench.view.show_blur.call_args.args[0].outdated
-    bench.controller.deblur()
+    bench.controller.sharp.deblur()
     bench.runner.on_end(Done(deblurred(loaded, 128, 128)))
-    bench.controller.estimate()
+    bench.controller.psf.estimate()
     bench.runner.on_end(Done(estimated()))
     bench.controller.settings.numerical_aperture = 1.3
-    bench.controller.deblur()
+    bench.controller.sharp.deblur()
     assert asked == [loaded, None]
 
 
@@ -404,16 +404,16 @@ def test_a_loaded_blur_is_used(bench: Bench, monkeypatch) -> None:
 def test_a_blur_is_saved_as_a_file_that_can_be_found_again(
     bench: Bench, tiny_model, tmp_path, name: str, written: str
 ) -> None:
-    bench.controller.estimate()
+    bench.controller.psf.estimate()
     bench.runner.on_end(Done(estimated(model=str(tiny_model))))
-    bench.controller.save(tmp_path / name)
+    bench.controller.psf.save(tmp_path / name)
     assert [path.name for path in tmp_path.iterdir()] == [written]
     assert bench.message == (Tone.GOOD, f"Saved the blur to {written}.")
 
 
 def test_a_calibration_is_not_taken_for_a_model(bench: Bench, tmp_path) -> None:
     (tmp_path / "calibration.json").write_text("{}")
-    bench.controller.choose_model(tmp_path)
+    bench.controller.psf.choose_model(tmp_path)
     tone, text = bench.message
     assert tone is Tone.ERROR
     assert "is a calibration and not yet a model" in text
@@ -421,8 +421,8 @@ def test_a_calibration_is_not_taken_for_a_model(bench: Bench, tmp_path) -> None:
 
 def test_a_blur_file_is_read_for_the_layer(bench: Bench, monkeypatch) -> None:
     asked = []
-    monkeypatch.setattr("napari_deepblur.widgets.deblur.controller.load_task", asked.append)
-    bench.controller.load("blur.json")
+    monkeypatch.setattr("napari_deepblur.widgets.deblur.psf_actions.load_task", asked.append)
+    bench.controller.psf.load("blur.json")
     (request,) = asked
     assert request.blur == Path("blur.json")
     assert request.axes == "YX"
@@ -432,20 +432,20 @@ def test_a_blur_file_is_read_for_the_layer(bench: Bench, monkeypatch) -> None:
 def test_a_blur_file_is_not_read_for_a_layer_that_cannot_be_used(bench: Bench) -> None:
     coloured = bench.viewer.add_image(np.zeros((64, 64, 3), np.uint8), rgb=True, name="colours")
     bench.controller.select(coloured)
-    bench.controller.load("blur.json")
+    bench.controller.psf.load("blur.json")
     assert bench.message[0] is Tone.ERROR
     assert "colour" in bench.message[1]
     assert not bench.runner.started
 
 
 def test_nothing_to_save(bench: Bench, tmp_path) -> None:
-    bench.controller.save(tmp_path / "blur.json")
+    bench.controller.psf.save(tmp_path / "blur.json")
     assert bench.message[0] is Tone.ERROR
     assert not list(tmp_path.iterdir())
 
 
 def test_a_closed_controller_listens_no_more(bench: Bench) -> None:
-    bench.controller.estimate()
+    bench.controller.psf.estimate()
     bench.controller.close()
     bench.view.reset_mock()
     bench.runner.on_end(Done(estimated()))

@@ -35,7 +35,7 @@ def dock(viewer, tiny_model):
     dock = DeblurDock(viewer)
     viewer.window.add_dock_widget(dock, name="Deep-Blur")
     dock.controller.settings.device = "cpu"
-    dock.controller.choose_model(tiny_model)
+    dock.controller.psf.choose_model(tiny_model)
     return dock
 
 
@@ -67,12 +67,12 @@ def test_estimate_then_deblur(viewer, dock: DeblurDock, qtbot) -> None:
     source = known_layer(2, 96, 128, **GEOMETRY)
     before = source.data.copy()
     viewer.add_layer(source)
-    assert dock.layer_box.value() == source
+    assert dock.image.layer_box.value() == source
     dock.run_bar.estimate.click()
     assert not dock.run_bar.estimate.isEnabled()
     finish(qtbot, dock)
     assert "Estimated the blur" in dock.message.text()
-    assert dock.blur_panel.table.rowCount() == 7
+    assert dock.psf.blur_panel.table.rowCount() == 7
     assert names(viewer) == ["cells", "cells PSF"]
     psf = viewer.layers["cells PSF"]
     assert psf.data.shape[0] == 2
@@ -88,23 +88,23 @@ def test_estimate_then_deblur(viewer, dock: DeblurDock, qtbot) -> None:
     assert np.isfinite(sharp.data).all()
     np.testing.assert_array_equal(source.data, before)
     assert "residual" in dock.message.text()
-    assert not dock.check_box.isHidden()
-    assert dock.check_panel.value().n_planes == 2
+    assert not dock.deblur.check_panel.isHidden()
+    assert dock.deblur.check_panel.value().n_planes == 2
 
 
 def test_a_residual_layer_on_demand(viewer, dock: DeblurDock, qtbot) -> None:
     source = known_layer(2, 96, 128, **GEOMETRY)
     viewer.add_layer(source)
-    assert dock.check_box.isHidden()
-    assert not dock.run_bar.residual.isChecked()
-    dock.run_bar.residual.click()
+    assert dock.deblur.check_panel.isHidden()
+    assert not dock.deblur.residual.isChecked()
+    dock.deblur.residual.click()
     dock.run_bar.deblur.click()
     finish(qtbot, dock)
     assert names(viewer) == ["cells", "cells PSF", "cells residual", "cells deblurred"]
     residual, sharp = viewer.layers["cells residual"], viewer.layers["cells deblurred"]
     assert_same_geometry(residual, sharp)
     assert residual.data.shape == sharp.data.shape
-    shown = dock.check_panel.value()
+    shown = dock.deblur.check_panel.value()
     # The number is that of the layer's inside.
     inside = residual.data[0][..., 15:-15, 15:-15]
     assert np.sqrt(np.square(inside).mean()) == pytest.approx(shown.residual[0], rel=0.05)
@@ -117,7 +117,7 @@ def test_deblur_alone_estimates_first(viewer, dock: DeblurDock, qtbot) -> None:
     dock.run_bar.deblur.click()
     finish(qtbot, dock)
     assert names(viewer) == ["cells", "cells PSF", "cells deblurred"]
-    assert dock.blur_panel.value() is not None
+    assert dock.psf.blur_panel.value() is not None
 
 
 def test_one_blur_for_a_lazy_stack(viewer, dock: DeblurDock, qtbot) -> None:
@@ -164,46 +164,46 @@ def test_multiscale_is_deblurred_at_full_resolution(viewer, dock: DeblurDock, qt
 def test_what_is_missing_is_asked_for_and_can_be_typed(viewer, dock: DeblurDock, qtbot) -> None:
     viewer.add_layer(Image(spots(96, 96), name="plain"))
     assert not dock.run_bar.estimate.isEnabled()
-    assert "pixel size" in dock.verdict.text()
-    assert dock.optics_form.value() == {"refractive_index": 1.518}
+    assert "pixel size" in dock.image.verdict.text()
+    assert dock.image.optics_form.value() == {"refractive_index": 1.518}
     for name, value in OPTICS.items():
-        edit = dock.optics_form.field(name)
+        edit = dock.image.optics_form.field(name)
         edit.setText(str(value))
         edit.editingFinished.emit()
-    assert dock.verdict.text().startswith("✓")
+    assert dock.image.verdict.text().startswith("✓")
     assert dock.run_bar.estimate.isEnabled()
     assert dock.controller.resolved.optics.model_dump() == OPTICS
 
 
 def test_a_bare_scale_is_taken_by_a_click(viewer, dock: DeblurDock) -> None:
     layer = viewer.add_layer(Image(spots(64, 64), scale=(0.09, 0.09), name="plain"))
-    button = dock.optics_form.accept_scale
+    button = dock.image.optics_form.accept_scale
     assert not button.isHidden()
     assert "0.09" in button.text()
     button.click()
     assert button.isHidden()
     assert [str(unit) for unit in layer.units] == ["micrometer", "micrometer"]
-    assert dock.optics_form.value()["pixel_size_um"] == 0.09
+    assert dock.image.optics_form.value()["pixel_size_um"] == 0.09
 
 
 def test_a_focus_series_can_be_ticked_where_the_z_step_is_known(viewer, dock: DeblurDock) -> None:
     viewer.add_layer(known_layer(96, 96, name="plane"))
-    assert dock.focus_box.isHidden()
+    assert dock.psf.focus_box.isHidden()
     viewer.add_layer(known_layer(3, 96, 96, name="series"))
-    dock.layer_box.valueChanged.emit(viewer.layers["series"])
-    assert not dock.focus_box.isHidden()
-    assert not dock.focus_box.isChecked()
-    assert "0.5 µm" in dock.focus_box.toolTip()
-    dock.focus_box.click()
+    dock.image.layer_box.valueChanged.emit(viewer.layers["series"])
+    assert not dock.psf.focus_box.isHidden()
+    assert not dock.psf.focus_box.isChecked()
+    assert "0.5 µm" in dock.psf.focus_box.toolTip()
+    dock.psf.focus_box.click()
     assert dock.controller.resolved.z_step_um == 0.5
-    assert dock.focus_box.isChecked()
+    assert dock.psf.focus_box.isChecked()
     dock.controller.settings.per = "stack"
-    assert dock.focus_box.isHidden()
+    assert dock.psf.focus_box.isHidden()
     dock.controller.settings.per = "plane"
-    dock.layer_box.valueChanged.emit(viewer.layers["plane"])
-    assert dock.focus_box.isHidden()
-    dock.layer_box.valueChanged.emit(viewer.layers["series"])
-    assert dock.focus_box.isChecked()
+    dock.image.layer_box.valueChanged.emit(viewer.layers["plane"])
+    assert dock.psf.focus_box.isHidden()
+    dock.image.layer_box.valueChanged.emit(viewer.layers["series"])
+    assert dock.psf.focus_box.isChecked()
 
 
 def test_the_focus_series_reaches_the_engine(
@@ -218,7 +218,7 @@ def test_the_focus_series_reaches_the_engine(
 
     monkeypatch.setattr("napari_deepblur.engine.restore.estimate_blur_job", job)
     viewer.add_layer(known_layer(3, 96, 96))
-    dock.focus_box.click()
+    dock.psf.focus_box.click()
     dock.run_bar.estimate.click()
     finish(qtbot, dock)
     assert asked["z_step_um"] == 0.5
@@ -227,7 +227,7 @@ def test_the_focus_series_reaches_the_engine(
 
 def test_colour_is_refused(viewer, dock: DeblurDock) -> None:
     viewer.add_image(np.zeros((64, 64, 3), np.uint8), rgb=True)
-    assert "RGB" in dock.verdict.text()
+    assert "RGB" in dock.image.verdict.text()
     assert not dock.run_bar.deblur.isEnabled()
 
 
@@ -263,12 +263,12 @@ def test_bad_pixels_are_told(viewer, dock: DeblurDock, qtbot) -> None:
     viewer.add_layer(layer)
     dock.run_bar.estimate.click()
     finish(qtbot, dock)
-    assert "NaN" in dock.blur_panel.notice.reasons.text() + dock.message.text()
+    assert "NaN" in dock.psf.blur_panel.notice.reasons.text() + dock.message.text()
 
 
 def test_an_undersampled_image_is_warned_of(viewer, dock: DeblurDock, qtbot) -> None:
     viewer.add_layer(known_layer(96, 96, scale=(0.13, 0.13)))
-    assert dock.verdict.text().startswith("⚠")
+    assert dock.image.verdict.text().startswith("⚠")
     dock.run_bar.estimate.click()
     finish(qtbot, dock)
     assert dock.message.text().startswith("⚠")
@@ -280,16 +280,18 @@ def test_save_and_load(viewer, dock: DeblurDock, qtbot, tmp_path) -> None:
     first = viewer.add_layer(known_layer(96, 96))
     dock.run_bar.estimate.click()
     finish(qtbot, dock)
-    shown = dock.blur_panel.value()
-    dock.controller.save(path)
+    shown = dock.psf.blur_panel.value()
+    dock.controller.psf.save(path)
     viewer.layers.remove(first)
     viewer.add_layer(known_layer(96, 96, name="again"))
-    dock.controller.load(path)
+    dock.controller.psf.load(path)
     finish(qtbot, dock)
-    np.testing.assert_allclose(dock.blur_panel.value().coefficients, shown.coefficients, atol=1e-6)
+    np.testing.assert_allclose(
+        dock.psf.blur_panel.value().coefficients, shown.coefficients, atol=1e-6
+    )
     assert "again PSF" in names(viewer)
     path.write_text("{}")
-    dock.controller.load(path)
+    dock.controller.psf.load(path)
     finish(qtbot, dock)
     assert "is not a blur file" in dock.message.text()
 
@@ -307,8 +309,8 @@ def test_names_that_look_like_html_are_shown_as_they_are(viewer, dock: DeblurDoc
     dock.show_message(Tone.ERROR, f"{name!r} is odd")
     dock.show_blur(blur_table(known_layer(64, 64, name=name), estimated(), 0, None))
     shown = [label for label in dock.findChildren(QLabel) if name in label.text()]
-    assert {dock.verdict, dock.message} <= set(shown)
-    assert len(shown) == 3
+    assert {dock.image.verdict, dock.message} <= set(shown)
+    assert len(shown) == 4
     assert all(label.textFormat() == Qt.TextFormat.PlainText for label in shown)
     for widget in dock.findChildren(QWidget):
         assert name not in widget.toolTip()

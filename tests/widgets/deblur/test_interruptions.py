@@ -27,7 +27,7 @@ def bench(layer: Image) -> Bench:
 
 
 def estimate(bench: Bench, n_planes: int = 1) -> None:
-    bench.controller.estimate()
+    bench.controller.psf.estimate()
     bench.runner.on_end(Done(estimated(n_planes)))
 
 
@@ -52,7 +52,7 @@ def test_moving_a_layer_keeps_its_estimate(bench: Bench, layer: Image, move: str
 
 @pytest.mark.parametrize("move", MOVES)
 def test_moving_a_layer_keeps_a_running_task(bench: Bench, layer: Image, move: str) -> None:
-    bench.controller.deblur()
+    bench.controller.sharp.deblur()
     setattr(layer, move, MOVES[move])
     assert bench.controller.busy
     assert bench.runner.n_cancelled == 0
@@ -69,7 +69,7 @@ def test_moving_a_layer_keeps_a_running_task(bench: Bench, layer: Image, move: s
     ],
 )
 def test_an_edit_that_stops_a_task_says_so(bench: Bench, layer, name, value, changed) -> None:
-    bench.controller.estimate()
+    bench.controller.psf.estimate()
     setattr(layer, name, value)
     assert not bench.controller.busy
     tone, text = bench.message
@@ -79,7 +79,7 @@ def test_an_edit_that_stops_a_task_says_so(bench: Bench, layer, name, value, cha
 
 
 def test_another_pixel_size_marks_the_estimate_and_does_not_drop_it(bench, layer) -> None:
-    bench.controller.deblur()
+    bench.controller.sharp.deblur()
     bench.runner.on_end(Done(deblurred(estimated(), 128, 128)))
     layer.scale = (0.1, 0.1)
     assert shown(bench).outdated == "pixel size (µm) 0.09"
@@ -120,7 +120,7 @@ def test_layers_without_units_beside_others_can_be_removed(how: str) -> None:
 def test_removing_a_layer_during_a_task_says_so(bench: Bench, layer: Image, others) -> None:
     for name in others:
         bench.viewer.add_layer(known_layer(64, 64, name=name))
-    bench.controller.estimate()
+    bench.controller.psf.estimate()
     bench.viewer.layers.remove(layer)
     assert bench.runner.n_cancelled == 1
     assert bench.message == (Tone.WARNING, "'cells' was removed: the work on it was stopped.")
@@ -129,12 +129,12 @@ def test_removing_a_layer_during_a_task_says_so(bench: Bench, layer: Image, othe
 
 
 def test_results_of_removed_layers_are_released(bench: Bench, layer: Image) -> None:
-    bench.controller.deblur()
+    bench.controller.sharp.deblur()
     found = estimated()
     memory = weakref.ref(found.psfs)
     bench.runner.on_end(Done(deblurred(found, 128, 128)))
     bench.runner.on_end = bench.view = None
-    bench.controller._view.reset_mock()
+    bench.controller._work.view.reset_mock()
     del found
     gc.collect()
     assert memory() is not None
@@ -142,7 +142,7 @@ def test_results_of_removed_layers_are_released(bench: Bench, layer: Image) -> N
         bench.viewer.layers.remove(name)
     # napari itself remembers which layer was selected last.
     bench.viewer.add_image(np.ones((4, 4)))
-    bench.controller._view.reset_mock()
+    bench.controller._work.view.reset_mock()
     gc.collect()
     assert memory() is None
 
@@ -150,7 +150,7 @@ def test_results_of_removed_layers_are_released(bench: Bench, layer: Image) -> N
 def test_mosaics_are_released_with_their_layer(bench: Bench, varying) -> None:
     found = varying()
     memory = weakref.ref(found.field.mosaics)
-    bench.controller.estimate()
+    bench.controller.psf.estimate()
     bench.runner.on_end(Done(found))
     del found
     bench.viewer.layers.remove("cells PSF field")
@@ -171,7 +171,7 @@ def shown_after_move(bench: Bench):
 
 def test_a_running_task_is_not_left_for_another_layer(bench: Bench, layer: Image) -> None:
     other = bench.viewer.add_layer(known_layer(64, 64, name="other"))
-    bench.controller.estimate()
+    bench.controller.psf.estimate()
     bench.viewer.layers.selection.active = other
     assert not bench.controller.select_active()
     assert bench.controller.layer is layer
@@ -186,7 +186,7 @@ def test_a_running_task_is_not_left_for_another_layer(bench: Bench, layer: Image
     [("cells deblurred", "shows a result"), ("cells PSF", "shows a result"), ("dots", "no image")],
 )
 def test_results_and_other_layers_are_not_deblurred(bench: Bench, name: str, reason: str) -> None:
-    bench.controller.deblur()
+    bench.controller.sharp.deblur()
     bench.runner.on_end(Done(deblurred(estimated(), 128, 128)))
     bench.viewer.add_points([[1, 2]], name="dots")
     bench.viewer.layers.selection.active = bench.viewer.layers[name]

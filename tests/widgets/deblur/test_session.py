@@ -57,10 +57,10 @@ def test_a_focus_series_stays_one(bench: Bench) -> None:
 def test_a_dock_that_is_opened_again_knows_all_it_knew(tiny_varying_model) -> None:
     first = Bench(known_layer(96, 96, name="one"), known_layer(96, 96, name="two"))
     first.viewer.layers.selection.active = None
-    first.controller.choose_model(tiny_varying_model)
+    first.controller.psf.choose_model(tiny_varying_model)
     first.controller.select(first.viewer.layers["one"])
     first.controller.settings.update({"per": "stack", "numerical_aperture": 1.2})
-    first.controller.estimate()
+    first.controller.psf.estimate()
     first.runner.on_end(Done(estimated()))
     first.controller.close()
     first.viewer.layers.selection.active = None
@@ -71,7 +71,7 @@ def test_a_dock_that_is_opened_again_knows_all_it_knew(tiny_varying_model) -> No
     assert again.resolved.fields["numerical_aperture"].value == 1.2
     assert str(tiny_varying_model) in again.view.show_models.call_args.args[0]
     assert again.view.show_blur.call_args.args[0].title == "one"
-    again.controller.estimate()
+    again.controller.psf.estimate()
     again.runner.on_end(Done(estimated()))
     assert sorted(again.names) == ["one", "one PSF", "two"]
 
@@ -79,8 +79,8 @@ def test_a_dock_that_is_opened_again_knows_all_it_knew(tiny_varying_model) -> No
 def test_viewers_share_nothing() -> None:
     one, other = Bench(known_layer(64, 64)), Bench(known_layer(64, 64))
     one.controller.settings.update({"per": "stack", "numerical_aperture": 1.2})
-    one.controller.estimate()
-    other.controller.deblur()
+    one.controller.psf.estimate()
+    other.controller.sharp.deblur()
     assert (len(one.runner.started), len(other.runner.started)) == (1, 1)
     one.runner.on_end(Done(estimated(per="stack")))
     assert other.controller.busy
@@ -94,8 +94,8 @@ def test_viewers_share_nothing() -> None:
 def test_two_docks_of_one_viewer_do_not_stop_each_other() -> None:
     one = Bench(known_layer(64, 64))
     other = Bench(viewer=one.viewer)
-    one.controller.estimate()
-    other.controller.estimate()
+    one.controller.psf.estimate()
+    other.controller.psf.estimate()
     other.controller.cancel()
     assert one.controller.busy
     assert one.runner.n_cancelled == 0

@@ -18,12 +18,12 @@ def dock_of(qtbot, tiny_model, name: str) -> DeblurDock:
     dock = DeblurDock(viewer)
     qtbot.addWidget(dock)
     dock.controller.settings.device = "cpu"
-    dock.controller.choose_model(tiny_model)
+    dock.controller.psf.choose_model(tiny_model)
     return dock
 
 
 def layers_of(dock: DeblurDock) -> dict[str, np.ndarray]:
-    return {layer.name: layer.data for layer in dock.controller._viewer.layers}
+    return {layer.name: layer.data for layer in dock.controller._work.viewer.layers}
 
 
 def finish(qtbot, *docks: DeblurDock) -> None:

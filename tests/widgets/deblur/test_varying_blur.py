@@ -30,7 +30,7 @@ def point_at_pixel(bench: Bench, layer: Image, *pixel: float) -> None:
 def bench(layer: Image, varying) -> Bench:
     """The blur of the layer is known."""
     bench = Bench(layer)
-    bench.controller.estimate()
+    bench.controller.psf.estimate()
     bench.runner.on_end(Done(varying()))
     return bench
 
@@ -55,16 +55,16 @@ def test_an_estimate_shows_psf_field_and_eigen_psfs(bench: Bench) -> None:
 
 
 def test_another_estimate_takes_the_place_of_the_first(bench: Bench, varying) -> None:
-    bench.controller.estimate()
+    bench.controller.psf.estimate()
     bench.runner.on_end(Done(varying()))
     assert bench.names == LAYERS
-    bench.controller.estimate()
+    bench.controller.psf.estimate()
     bench.runner.on_end(Done(estimated()))
     assert bench.names == ["cells", "cells PSF"]
 
 
 def test_the_deblurred_image_lies_on_top(bench: Bench, varying) -> None:
-    bench.controller.deblur()
+    bench.controller.sharp.deblur()
     bench.runner.on_end(Done(deblurred(varying(), 128, 128)))
     assert bench.names == [*LAYERS, "cells deblurred"]
 
@@ -84,7 +84,7 @@ def test_the_table_says_how_the_psf_varies(bench: Bench, varying) -> None:
 
 def test_the_table_of_a_stationary_blur_is_as_it_was(layer: Image) -> None:
     bench = Bench(layer)
-    bench.controller.estimate()
+    bench.controller.psf.estimate()
     bench.runner.on_end(Done(estimated()))
     assert table(bench).over_field is None
     assert table(bench).psf.width_um is None
@@ -134,7 +134,7 @@ def test_nothing_is_looked_up_twice(bench: Bench, layer: Image) -> None:
 def test_the_mouse_may_be_too_fast(layer: Image, varying) -> None:
     paced = []
     bench = Bench(layer, pace=lambda function: lambda: paced.append(function))
-    bench.controller.estimate()
+    bench.controller.psf.estimate()
     bench.runner.on_end(Done(varying()))
     paced.clear()
     for row in (3, 30, 60):
@@ -159,7 +159,7 @@ def test_planes_and_places_of_a_layer_that_is_turned_and_sheared(varying) -> Non
     layer = known_layer(3, 64, 96, **GEOMETRY, shear=(0, 0, 0.1))
     bench = Bench(layer)
     found = varying(3, shape=(64, 96))
-    bench.controller.estimate()
+    bench.controller.psf.estimate()
     bench.runner.on_end(Done(found))
     for plane, y, x in [(2, 10, 80), (0, 63, 0), (1, 32, 48)]:
         bench.viewer.dims.set_point(0, layer.data_to_world((plane, 0, 0))[0])
@@ -173,7 +173,7 @@ def test_the_psf_stays_that_under_the_mouse_when_the_slider_moves(varying) -> No
     layer = known_layer(3, 64, 96)
     bench = Bench(layer)
     found = varying(3, shape=(64, 96))
-    bench.controller.estimate()
+    bench.controller.psf.estimate()
     bench.runner.on_end(Done(found))
     point_at_pixel(bench, layer, 0, 50, 10)
     bench.viewer.dims.set_point(0, 1.0)
@@ -185,7 +185,7 @@ def test_a_plane_beside_a_stack(varying) -> None:
     layer = known_layer(64, 96)
     bench = Bench(layer, known_layer(3, 64, 96, name="other"))
     bench.controller.select(layer)
-    bench.controller.estimate()
+    bench.controller.psf.estimate()
     bench.runner.on_end(Done(varying(shape=(64, 96))))
     point_at(bench, 0.5, 10 * 0.09, 20 * 0.09)
     assert picture(bench).position_yx == (10, 20)
@@ -217,7 +217,7 @@ def test_a_closed_controller_does_not_follow_the_mouse(bench: Bench, layer: Imag
 def test_a_model_folder_can_be_chosen(layer: Image, tiny_varying_model) -> None:
     bench = Bench(layer)
     bundled = set(bench.view.show_models.call_args.args[0])
-    bench.controller.choose_model(tiny_varying_model)
+    bench.controller.psf.choose_model(tiny_varying_model)
     offered = bench.view.show_models.call_args.args[0]
     assert set(offered) == {*bundled, str(tiny_varying_model)}
     assert bench.resolved.model == str(tiny_varying_model)
@@ -230,7 +230,7 @@ def test_a_bundled_folder_is_the_bundled_model(layer: Image) -> None:
     from napari_deepblur.engine.models import load_model
 
     bench = Bench(layer)
-    bench.controller.choose_model(load_model(DEFAULT_MODEL).folder)
+    bench.controller.psf.choose_model(load_model(DEFAULT_MODEL).folder)
     assert bench.resolved.model == DEFAULT_MODEL
 
 
@@ -240,7 +240,7 @@ def test_a_folder_without_a_model_is_told_and_not_chosen(layer: Image, tmp_path,
         (tmp_path / "model.json").write_text(content)
     bench = Bench(layer)
     n_offered = len(bench.view.show_models.call_args.args[0])
-    bench.controller.choose_model(tmp_path)
+    bench.controller.psf.choose_model(tmp_path)
     tone, text = bench.message
     assert tone is Tone.ERROR
     assert str(tmp_path) in text
@@ -253,7 +253,7 @@ def test_a_focus_series_is_not_offered_where_it_tells_nothing(tiny_varying_model
     bench = Bench(known_layer(3, 64, 64))
     bench.controller.settings.focus_series = True
     assert bench.resolved.z_step_um == 0.5
-    bench.controller.choose_model(tiny_varying_model)
+    bench.controller.psf.choose_model(tiny_varying_model)
     assert bench.resolved.focus_step_um is None
     assert bench.resolved.z_step_um is None
     bench.controller.settings.model = DEFAULT_MODEL
@@ -261,7 +261,7 @@ def test_a_focus_series_is_not_offered_where_it_tells_nothing(tiny_varying_model
 
 
 def test_a_loaded_blur_brings_its_model(bench: Bench, varying, tiny_varying_model) -> None:
-    bench.controller.load("blur.json")
+    bench.controller.psf.load("blur.json")
     bench.runner.on_end(Done(varying()))
     assert bench.resolved.model == str(tiny_varying_model)
     assert str(tiny_varying_model) in bench.view.show_models.call_args.args[0]
@@ -271,10 +271,10 @@ def test_a_loaded_blur_brings_its_model(bench: Bench, varying, tiny_varying_mode
 
 
 def test_the_deblurred_image_is_shown_without_its_check(bench: Bench, varying) -> None:
-    bench.controller.deblur()
+    bench.controller.sharp.deblur()
     bench.runner.on_end(Done(deblurred(varying(), 128, 128)))
     assert bench.view.show_check.call_args.args[0] is not None
-    bench.controller.deblur()
+    bench.controller.sharp.deblur()
     bench.runner.on_end(Done(deblurred(varying(), 128, 128, check=None)))
     assert bench.names[-1] == "cells deblurred [1]"
     assert "check" not in bench.viewer.layers[-1].metadata["deepblur"]

@@ -18,7 +18,7 @@ def dock(viewer, tiny_varying_model):
     dock = DeblurDock(viewer)
     viewer.window.add_dock_widget(dock, name="Deep-Blur")
     dock.controller.settings.device = "cpu"
-    dock.controller.choose_model(tiny_varying_model)
+    dock.controller.psf.choose_model(tiny_varying_model)
     return dock
 
 
@@ -29,7 +29,7 @@ def finish(qtbot, dock: DeblurDock) -> None:
 def test_estimate_then_deblur(viewer, dock: DeblurDock, qtbot) -> None:
     source = known_layer(2, 96, 128, **GEOMETRY)
     viewer.add_layer(source)
-    assert dock.focus_box.isHidden()
+    assert dock.psf.focus_box.isHidden()
     dock.run_bar.estimate.click()
     finish(qtbot, dock)
     assert "Estimated the blur" in dock.message.text()
@@ -40,8 +40,8 @@ def test_estimate_then_deblur(viewer, dock: DeblurDock, qtbot) -> None:
     ]
     assert_same_geometry(viewer.layers["cells PSF field"], source)
     assert viewer.layers["cells PSF field"].data.shape == (2, 96, 128)
-    assert dock.blur_panel.table.rowCount() == 6
-    assert not dock.blur_panel.over_field.isHidden()
+    assert dock.psf.blur_panel.table.rowCount() == 6
+    assert not dock.psf.blur_panel.over_field.isHidden()
 
     dock.run_bar.deblur.click()
     finish(qtbot, dock)
@@ -49,8 +49,8 @@ def test_estimate_then_deblur(viewer, dock: DeblurDock, qtbot) -> None:
     assert_same_geometry(sharp, source)
     assert np.isfinite(sharp.data).all()
     assert "residual" in dock.message.text()
-    assert dock.check_panel.value().n_planes == 2
-    assert dock.layer_box.choices() == [source]
+    assert dock.deblur.check_panel.value().n_planes == 2
+    assert dock.image.layer_box.choices() == [source]
 
 
 def test_the_psf_follows_the_mouse(viewer, dock: DeblurDock, qtbot) -> None:
@@ -61,7 +61,7 @@ def test_the_psf_follows_the_mouse(viewer, dock: DeblurDock, qtbot) -> None:
     viewer.mouse_over_canvas = True
     for column in range(100):
         viewer.cursor.position = source.data_to_world((20, column))
-    caption = dock.blur_panel.caption
+    caption = dock.psf.blur_panel.caption
     qtbot.waitUntil(lambda: caption.text().startswith("PSF at y 20, x 99 px"))
     viewer.mouse_over_canvas = False
     qtbot.waitUntil(lambda: caption.text().startswith("PSF at the field's centre"))
@@ -73,7 +73,7 @@ def test_the_mouse_is_looked_at_not_too_often(viewer, dock, qtbot, monkeypatch) 
     dock.run_bar.estimate.click()
     finish(qtbot, dock)
     shown = []
-    monkeypatch.setattr(dock.blur_panel, "show_psf", shown.append)
+    monkeypatch.setattr(dock.psf.blur_panel, "show_psf", shown.append)
     viewer.mouse_over_canvas = True
     for column in range(100):
         viewer.cursor.position = source.data_to_world((20, column))
@@ -101,15 +101,15 @@ def test_save_and_load(viewer, dock: DeblurDock, qtbot, tmp_path, tiny_varying_m
     viewer.add_layer(source)
     dock.run_bar.estimate.click()
     finish(qtbot, dock)
-    shown = dock.blur_panel.value()
-    dock.controller.save(tmp_path / "blur.json")
+    shown = dock.psf.blur_panel.value()
+    dock.controller.psf.save(tmp_path / "blur.json")
     viewer.layers.clear()
     dock.controller.settings.model = DEFAULT_MODEL
     viewer.add_layer(known_layer(96, 128, name="again"))
-    dock.controller.load(tmp_path / "blur.json")
+    dock.controller.psf.load(tmp_path / "blur.json")
     finish(qtbot, dock)
-    assert dock.model_box.value() == str(tiny_varying_model)
-    np.testing.assert_allclose(dock.blur_panel.value().psf.psf, shown.psf.psf, atol=1e-6)
+    assert dock.psf.model_box.value() == str(tiny_varying_model)
+    np.testing.assert_allclose(dock.psf.blur_panel.value().psf.psf, shown.psf.psf, atol=1e-6)
     assert "again PSF field" in viewer.layers
 
 
@@ -123,10 +123,10 @@ def plain_dock(viewer) -> DeblurDock:
 def choose_folder(dock: DeblurDock, monkeypatch, folder: str) -> None:
     """Take the last entry of the list of models, and answer the dialog."""
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: folder)
-    last = dock.model_box.count() - 1
-    assert dock.model_box.itemText(last) == "Model folder…"
-    dock.model_box.setCurrentIndex(last)
-    dock.model_box.activated.emit(last)
+    last = dock.psf.model_box.count() - 1
+    assert dock.psf.model_box.itemText(last) == "Model folder…"
+    dock.psf.model_box.setCurrentIndex(last)
+    dock.psf.model_box.activated.emit(last)
 
 
 def test_a_model_folder_is_chosen_in_a_dialog(
@@ -134,14 +134,14 @@ def test_a_model_folder_is_chosen_in_a_dialog(
 ) -> None:
     dock = plain_dock
     choose_folder(dock, monkeypatch, str(tiny_varying_model))
-    assert dock.model_box.value() == str(tiny_varying_model)
-    assert dock.model_box.currentText() == "tiny-varying (preview, folder)"
-    assert str(tiny_varying_model) in dock.model_box.toolTip()
+    assert dock.psf.model_box.value() == str(tiny_varying_model)
+    assert dock.psf.model_box.currentText() == "tiny-varying (preview, folder)"
+    assert str(tiny_varying_model) in dock.psf.model_box.toolTip()
     choose_folder(dock, monkeypatch, "")
-    assert dock.model_box.value() == str(tiny_varying_model)
+    assert dock.psf.model_box.value() == str(tiny_varying_model)
     choose_folder(dock, monkeypatch, str(tmp_path))
-    assert dock.model_box.value() == str(tiny_varying_model)
+    assert dock.psf.model_box.value() == str(tiny_varying_model)
     assert "is no model folder" in dock.message.text()
     dock.controller.settings.model = DEFAULT_MODEL
-    assert dock.model_box.value() == DEFAULT_MODEL
-    assert str(tiny_varying_model) in dock.model_box.choices()
+    assert dock.psf.model_box.value() == DEFAULT_MODEL
+    assert str(tiny_varying_model) in dock.psf.model_box.choices()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QGridLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QGridLayout, QPushButton, QWidget
 
 from napari_deepblur.engine.events import Progress
 from napari_deepblur.widgets.parts.progress_row import ProgressRow
@@ -12,7 +12,7 @@ __all__ = ["RunBar"]
 
 
 class RunBar(QWidget):
-    """Estimate, Deblur with its choice, Cancel and a progress bar.
+    """Estimate, Deblur, Cancel and a progress bar.
 
     Parameters
     ----------
@@ -23,21 +23,14 @@ class RunBar(QWidget):
     estimateClicked = Signal()  # noqa: N815
     deblurClicked = Signal()  # noqa: N815
     cancelClicked = Signal()  # noqa: N815
-    residualClicked = Signal(bool)  # noqa: N815
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.estimate = QPushButton("Estimate blur")
+        self.estimate = QPushButton("Estimate PSF")
         self.estimate.setToolTip("Read the blur off the image; the PSF becomes a layer")
         self.deblur = QPushButton("Deblur")
         self.deblur.setToolTip(
             "Take the blur out of the image; estimates it first where that was not done"
-        )
-        self.residual = QCheckBox("Residual layer")
-        self.residual.setToolTip(
-            "Also add a layer, beneath the deblurred one, of what the deblurred image does not "
-            "explain: the image minus the deblurred one blurred again, in units of the noise. "
-            "Where all is well it looks like noise alone"
         )
         self._progress = ProgressRow()
         self.cancel = self._progress.cancel
@@ -45,20 +38,16 @@ class RunBar(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.estimate, 0, 0, 1, 2)
         layout.addWidget(self.deblur, 0, 2, 1, 2)
-        layout.addWidget(self.residual, 1, 2, 1, 2)
-        layout.addWidget(self._progress, 2, 0, 1, 4)
+        layout.addWidget(self._progress, 1, 0, 1, 4)
         self.estimate.clicked.connect(lambda _checked: self.estimateClicked.emit())
         self.deblur.clicked.connect(lambda _checked: self.deblurClicked.emit())
         self._progress.cancelClicked.connect(self.cancelClicked.emit)
-        # Clicked, not toggled: only the user's own edits are wishes.
-        self.residual.clicked.connect(self.residualClicked.emit)
         self.set_state(busy=False, can_run=False)
 
     def set_state(self, *, busy: bool, can_run: bool) -> None:
         """Enable what can be pressed."""
         self.estimate.setEnabled(can_run and not busy)
         self.deblur.setEnabled(can_run and not busy)
-        self.residual.setEnabled(not busy)
         self._progress.set_busy(busy=busy)
 
     def setValue(self, progress: Progress) -> None:  # noqa: N802

@@ -14,3 +14,7 @@ class Tone(Enum):
     GOOD = "✓"
     WARNING = "⚠"
     ERROR = "✗"
+
+    def marked(self, text: str) -> str:
+        """Put the sign before a text."""
+        return f"{self.value} {text}".strip()

@@ -1,0 +1,95 @@
+"""Actions of the section PSF: choose a model; estimate, load and save a blur."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_deepblur.errors import ModelError
+from napari_deepblur.widgets.deblur.readiness import blur_request
+from napari_deepblur.widgets.deblur.tasks import Estimated, estimate_task, load_task
+from napari_deepblur.widgets.deblur.work import Work
+from napari_deepblur.widgets.layers.facts import facts_of, pixels_of
+from napari_deepblur.widgets.parts.tone import Tone
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+__all__ = ["PsfActions"]
+
+
+class PsfActions:
+    """Finds the blur of the layer.
+
+    Parameters
+    ----------
+    work
+        The layer, the settings and the task.
+    """
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        work.view.show_models(work.session.models.cards)
+
+    def choose_model(self, folder: str | Path) -> None:
+        """Use the model in a folder, and offer it from now on."""
+        try:
+            model = self._work.session.models.add_folder(folder)
+        except (ModelError, OSError) as error:
+            self._work.view.show_message(Tone.ERROR, str(error))
+        else:
+            self._work.view.show_message(Tone.INFO, "")
+            self._use_model(model)
+
+    def estimate(self) -> None:
+        """Estimate the blur of the layer."""
+        layer, wanted = self._work.layer, self._work.resolved
+        if self._work.may_run(wanted) and layer is not None:
+            task = estimate_task(pixels_of(layer), wanted)
+            self._work.run(task, partial(self._take_blur, layer), wanted)
+
+    def save(self, path: str | Path) -> None:
+        """Write the layer's blur to a JSON file, in place of what was there."""
+        result = self._work.session.results.of(self._work.layer)
+        if result is None:
+            text = "There is no blur to save: estimate it first."
+            self._work.view.show_message(Tone.ERROR, text)
+            return
+        path = Path(path)
+        path = path if path.suffix == ".json" else path.with_name(f"{path.name}.json")
+        try:
+            result.estimated.blur.save(path, overwrite=True)
+        except OSError as error:
+            self._work.view.show_message(Tone.ERROR, f"The blur was not saved: {error}")
+        else:
+            self._work.view.show_message(Tone.GOOD, f"Saved the blur to {path.name}.")
+
+    def load(self, path: str | Path) -> None:
+        """Take the layer's blur from a file."""
+        layer = self._work.layer
+        if layer is None:
+            text = "Open the image that the blur is for first."
+            self._work.view.show_message(Tone.ERROR, text)
+        elif facts_of(layer).problem:
+            self._work.view.show_message(Tone.ERROR, facts_of(layer).problem)
+        elif not self._work.busy:
+            take = partial(self._take_loaded, layer, Path(path).name)
+            self._work.run(load_task(blur_request(layer, path)), take)
+
+    def _take_blur(self, layer: Image, estimated: Estimated) -> None:
+        self._work.keep(layer, estimated)
+        self._work.report(f"Estimated the blur of {layer.name!r}.", estimated.blur)
+
+    def _take_loaded(self, layer: Image, file_name: str, estimated: Estimated) -> None:
+        blur, session = estimated.blur, self._work.session
+        session.settings.update(blur.optics.model_dump() | {"per": blur.per})
+        self._use_model(session.models.add(blur.model))
+        self._work.keep(layer, estimated, file_name=file_name)
+        self._work.report(f"Loaded the blur of {layer.name!r} from {file_name}.", blur)
+
+    def _use_model(self, model: str) -> None:
+        self._work.view.show_models(self._work.session.models.cards)
+        self._work.session.settings.model = model
+        # A list that was filled anew has no choice, and settings that stay as they were are quiet.
+        self._work.changed.emit()

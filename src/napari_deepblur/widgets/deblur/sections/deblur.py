@@ -1,0 +1,69 @@
+"""Section Deblur: how the image is restored, and how well that fits."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QVBoxLayout, QWidget
+
+from napari_deepblur.engine.devices import Device
+from napari_deepblur.widgets.deblur.check_panel import CheckPanel
+from napari_deepblur.widgets.deblur.readiness import Resolved
+from napari_deepblur.widgets.deblur.view import CheckTable
+from napari_deepblur.widgets.parts.choice_box import ChoiceBox
+from napari_deepblur.widgets.parts.form_row import add_row
+
+__all__ = ["DeblurSection"]
+
+
+class DeblurSection(QWidget):
+    """Chooses how to deblur, and shows the check of the result.
+
+    Parameters
+    ----------
+    parent
+        Parent widget.
+    """
+
+    #: Name of a setting, and its new value.
+    settingEdited = Signal(str, object)  # noqa: N815
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.device_box = ChoiceBox()
+        self.device_box.setChoices([(name, name) for name in get_args(Device)])
+        self.device_box.setToolTip("Where to compute; auto takes a graphics card if there is one")
+        self.residual = QCheckBox("Residual layer")
+        self.residual.setToolTip(
+            "Also add a layer, beneath the deblurred one, of what the deblurred image does not "
+            "explain: the image minus the deblurred one blurred again, in units of the noise. "
+            "Where all is well it looks like noise alone"
+        )
+        self.check_panel = CheckPanel()
+        form = QFormLayout()
+        add_row(form, "Device", self.device_box)
+        form.addRow(self.residual)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 0, 0, 4)
+        layout.addLayout(form)
+        layout.addWidget(self.check_panel)
+        self.check_panel.hide()
+        self.device_box.valueChanged.connect(lambda value: self.settingEdited.emit("device", value))
+        # Clicked, not toggled: only the user's own edits are wishes.
+        self.residual.clicked.connect(lambda on: self.settingEdited.emit("residual_layer", on))
+
+    def show_resolved(self, resolved: Resolved) -> None:
+        """Show how the image would be deblurred now."""
+        self.device_box.setValue(resolved.device)
+        self.residual.setChecked(resolved.residual_layer)
+
+    def show_busy(self, *, busy: bool) -> None:
+        """Lock the choices while a task runs; what is shown can still be looked at."""
+        for widget in (self.device_box, self.residual):
+            widget.setEnabled(not busy)
+
+    def show_check(self, table: CheckTable | None) -> None:
+        """Show how the deblurred current plane fits the observed one, or nothing."""
+        self.check_panel.setValue(table)
+        self.check_panel.setVisible(table is not None)

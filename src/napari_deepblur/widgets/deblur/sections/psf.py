@@ -1,0 +1,156 @@
+"""Section PSF: the model that reads the blur, and what it read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_deepblur.engine.model_card import ModelCard
+from napari_deepblur.widgets.deblur.blur_panel import BlurPanel
+from napari_deepblur.widgets.deblur.model_words import describe_model, title_of_model
+from napari_deepblur.widgets.deblur.readiness import Resolved
+from napari_deepblur.widgets.deblur.view import BlurTable, PsfPicture
+from napari_deepblur.widgets.parts.choice_box import ChoiceBox
+from napari_deepblur.widgets.parts.form_row import add_row
+from napari_deepblur.widgets.parts.text import literal
+
+__all__ = ["PsfSection"]
+
+_BLUR_FILES = "Blur (*.json)"
+#: Stands in the list of models for one that is not in it.
+_OTHER_MODEL = object()
+_FOCUS_SERIES = (
+    "Tick this if the planes show one thin object at {step:g} µm from one another (the layer's "
+    "scale), each deeper in the sample than the one before. The known defocus between them then "
+    "tells the sign of the even modes. If they go up instead, all these signs come out opposite. "
+    "Leave it empty for a thick sample, where each plane shows other structures, and for time "
+    "series. The PSF is the same either way"
+)
+
+
+class PsfSection(QWidget):
+    """Chooses how the blur is found, and shows it.
+
+    Parameters
+    ----------
+    parent
+        Parent widget.
+    """
+
+    #: Name of a setting, and its new value.
+    settingEdited = Signal(str, object)  # noqa: N815
+    modelFolderChosen = Signal(str)  # noqa: N815
+    saveChosen = Signal(str)  # noqa: N815
+    loadChosen = Signal(str)  # noqa: N815
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._models: Mapping[str, ModelCard] = {}
+        self._model = ""
+        self._busy = False
+        self._make_widgets()
+        self._arrange()
+        self._connect()
+
+    def show_models(self, models: Mapping[str, ModelCard]) -> None:
+        """Offer models to choose from, by bundled name or folder."""
+        self._models = models
+        choices = [(title_of_model(model, card), model) for model, card in models.items()]
+        self.model_box.setChoices([*choices, ("Model folder…", _OTHER_MODEL)])
+
+    def show_resolved(self, resolved: Resolved) -> None:
+        """Show how the blur would be found now."""
+        self._model = resolved.model
+        self.model_box.setValue(resolved.model)
+        card = self._models.get(resolved.model)
+        self.model_box.setToolTip(literal(describe_model(resolved.model, card)))
+        self.per_box.setValue(resolved.per)
+        step = resolved.focus_step_um
+        self.focus_box.setVisible(step is not None)
+        self.focus_box.setChecked(resolved.z_step_um is not None)
+        self.focus_box.setToolTip(_FOCUS_SERIES.format(step=step) if step is not None else "")
+
+    def show_busy(self, *, busy: bool) -> None:
+        """Lock the choices while a task runs; what is shown can still be looked at."""
+        self._busy = busy
+        for widget in (self.model_box, self.per_box, self.focus_box, self.load_button):
+            widget.setEnabled(not busy)
+        self.save_button.setEnabled(not busy and self.blur_panel.value() is not None)
+
+    def show_blur(self, table: BlurTable | None) -> None:
+        """Show the blur of the current plane, or none."""
+        self.blur_panel.setValue(table)
+        self.show_busy(busy=self._busy)
+
+    def show_psf(self, picture: PsfPicture) -> None:
+        """Show the PSF of another place of the current plane's field."""
+        self.blur_panel.show_psf(picture)
+
+    def _make_widgets(self) -> None:
+        self.model_box = ChoiceBox()
+        self.model_box.setToolTip("The trained model")
+        self.per_box = ChoiceBox()
+        self.per_box.setChoices([("one per plane", "plane"), ("one per stack", "stack")])
+        self.per_box.setToolTip(
+            "Whether each plane has its own blur, or the whole stack has one: where the planes "
+            "do share their blur, the stack's is the more accurate"
+        )
+        self.focus_box = QCheckBox("Focus series of a thin object")
+        self.blur_panel = BlurPanel()
+        self.save_button = QPushButton("Save blur…")
+        self.save_button.setToolTip("Write the estimated blur to a file, for other images")
+        self.load_button = QPushButton("Load blur…")
+        self.load_button.setToolTip("Use a blur that was saved, in place of an estimate")
+
+    def _arrange(self) -> None:
+        form = QFormLayout()
+        add_row(form, "Model", self.model_box)
+        add_row(form, "PSFs", self.per_box)
+        form.addRow(self.focus_box)
+        files = QHBoxLayout()
+        files.addWidget(self.save_button)
+        files.addWidget(self.load_button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 0, 0, 4)
+        layout.addLayout(form)
+        layout.addWidget(self.blur_panel)
+        layout.addLayout(files)
+
+    def _connect(self) -> None:
+        self.model_box.valueChanged.connect(self._choose_model)
+        self.per_box.valueChanged.connect(lambda value: self.settingEdited.emit("per", value))
+        # Clicked, not toggled: only the user's own edits are wishes.
+        self.focus_box.clicked.connect(lambda on: self.settingEdited.emit("focus_series", on))
+        self.save_button.clicked.connect(self._save)
+        self.load_button.clicked.connect(self._load)
+
+    def _choose_model(self, model: Any) -> None:
+        if model is not _OTHER_MODEL:
+            self.settingEdited.emit("model", model)
+            return
+        # Unless a model is chosen, the former one stays.
+        self.model_box.setValue(self._model)
+        folder = QFileDialog.getExistingDirectory(self, "Choose a model folder")
+        if folder:
+            self.modelFolderChosen.emit(folder)
+
+    def _save(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Save blur", "blur.json", _BLUR_FILES)
+        if path:
+            self.saveChosen.emit(path)
+
+    def _load(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Load blur", "", _BLUR_FILES)
+        if path:
+            self.loadChosen.emit(path)

@@ -1,0 +1,48 @@
+"""Actions of the section Deblur."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from napari_deepblur.widgets.deblur import sentences
+from napari_deepblur.widgets.deblur.tasks import Deblurred, deblur_task
+from napari_deepblur.widgets.deblur.work import Work
+from napari_deepblur.widgets.layers.facts import pixels_of
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+__all__ = ["SharpActions"]
+
+
+class SharpActions:
+    """Takes the blur out of the layer.
+
+    Parameters
+    ----------
+    work
+        The layer, the settings and the task.
+    """
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+
+    def deblur(self) -> None:
+        """Deblur the layer, estimating its blur first where that was not done."""
+        layer, wanted = self._work.layer, self._work.resolved
+        if self._work.may_run(wanted) and layer is not None:
+            result = self._work.session.results.of(layer)
+            fits = result is not None and not result.outdated(wanted)
+            known = result.estimated if result is not None and fits else None
+            task = deblur_task(pixels_of(layer), wanted, known)
+            self._work.run(task, partial(self._take_sharp, layer, is_new=known is None), wanted)
+
+    def _take_sharp(self, layer: Image, result: Deblurred, *, is_new: bool) -> None:
+        if is_new:
+            self._work.keep(layer, result.estimated)
+        self._work.layers.show_deblurred(layer, result)
+        self._work.session.results.keep_check(layer, result.check)
+        self._work.changed.emit()
+        text = sentences.deblurred_text(layer.name, result.check)
+        self._work.report(text, result.estimated.blur, result.check)

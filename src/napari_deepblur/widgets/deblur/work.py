@@ -1,0 +1,125 @@
+"""What all actions of the dock share: the layer, the settings, and the one task that runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from psygnal import Signal
+
+from napari_deepblur.engine.events import Job
+from napari_deepblur.widgets.deblur import sentences
+from napari_deepblur.widgets.deblur.readiness import Resolved, resolve
+from napari_deepblur.widgets.deblur.result_layers import ResultLayers
+from napari_deepblur.widgets.deblur.session import Session
+from napari_deepblur.widgets.deblur.tasks import Estimated
+from napari_deepblur.widgets.deblur.view import DeblurView
+from napari_deepblur.widgets.layers.facts import facts_of
+from napari_deepblur.widgets.parts.tone import Tone
+from napari_deepblur.widgets.tasks.task_slot import StartTask, TaskSlot
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image
+
+    from napari_deepblur.engine.blur import BlurEstimate
+    from napari_deepblur.engine.diagnostics import DeblurringCheck
+
+__all__ = ["Work"]
+
+
+class Work:
+    """The layer that is worked on, and the task that works on it.
+
+    Attributes
+    ----------
+    viewer
+        napari viewer that gets the results.
+    view
+        The dock.
+    session
+        Settings and results, which outlive the dock.
+    slot
+        The one task.
+    layers
+        Results as layers.
+    layer
+        The layer that is worked on.
+    wanted
+        What the running task was started with; None for one that depends on no settings.
+    """
+
+    #: Settings or results changed.
+    changed = Signal()
+
+    def __init__(
+        self, viewer: ViewerModel, view: DeblurView, session: Session, start: StartTask
+    ) -> None:
+        self.viewer = viewer
+        self.view = view
+        self.session = session
+        self.slot = TaskSlot(view, start)
+        self.layers = ResultLayers(viewer, session.sources)
+        self.layer: Image | None = None
+        self.wanted: Resolved | None = None
+
+    @property
+    def resolved(self) -> Resolved:
+        """Values that a task would be started with now, or the reason why none can be."""
+        facts = facts_of(self.layer) if self.layer is not None else None
+        settings = self.session.settings
+        return resolve(settings, facts, varies=self.session.models.varies(settings.model))
+
+    @property
+    def busy(self) -> bool:
+        """True while a task runs."""
+        return self.slot.busy
+
+    def run(
+        self, task: Job[Any], take: Callable[[Any], None], wanted: Resolved | None = None
+    ) -> None:
+        """Start a task.
+
+        Parameters
+        ----------
+        task
+            The task.
+        take
+            Function that gets its result.
+        wanted
+            What the task depends on; when that changes under it, it is stopped.
+        """
+        self.wanted = wanted
+        self.slot.run(task, take)
+
+    def may_run(self, wanted: Resolved) -> bool:
+        """Tell whether a task can be started now; where not, the view says why."""
+        if self.busy:
+            self.say_busy()
+            return False
+        if not wanted.can_run:
+            self.view.show_message(Tone.ERROR, wanted.message)
+        return wanted.can_run
+
+    def say_busy(self) -> None:
+        """Say that a task runs already."""
+        assert self.layer is not None
+        text = f"Still at work on {self.layer.name!r}: wait until it is done, or press Cancel."
+        self.view.show_message(Tone.WARNING, text)
+
+    def stop(self, tone: Tone, text: str) -> None:
+        """Drop the task, if one runs, and say why."""
+        if self.busy:
+            self.slot.abandon()
+            self.view.show_message(tone, text)
+
+    def keep(self, layer: Image, estimated: Estimated, *, file_name: str = "") -> None:
+        """Remember a layer's blur and show its PSFs."""
+        self.layers.show_blur(layer, estimated)
+        self.session.results.keep(layer, estimated.without_mosaics(), file_name=file_name)
+        self.changed.emit()
+
+    def report(self, text: str, blur: BlurEstimate, check: DeblurringCheck | None = None) -> None:
+        """Tell how a task ended, and once that there are doubts to read."""
+        doubts = sentences.doubts_about_image(check) or sentences.doubts_about_blur(blur)
+        self.slot.report(text, *filter(None, [doubts]))
