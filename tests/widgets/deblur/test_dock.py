@@ -72,7 +72,7 @@ def test_estimate_then_deblur(viewer, dock: DeblurDock, qtbot) -> None:
     assert not dock.run_bar.estimate.isEnabled()
     finish(qtbot, dock)
     assert "Estimated the blur" in dock.message.text()
-    assert dock.psf.blur_panel.table.rowCount() == 7
+    assert len(dock.psf.blur_panel.bars.value().names) == 7
     assert names(viewer) == ["cells", "cells PSF"]
     psf = viewer.layers["cells PSF"]
     assert psf.data.shape[0] == 2
@@ -109,6 +109,19 @@ def test_a_residual_layer_on_demand(viewer, dock: DeblurDock, qtbot) -> None:
     inside = residual.data[0][..., 15:-15, 15:-15]
     assert np.sqrt(np.square(inside).mean()) == pytest.approx(shown.residual[0], rel=0.05)
     assert viewer.layers.selection.active.name == "cells deblurred"
+
+
+def test_a_click_on_the_curve_moves_the_slider_and_back(viewer, dock: DeblurDock, qtbot) -> None:
+    viewer.add_layer(known_layer(3, 96, 96))
+    dock.run_bar.estimate.click()
+    finish(qtbot, dock)
+    curve = dock.psf.blur_panel.curve
+    assert len(curve.value().values) == 3
+    curve.choose_near(1.9)
+    assert viewer.dims.current_step[0] == 2
+    assert dock.psf.blur_panel.value().plane == 2
+    viewer.dims.set_current_step(0, 1)
+    assert curve.plane() == 1
 
 
 def test_deblur_alone_estimates_first(viewer, dock: DeblurDock, qtbot) -> None:

@@ -15,6 +15,7 @@ from napari_deepblur.widgets.deblur.work import Work
 from napari_deepblur.widgets.layers.by_product import is_by_product
 from napari_deepblur.widgets.layers.cursor import Pace
 from napari_deepblur.widgets.layers.facts import take_scale_as_um
+from napari_deepblur.widgets.layers.stack_plane import go_to_plane
 from napari_deepblur.widgets.layers.watch import LayerWatch
 from napari_deepblur.widgets.parts.tone import Tone
 from napari_deepblur.widgets.tasks.task_slot import StartTask
@@ -120,6 +121,11 @@ class DeblurController:
         """Take the layer's scale, which has no unit of length, as µm."""
         if self.layer is not None:
             take_scale_as_um(self.layer)
+
+    def go_to_plane(self, plane: int) -> None:
+        """Move the viewer's sliders to a plane of the layer."""
+        if self.layer is not None:
+            go_to_plane(self._work.viewer, self.layer, plane)
 
     def cancel(self) -> None:
         """Stop the task; what it found is dropped."""

@@ -22,7 +22,7 @@ from napari_deepblur.widgets.deblur.sections.image import ImageSection
 from napari_deepblur.widgets.deblur.sections.psf import PsfSection
 from napari_deepblur.widgets.deblur.session import Session
 from napari_deepblur.widgets.deblur.summaries import summary_of_image, summary_of_psf
-from napari_deepblur.widgets.deblur.view import BlurTable, CheckTable, PsfPicture
+from napari_deepblur.widgets.deblur.view import BlurTable, CheckTable, ShownPsf
 from napari_deepblur.widgets.layers.proxies import unwrapped
 from napari_deepblur.widgets.parts.dock_widget import DockWidget
 from napari_deepblur.widgets.parts.section import Section
@@ -122,7 +122,7 @@ class DeblurDock(DockWidget):
             self.sections["Image"].setOpen(is_open=False)
             self.sections["PSF"].setOpen(is_open=True)
 
-    def show_psf(self, picture: PsfPicture) -> None:
+    def show_psf(self, picture: ShownPsf) -> None:
         """Show the PSF of another place of the current plane's field."""
         self.psf.show_psf(picture)
 
@@ -154,6 +154,7 @@ class DeblurDock(DockWidget):
         self.image.opticsEdited.connect(edit)
         self.image.scaleAccepted.connect(controller.take_scale_as_um)
         self.psf.settingEdited.connect(edit)
+        self.psf.blur_panel.planeChosen.connect(controller.go_to_plane)
         self.psf.modelFolderChosen.connect(controller.psf.choose_model)
         self.psf.saveChosen.connect(controller.psf.save)
         self.psf.loadChosen.connect(controller.psf.load)

@@ -11,7 +11,7 @@ from napari_deepblur.engine.concerns import one_of_each_kind
 from napari_deepblur.engine.diagnostics import DeblurringCheck
 from napari_deepblur.engine.psf_field import psf_width
 from napari_deepblur.widgets.deblur.tasks import Estimated
-from napari_deepblur.widgets.deblur.view import BlurTable, CheckTable, OverField, PsfPicture
+from napari_deepblur.widgets.deblur.view import BlurTable, CheckTable, OverField, ShownPsf
 from napari_deepblur.widgets.layers.facts import data_position, pixels_of
 
 if TYPE_CHECKING:
@@ -48,18 +48,16 @@ def current_pixel(viewer: ViewerModel, layer: Image) -> tuple[int, int] | None:
     return (y, x) if 0 <= y < rows and 0 <= x < columns else None
 
 
-def psf_picture(
-    estimated: Estimated, plane: int, position_yx: tuple[int, int] | None
-) -> PsfPicture:
+def psf_picture(estimated: Estimated, plane: int, position_yx: tuple[int, int] | None) -> ShownPsf:
     """Make the picture of the PSF at a pixel, by default at the field's centre."""
     row, blur, field = estimated.row(plane), estimated.blur, estimated.field
     psf = estimated.psfs[row]
     if field is None:
-        return PsfPicture(psf)
+        return ShownPsf(psf)
     if position_yx is not None:
         # Not `blur.psf`, which looks whether the model's folder is still there.
         psf = blur.psf_field(row, field.grid.field_yx(np.array([position_yx])))[0]
-    return PsfPicture(psf, psf_width(psf) * blur.optics.pixel_size_um, position_yx)
+    return ShownPsf(psf, psf_width(psf) * blur.optics.pixel_size_um, position_yx)
 
 
 def blur_table(
@@ -68,12 +66,17 @@ def blur_table(
     """Make the table of one plane's blur."""
     row, blur = estimated.row(plane), estimated.blur
     one_of = f", plane {row}" if len(estimated.psfs) > 1 else ""
+    modes = slice(estimated.n_modes)
     return BlurTable(
         title=f"{layer.name}{one_of}",
-        names=estimated.names,
-        coefficients=blur.coefficients[row],
-        std=blur.std[row],
+        names=estimated.names[modes],
+        coefficients=blur.coefficients[row][modes],
+        std=blur.std[row][modes],
         unit=estimated.unit,
+        optics=blur.optics,
+        others=_others(estimated, row),
+        quality=estimated.quality,
+        plane=row,
         psf=psf_picture(estimated, plane, position_yx),
         over_field=_over_field(estimated, row),
         concerns=one_of_each_kind([blur.concerns[row]]) if blur.concerns else None,
@@ -100,6 +103,20 @@ def check_table(layer: Image, check: DeblurringCheck, plane: int) -> CheckTable:
 def flagged_planes(blur: BlurEstimate) -> tuple[int, ...]:
     """Return the rows of a blur that have concerns."""
     return tuple(int(row) for row in np.flatnonzero(~blur.in_domain))
+
+
+def _others(estimated: Estimated, row: int) -> tuple[str, ...]:
+    """Say the coefficients that are not in the unit of the others."""
+    blur, n_modes = estimated.blur, estimated.n_modes
+    if n_modes is None:
+        return ()
+    further = zip(
+        estimated.names[n_modes:],
+        blur.coefficients[row][n_modes:],
+        2 * blur.std[row][n_modes:],
+        strict=True,
+    )
+    return tuple(f"{name}: {value:.2f} ± {error:.2f}" for name, value, error in further)
 
 
 def _over_field(estimated: Estimated, row: int) -> OverField | None:

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from napari_deepblur.engine.blur import BlurEstimate
 from napari_deepblur.engine.diagnostics import DeblurringCheck
 from napari_deepblur.engine.events import Job, Progress
-from napari_deepblur.engine.psf_field import MosaicGrid, PsfWidth, mosaic_grid, psf_field
+from napari_deepblur.engine.psf_field import MosaicGrid, PsfWidth, mosaic_grid, psf_field, psf_width
 from napari_deepblur.engine.request import Request
 from napari_deepblur.engine.restore import find_blur_job, restore_job
 from napari_deepblur.widgets.deblur.readiness import Resolved
+from napari_deepblur.widgets.deblur.view import PsfQuality
 
 __all__ = [
     "Deblurred",
@@ -66,6 +67,10 @@ class Estimated:
         all planes.
     field
         Pictures of the PSFs over the field; None where the PSF is the same everywhere.
+    quality
+        The PSFs beside that of a perfect objective.
+    n_modes
+        Number of the first coefficients that have `unit`; None for all.
     """
 
     blur: BlurEstimate
@@ -73,6 +78,8 @@ class Estimated:
     unit: str
     psfs: NDArray[np.float32]
     field: FieldPictures | None = None
+    quality: PsfQuality | None = None
+    n_modes: int | None = None
 
     def row(self, plane: int) -> int:
         """Return the row of `coefficients` and `psfs` that belongs to a plane."""
@@ -137,7 +144,49 @@ def load_task(request: Request) -> Job[Estimated]:
 def _pictured(blur: BlurEstimate) -> Job[Estimated]:
     psfs = np.stack([blur.psf(row) for row in range(len(blur.coefficients))])
     field = (yield from _field_pictures(blur, psfs)) if blur.varies else None
-    return Estimated(blur, blur.coefficient_names, blur.family.unit, psfs, field)
+    return Estimated(
+        blur,
+        blur.coefficient_names,
+        blur.family.unit,
+        psfs,
+        field,
+        quality=_quality(blur, psfs),
+        n_modes=len(blur.family.noll_indices) or None,
+    )
+
+
+def _quality(blur: BlurEstimate, psfs: NDArray[np.float32]) -> PsfQuality:
+    """Put PSFs (N, h, w) beside that of a perfect objective, which is cut to their size."""
+    unaberrated = _fitted(_perfect_psf(blur.optics.cutoff), psfs.shape[-2:])
+    pixel_um = blur.optics.pixel_size_um
+    widths = [psf_width(psf) * pixel_um for psf in psfs]
+    return PsfQuality(
+        unaberrated,
+        strehl=psfs.max((-2, -1)) / unaberrated.max(),
+        widths_um=np.array(widths, np.float32),
+        unaberrated_width_um=psf_width(unaberrated) * pixel_um,
+    )
+
+
+def _perfect_psf(cutoff: float) -> NDArray[np.float32]:
+    import torch
+
+    from napari_deepblur.operators import ZernikeFamily
+
+    psf: NDArray[np.float32] = ZernikeFamily((4,), cutoff=cutoff).psf(torch.zeros(1)).numpy()
+    return psf
+
+
+def _fitted(psf: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Cut the middle out of a PSF, or put zeros around it, to give it odd sides."""
+    fitted = np.zeros(shape, np.float32)
+    sides = [min(pair) for pair in zip(psf.shape, shape, strict=True)]
+    inner = tuple(slice((n - m) // 2, (n - m) // 2 + m) for n, m in zip(shape, sides, strict=True))
+    cut = tuple(
+        slice((n - m) // 2, (n - m) // 2 + m) for n, m in zip(psf.shape, sides, strict=True)
+    )
+    fitted[inner] = psf[cut]
+    return fitted
 
 
 def _field_pictures(blur: BlurEstimate, psfs: NDArray[np.float32]) -> Job[FieldPictures]:

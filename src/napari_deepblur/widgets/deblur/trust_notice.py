@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from napari_deepblur.widgets.parts.text import plain_label
 from napari_deepblur.widgets.parts.tone import Tone
@@ -59,7 +59,7 @@ class NoticeWords:
 
 
 class TrustNotice(QWidget):
-    """Shows the concerns about a plane's result, and how many planes have some.
+    """Says in one line whether a plane's result is in doubt; "why?" unfolds the reasons.
 
     Parameters
     ----------
@@ -72,12 +72,22 @@ class TrustNotice(QWidget):
     def __init__(self, words: NoticeWords, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._words = words
+        self.headline = plain_label(wrap=True)
+        self.why = QToolButton()
+        self.why.setText("why?")
+        self.why.setToolTip("Show or hide the reasons")
+        self.why.setCheckable(True)
         self.reasons = plain_label(wrap=True, selectable=True)
         self.planes = plain_label(wrap=True)
+        line = QHBoxLayout()
+        line.addWidget(self.headline, 1)
+        line.addWidget(self.why)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(line)
         layout.addWidget(self.reasons)
         layout.addWidget(self.planes)
+        self.why.toggled.connect(lambda _on: self._fold())
 
     def setValue(self, table: Judged | None) -> None:  # noqa: N802
         """Show what is known against a result; nothing where that was not looked at."""
@@ -85,20 +95,19 @@ class TrustNotice(QWidget):
         self.setVisible(concerns is not None)
         if table is None or concerns is None:
             return
-        self.reasons.setText(_reasons(self._words, concerns))
-        self.reasons.setStyleSheet(_FLAGGED if concerns else "")
-        self.reasons.setToolTip(self._words.doubt_tip if concerns else self._words.clean_tip)
+        tone = Tone.WARNING if concerns else Tone.GOOD
+        self.headline.setText(tone.marked(self._words.doubt if concerns else self._words.clean))
+        self.headline.setStyleSheet(_FLAGGED if concerns else "")
+        self.headline.setToolTip(self._words.doubt_tip if concerns else self._words.clean_tip)
+        self.reasons.setText("\n".join(f"• {_sentence(reason)}" for reason in concerns))
         self.planes.setText(_flagged(table))
-        self.planes.setVisible(bool(self.planes.text()))
+        self._fold()
 
-
-def _reasons(words: NoticeWords, concerns: tuple[str, ...]) -> str:
-    if not concerns:
-        return f"{Tone.GOOD.value} {words.clean}"
-    if len(concerns) == 1:
-        return f"{Tone.WARNING.value} {words.doubt}. {_sentence(concerns[0])}"
-    listed = "".join(f"\n• {_sentence(reason)}" for reason in concerns)
-    return f"{Tone.WARNING.value} {words.doubt}:{listed}"
+    def _fold(self) -> None:
+        is_open = self.why.isChecked()
+        self.why.setVisible(bool(self.reasons.text() or self.planes.text()))
+        for label in (self.reasons, self.planes):
+            label.setVisible(is_open and bool(label.text()))
 
 
 def _sentence(reason: str) -> str:

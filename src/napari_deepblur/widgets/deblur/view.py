@@ -12,17 +12,18 @@ from numpy.typing import NDArray
 from napari_deepblur.engine.events import Progress
 from napari_deepblur.engine.model_card import ModelCard
 from napari_deepblur.engine.psf_field import PsfWidth
+from napari_deepblur.optics.settings import Optics
 from napari_deepblur.widgets.deblur.readiness import Resolved
 from napari_deepblur.widgets.parts.tone import Tone
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
-__all__ = ["BlurTable", "CheckTable", "DeblurView", "OverField", "PsfPicture"]
+__all__ = ["BlurTable", "CheckTable", "DeblurView", "OverField", "PsfQuality", "ShownPsf"]
 
 
 @dataclass(frozen=True, slots=True)
-class PsfPicture:
+class ShownPsf:
     """A PSF to be drawn.
 
     Attributes
@@ -39,6 +40,28 @@ class PsfPicture:
     psf: NDArray[np.float32]
     width_um: float | None = None
     position_yx: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PsfQuality:
+    """The PSF of each plane beside that of a perfect objective of the same optics.
+
+    Attributes
+    ----------
+    unaberrated
+        PSF of the perfect objective, shape (h, w).
+    strehl
+        Peak of each PSF, at the field's centre, as a share of the perfect one's, shape (N,).
+    widths_um
+        Width of each PSF, within which half of the light falls, µm, shape (N,).
+    unaberrated_width_um
+        The same of the perfect objective's PSF.
+    """
+
+    unaberrated: NDArray[np.float32]
+    strehl: NDArray[np.float32]
+    widths_um: NDArray[np.float32]
+    unaberrated_width_um: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +97,14 @@ class BlurTable:
         PSF that is shown until the mouse points at another place.
     unit
         Unit of the coefficients.
+    optics
+        Optics that the PSF was computed for; None where nobody asked.
+    others
+        Sentences about coefficients of other units, such as an extra blur.
+    quality
+        The PSF beside that of a perfect objective.
+    plane
+        Number of the plane.
     over_field
         Variation of the PSF over the field; None where it is the same everywhere.
     concerns
@@ -92,8 +123,12 @@ class BlurTable:
     names: tuple[str, ...]
     coefficients: NDArray[np.float32]
     std: NDArray[np.float32]
-    psf: PsfPicture
+    psf: ShownPsf
     unit: str = "waves RMS"
+    optics: Optics | None = None
+    others: tuple[str, ...] = ()
+    quality: PsfQuality | None = None
+    plane: int = 0
     over_field: OverField | None = None
     concerns: tuple[str, ...] | None = None
     flagged: tuple[int, ...] = ()
@@ -157,7 +192,7 @@ class DeblurView(Protocol):
     def show_blur(self, table: BlurTable | None) -> None:
         """Show the blur of the current plane, or none."""
 
-    def show_psf(self, picture: PsfPicture) -> None:
+    def show_psf(self, picture: ShownPsf) -> None:
         """Show the PSF of another place of the current plane's field."""
 
     def show_check(self, table: CheckTable | None) -> None:

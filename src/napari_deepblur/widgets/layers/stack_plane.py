@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
-__all__ = ["current_index", "go_to_index"]
+__all__ = ["current_index", "go_to_index", "go_to_plane"]
 
 
 def current_index(viewer: ViewerModel, layer: Image, axis: str) -> int:
@@ -38,3 +38,10 @@ def go_to_index(viewer: ViewerModel, layer: Image, axis: str, index: int) -> Non
     if units is not None:
         world *= unit_factor(layer.units[place], units[place - layer.ndim])
     viewer.dims.set_point(viewer.dims.ndim - layer.ndim + place, world)
+
+
+def go_to_plane(viewer: ViewerModel, layer: Image, plane: int) -> None:
+    """Move the sliders to one of a layer's planes, the last leading axis running fastest."""
+    lead = pixels_of(layer).shape[:-2]
+    for axis, index in zip(axes_of(layer), np.unravel_index(plane, lead), strict=False):
+        go_to_index(viewer, layer, axis, int(index))

@@ -20,7 +20,7 @@ from napari_deepblur.engine.model_card import ModelCard
 from napari_deepblur.widgets.deblur.blur_panel import BlurPanel
 from napari_deepblur.widgets.deblur.model_words import describe_model, title_of_model
 from napari_deepblur.widgets.deblur.readiness import Resolved
-from napari_deepblur.widgets.deblur.view import BlurTable, PsfPicture
+from napari_deepblur.widgets.deblur.view import BlurTable, ShownPsf
 from napari_deepblur.widgets.parts.choice_box import ChoiceBox
 from napari_deepblur.widgets.parts.form_row import add_row
 from napari_deepblur.widgets.parts.text import literal
@@ -93,7 +93,7 @@ class PsfSection(QWidget):
         self.blur_panel.setValue(table)
         self.show_busy(busy=self._busy)
 
-    def show_psf(self, picture: PsfPicture) -> None:
+    def show_psf(self, picture: ShownPsf) -> None:
         """Show the PSF of another place of the current plane's field."""
         self.blur_panel.show_psf(picture)
 
