@@ -16,6 +16,7 @@ from napari_deepblur.cli.report import (
     blur_object,
     check_lines,
     check_object,
+    maker_of,
     print_json,
     warn_of_concerns,
 )
@@ -48,6 +49,7 @@ def deblur(
     model: given.ModelOption = None,
     stored: given.ImageOptions,
     per: given.PerOption = "plane",
+    third: given.StackOptions,
     device: given.DeviceOption = "auto",
     overwrite: given.Overwrite = False,
     as_json: given.AsJson = False,
@@ -67,6 +69,9 @@ def deblur(
             raise ValueError(f"--out and --residual are both {out}: choose two names")
     if blur is not None and (optics.na, optics.wavelength, optics.refractive_index) != (None,) * 3:
         raise ValueError("the blur file knows the optics: give either --blur or the optics")
+    if blur is not None and third.light_sheet_fwhm is not None:
+        raise ValueError("the blur file knows the light sheet: leave out --light-sheet-fwhm")
+    given.refuse_model(model, per)
     request = Request(
         image=image,
         axes=stored.axes,
@@ -76,6 +81,8 @@ def deblur(
         blur=blur,
         model=model,
         per=per,
+        z_step_um=third.z_step,
+        light_sheet_fwhm_um=third.light_sheet_fwhm,
         device=device,
         residual=residual is not None,
     )
@@ -111,7 +118,7 @@ def _report(
         content |= {"flux_change": flux_change, "blur": blur_object(restored.blur)}
         print_json(content | {"check": check_object(check)})
         return
-    typer.echo(f"{image}: {source.axes} {source.shape}, model {restored.blur.model}")
+    typer.echo(f"{image}: {source.axes} {source.shape}, {maker_of(restored.blur)}")
     typer.echo(f"total flux {flux_change:+.2%}")
     for line in check_lines(check):
         typer.echo(line)

@@ -18,13 +18,12 @@ from napari_deepblur.cli.report import (
     blur_object,
     check_lines,
     check_object,
-    estimated_text,
     optics_line,
     print_json,
-    table,
     twin_note,
     warn_of_concerns,
 )
+from napari_deepblur.cli.tables import estimated_text, table
 from napari_deepblur.io import check_output, write_image
 
 if TYPE_CHECKING:
@@ -60,6 +59,7 @@ def demo(
     as_json: given.AsJson = False,
 ) -> None:
     """Estimate and remove the blur of a sample image, and compare with the truth."""
+    from napari_deepblur.engine.blur import BlurEstimate
     from napari_deepblur.engine.request import Request
     from napari_deepblur.engine.restore import restore_job
     from napari_deepblur.samples import SAMPLES
@@ -69,6 +69,7 @@ def demo(
     request = Request(image=sample.image, optics=sample.optics, model=model, device=device)
     restored = drive(restore_job(request))
     blur, deblurred, check = restored.blur, restored.sharp, restored.check
+    assert isinstance(blur, BlurEstimate)
     warn_of_concerns(blur)
     if check is not None:
         warn_of_concerns(check)

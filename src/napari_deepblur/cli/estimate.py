@@ -13,6 +13,7 @@ from napari_deepblur.cli.progress import drive
 from napari_deepblur.cli.report import (
     blur_lines,
     blur_object,
+    maker_of,
     optics_line,
     print_json,
     warn_of_concerns,
@@ -22,6 +23,7 @@ from napari_deepblur.io import check_image_output, check_output
 if TYPE_CHECKING:
     from napari_deepblur.engine.blur import BlurEstimate
     from napari_deepblur.engine.request import Source
+    from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 
 __all__ = ["estimate"]
 
@@ -42,14 +44,7 @@ def estimate(
             "from the distance between its planes.",
         ),
     ] = False,
-    z_step: Annotated[
-        float | None,
-        typer.Option(
-            "--z-step",
-            help="Distance between the planes of a focus series in µm, if the file does not say "
-            "it; negative where they go up, out of the sample.",
-        ),
-    ] = None,
+    third: given.StackOptions,
     device: given.DeviceOption = "auto",
     out: Annotated[Path | None, typer.Option(help="Blur file (.json) to write.")] = None,
     psf: Annotated[
@@ -73,6 +68,7 @@ def estimate(
         check_output(out, overwrite=overwrite, source=image)
     if psf is not None:
         check_image_output(psf, overwrite=overwrite, source=image)
+    given.refuse_model(model, per)
     request = Request(
         image=image,
         axes=stored.axes,
@@ -82,7 +78,8 @@ def estimate(
         model=model,
         per=per,
         focus_series=focus_series,
-        z_step_um=z_step,
+        z_step_um=third.z_step,
+        light_sheet_fwhm_um=third.light_sheet_fwhm,
         device=device,
     )
     source = open_source(request)
@@ -102,13 +99,18 @@ def estimate(
 
 
 def _report(
-    image: Path, source: "Source", blur: "BlurEstimate", written: list[Path], *, as_json: bool
+    image: Path,
+    source: "Source",
+    blur: "BlurEstimate | VolumeBlurEstimate",
+    written: list[Path],
+    *,
+    as_json: bool,
 ) -> None:
     if as_json:
         told = {"origins": source.origins, "written": written}
         print_json({"image": image, **blur_object(blur), **told})
         return
-    typer.echo(f"{image}: {source.axes} {source.shape}, model {blur.model}")
+    typer.echo(f"{image}: {source.axes} {source.shape}, {maker_of(blur)}")
     typer.echo(optics_line(blur.optics, source.origins))
     typer.echo(f"cutoff {blur.optics.cutoff:.3f} cycles/pixel")
     typer.echo("\n".join(blur_lines(blur)))

@@ -5,7 +5,8 @@
 import typer
 
 from napari_deepblur.cli import options as given
-from napari_deepblur.cli.report import print_json, table
+from napari_deepblur.cli.report import print_json
+from napari_deepblur.cli.tables import table
 
 __all__ = ["models"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from napari_deepblur.engine.blur import Per
+from napari_deepblur.engine.blur import Scope
 from napari_deepblur.engine.devices import Device
 
 if TYPE_CHECKING:
@@ -24,7 +24,9 @@ __all__ = [
     "OpticsOptions",
     "Overwrite",
     "PerOption",
+    "StackOptions",
     "expand_groups",
+    "refuse_model",
 ]
 
 Image = Annotated[
@@ -34,7 +36,11 @@ ModelOption = Annotated[
     str | None, typer.Option("--model", help="Bundled name or folder of a model.")
 ]
 PerOption = Annotated[
-    Per, typer.Option("--per", help="One blur for each plane or for the whole stack.")
+    Scope,
+    typer.Option(
+        "--per",
+        help="A blur for each plane, one for the whole stack, or the 3-D blur of each z-stack.",
+    ),
 ]
 DeviceOption = Annotated[Device, typer.Option("--device", help="Where the networks run.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing output.")]
@@ -87,6 +93,39 @@ class ImageOptions:
         int | None,
         typer.Option("--series", help="Number of the image in a file of several, from 0."),
     ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class StackOptions:
+    """Options about the third dimension of a stack."""
+
+    z_step: Annotated[
+        float | None,
+        typer.Option(
+            "--z-step",
+            help="Distance between the planes of a z-stack in µm, if the file does not say it; of "
+            "a focus series negative where they go up, out of the sample.",
+        ),
+    ] = None
+    light_sheet_fwhm: Annotated[
+        float | None,
+        typer.Option(
+            "--light-sheet-fwhm",
+            help="With --per volume: full width at half maximum of the light sheet in µm.",
+        ),
+    ] = None
+
+
+def refuse_model(model: str | None, per: Scope) -> None:
+    """Refuse a model where none is used.
+
+    Raises
+    ------
+    ValueError
+        If one was chosen for blurs of volumes.
+    """
+    if per == "volume" and model is not None:
+        raise ValueError("a 3-D blur is read off the stack without a model: leave out --model")
 
 
 def expand_groups(command: Callable[..., None]) -> Callable[..., None]:

@@ -6,8 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_deepblur import __version__
 from napari_deepblur.cli.report import check_object, concern_lines, plain, psf_stack
+from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.errors import describe
 from napari_deepblur.io import Channel, ImageMetadata, write_image
 
@@ -21,15 +24,24 @@ __all__ = ["write_psf", "write_restored"]
 _OBJECTIVE = ("numerical_aperture", "refractive_index")
 
 
-def write_psf(path: Path, blur: BlurEstimate, source: Source, *, overwrite: bool) -> None:
-    """Write the PSF of each plane, or the one that serves all, at the image's own pixels."""
-    psfs = psf_stack(blur, source.shape[:-2])
+def write_psf(
+    path: Path, blur: BlurEstimate | VolumeBlurEstimate, source: Source, *, overwrite: bool
+) -> None:
+    """Write the PSF of each plane or volume, or the one that serves all, at the image's voxels."""
+    if isinstance(blur, VolumeBlurEstimate):
+        psfs = np.stack([blur.psf_3d(volume=volume) for volume in range(blur.n_volumes)])
+        psfs = psfs[0] if blur.n_volumes == 1 else psfs
+        axes: str = "TZYX"[-psfs.ndim :]
+        z_step_um: float | None = blur.stack_optics.z_step_um
+    else:
+        psfs = psf_stack(blur, source.shape[:-2])
+        axes, z_step_um = source.axes[-psfs.ndim :], source.metadata.z_step_um
     write_image(
         path,
         psfs,
-        source.axes[-psfs.ndim :],
+        axes,
         pixel_size_um=blur.optics.pixel_size_um,
-        z_step_um=source.metadata.z_step_um,
+        z_step_um=z_step_um,
         provenance=_provenance(blur),
         overwrite=overwrite,
     )
@@ -86,13 +98,15 @@ def write_restored(
     return {option: path for option, (path, _) in images.items()}
 
 
-def _on_grid_of(source: Source, blur: BlurEstimate) -> ImageMetadata:
+def _on_grid_of(source: Source, blur: BlurEstimate | VolumeBlurEstimate) -> ImageMetadata:
     """Metadata of the input; a typed pixel size replaces the stated one."""
     typed = {name: known.value for name, known in source.known.items() if known.source == "typed"}
     metadata = source.metadata
     if "pixel_size_um" in typed or metadata.pixel_sides_um is None:
         size = blur.optics.pixel_size_um
         metadata = replace(metadata, pixel_sides_um=(size, size))
+    if isinstance(blur, VolumeBlurEstimate):
+        metadata = replace(metadata, z_step_um=blur.stack_optics.z_step_um)
     if "wavelength_um" in typed:
         channel = next(iter(metadata.channels), Channel())
         metadata = replace(
@@ -102,11 +116,19 @@ def _on_grid_of(source: Source, blur: BlurEstimate) -> ImageMetadata:
     return replace(metadata, **objective)
 
 
-def _provenance(blur: BlurEstimate) -> dict[str, Any]:
+def _provenance(blur: BlurEstimate | VolumeBlurEstimate) -> dict[str, Any]:
     """Software, model, optics and concerns, which an output file states."""
+    if isinstance(blur, VolumeBlurEstimate):
+        made: dict[str, Any] = {
+            "z_step_um": blur.stack_optics.z_step_um,
+            "light_sheet_fwhm_um": blur.stack_optics.light_sheet_fwhm_um,
+            "coefficients": plain(blur.coefficients),
+        }
+    else:
+        made = {"model": Path(blur.model).name}
     return {
         "software": f"napari-deepblur {__version__}",
-        "model": Path(blur.model).name,
+        **made,
         **blur.optics.model_dump(),
         "concerns": concern_lines(blur),
     }

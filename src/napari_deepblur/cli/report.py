@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import warnings
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -13,15 +13,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import typer
 
+from napari_deepblur.cli.tables import coefficient_rows, coefficient_summary, table
 from napari_deepblur.cli.varying import psf_mosaic, varying_lines, varying_object
+from napari_deepblur.cli.volume import volume_lines, volume_object
 from napari_deepblur.engine.blur import BlurEstimate
 from napari_deepblur.engine.concerns import Concern, ConcernKind
+from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.optics.settings import Optics
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_deepblur.engine.diagnostics import DeblurringCheck
+
+    Judged = BlurEstimate | VolumeBlurEstimate | DeblurringCheck
 
 __all__ = [
     "PLUS_MINUS_NOTE",
@@ -30,13 +35,12 @@ __all__ = [
     "check_lines",
     "check_object",
     "concern_lines",
-    "estimated_text",
+    "maker_of",
     "optics_line",
     "plain",
     "print_json",
     "psf_stack",
     "strehl_ratios",
-    "table",
     "twin_note",
     "warn_of_concerns",
 ]
@@ -83,19 +87,6 @@ def plain(value: Any) -> Any:
     return value if isinstance(value, int | str | None) else str(value)
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of a table: the first column flush left, the others flush right."""
-    columns = list(zip(head, *rows, strict=True))
-    widths = [max(len(cell) for cell in column) for column in columns]
-    return [
-        "  ".join(
-            cell.ljust(width) if position == 0 else cell.rjust(width)
-            for position, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in (head, *rows)
-    ]
-
-
 def optics_line(optics: Optics, origins: Mapping[str, str]) -> str:
     """Optics with the origin of each value."""
     shown = {
@@ -130,8 +121,15 @@ def psf_stack(blur: BlurEstimate, lead_shape: tuple[int, ...]) -> NDArray[np.flo
     return psfs.reshape(*lead_shape, *psfs.shape[-2:])
 
 
-def blur_lines(blur: BlurEstimate) -> list[str]:
-    """Coefficients ± 2·std: each plane's, or a summary of many."""
+def maker_of(blur: BlurEstimate | VolumeBlurEstimate) -> str:
+    """Describe what an estimate was made with."""
+    return "3-D blur" if isinstance(blur, VolumeBlurEstimate) else f"model {blur.model}"
+
+
+def blur_lines(blur: BlurEstimate | VolumeBlurEstimate) -> list[str]:
+    """Coefficients ± 2·std: each plane's or volume's, or a summary of many."""
+    if isinstance(blur, VolumeBlurEstimate):
+        return volume_lines(blur)
     if blur.varies:
         return varying_lines(blur)
     n = len(blur.coefficients)
@@ -139,12 +137,15 @@ def blur_lines(blur: BlurEstimate) -> list[str]:
     strehl = strehl_ratios(blur)
     if n > _MOST_COLUMNS:
         read = ~blur.is_blank
-        head, rows = _summary(blur, read)
+        head, rows = coefficient_summary(
+            f"{read.sum()} planes", blur.coefficient_names, blur.coefficients[read], blur.std[read]
+        )
         rms, strehl = rms[read], strehl[read]
         strength = f"RMS {_extent(rms)} waves, Strehl ratio {_extent(strehl)} (mean, min … max)"
     else:
         titles = ["waves (95 %)"] if n == 1 else [f"plane {index}" for index in range(n)]
-        head, rows = ["coefficient", *titles], _by_plane(blur)
+        head = ["coefficient", *titles]
+        rows = coefficient_rows(blur.coefficient_names, blur.coefficients, blur.std)
         strength = "; ".join(
             f"RMS {a:.3f} waves, Strehl ratio {b:.2f}" for a, b in zip(rms, strehl, strict=True)
         )
@@ -157,13 +158,8 @@ def twin_note(blur: BlurEstimate) -> str:
     return _RESOLVED_NOTE if blur.twin_resolved else _TWIN_NOTE
 
 
-def estimated_text(coefficient: float, std: float) -> str:
-    """Format a coefficient with the half width of its 95 % interval."""
-    return f"{coefficient:+.3f} ± {2 * std:.3f}"
-
-
-def concern_lines(judged: BlurEstimate | DeblurringCheck) -> list[str]:
-    """List the concerns, a line for each kind, with the planes that it is about.
+def concern_lines(judged: Judged) -> list[str]:
+    """List the concerns, a line for each kind, with the planes or volumes that it is about.
 
     Numbers in the text, such as a percentage, may differ from plane to plane: the line has those
     of the first.
@@ -173,18 +169,19 @@ def concern_lines(judged: BlurEstimate | DeblurringCheck) -> list[str]:
         for reason in reasons:
             found.setdefault(reason.group, {}).setdefault(plane, reason)
     one = len(judged.concerns) == 1
-    return [_concern_line(reasons, one_row=one) for reasons in found.values()]
+    row = "volume" if isinstance(judged, VolumeBlurEstimate) else "plane"
+    return [_concern_line(reasons, "" if one else row) for reasons in found.values()]
 
 
-def _concern_line(reasons: Mapping[int, Concern], *, one_row: bool) -> str:
+def _concern_line(reasons: Mapping[int, Concern], row: str) -> str:
     first, text = next(iter(reasons.items()))
-    if one_row:
+    if not row:
         return text
-    where = "" if len(set(reasons.values())) == 1 else f" (plane {first})"
-    return f"{_plane_names(reasons)}: {text}{where}"
+    where = "" if len(set(reasons.values())) == 1 else f" ({row} {first})"
+    return f"{_row_names(reasons, row)}: {text}{where}"
 
 
-def warn_of_concerns(judged: BlurEstimate | DeblurringCheck) -> None:
+def warn_of_concerns(judged: Judged) -> None:
     """Warn of what speaks against a blur or a deblurred image."""
     news = [
         tuple(reason for reason in reasons if reason.kind not in _ALREADY_TOLD)
@@ -194,43 +191,25 @@ def warn_of_concerns(judged: BlurEstimate | DeblurringCheck) -> None:
         warnings.warn(line, UserWarning, stacklevel=2)
 
 
-def _plane_names(planes: Iterable[int]) -> str:
+def _row_names(rows: Iterable[int], row: str) -> str:
     """Such as ``planes 0–3, 7``."""
     # Numbers that follow one another differ from their places by the same.
     runs = [
         [plane for _, plane in run]
-        for _, run in groupby(enumerate(planes), lambda pair: pair[1] - pair[0])
+        for _, run in groupby(enumerate(rows), lambda pair: pair[1] - pair[0])
     ]
     names = ", ".join(f"{run[0]}–{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
-    return f"plane {names}" if names.isdecimal() else f"planes {names}"
+    return f"{row} {names}" if names.isdecimal() else f"{row}s {names}"
 
 
 def _extent(values: NDArray[np.float32]) -> str:
     return f"{values.mean():.3f} ({values.min():.3f} … {values.max():.3f})"
 
 
-def _by_plane(blur: BlurEstimate) -> list[list[str]]:
-    return [
-        [name, *(estimated_text(a, b) for a, b in zip(values, errors, strict=True))]
-        for name, values, errors in zip(
-            blur.coefficient_names, blur.coefficients.T, blur.std.T, strict=True
-        )
-    ]
-
-
-def _summary(blur: BlurEstimate, read: NDArray[np.bool_]) -> tuple[list[str], list[list[str]]]:
-    head = [f"{read.sum()} planes, waves", "mean", "min", "max", "± (95 %)"]
-    rows = [
-        [name, f"{a.mean():+.3f}", f"{a.min():+.3f}", f"{a.max():+.3f}", f"{2 * b.mean():.3f}"]
-        for name, a, b in zip(
-            blur.coefficient_names, blur.coefficients[read].T, blur.std[read].T, strict=True
-        )
-    ]
-    return head, rows
-
-
-def blur_object(blur: BlurEstimate) -> dict[str, Any]:
+def blur_object(blur: BlurEstimate | VolumeBlurEstimate) -> dict[str, Any]:
     """Convert a blur into a JSON object."""
+    if isinstance(blur, VolumeBlurEstimate):
+        return volume_object(blur)
     return {
         "model": blur.model,
         "optics": blur.optics.model_dump(),

@@ -23,9 +23,12 @@ if TYPE_CHECKING:
 
     from napari_deepblur.operators import OperatorFamily
 
-__all__ = ["BlurEstimate", "Per"]
+__all__ = ["BlurEstimate", "Per", "Scope"]
 
 Per = Literal["plane", "stack"]
+
+#: What may be asked for: a blur of planes, or a 3-D one of each volume.
+Scope = Literal["plane", "stack", "volume"]
 
 #: Relative difference up to which two pixel sizes, or the sides of two fields, count as equal.
 _SAME_PIXEL = 0.01

@@ -81,7 +81,7 @@ class DeblurringCheck:
 
 
 def check_deblurring(
-    image: Any, sharp: Any, blur: BlurEstimate, *, axes: str | None = None
+    image: Any, sharp: Any, blur: BlurEstimate | VolumeBlurEstimate, *, axes: str | None = None
 ) -> DeblurringCheck:
     """Check a deblurred image against the observed one.
 
@@ -105,11 +105,12 @@ def check_deblurring(
 
 
 def check_deblurring_job(
-    image: Any, sharp: Any, blur: BlurEstimate, *, axes: str | None = None
+    image: Any, sharp: Any, blur: BlurEstimate | VolumeBlurEstimate, *, axes: str | None = None
 ) -> Job[DeblurringCheck]:
     """`check_deblurring` as a job: yields between the steps of work on a plane."""
     stage = "checking the result"
     observed, restored = _planes_of(image, sharp, blur, axes)
+    assert isinstance(blur, BlurEstimate)
     rows = []
     concerns: list[tuple[Concern, ...]] = []
     yield Progress(0, len(observed), stage)
@@ -134,7 +135,7 @@ def check_deblurring_job(
 
 
 def residual_image(
-    image: Any, sharp: Any, blur: BlurEstimate, *, axes: str | None = None
+    image: Any, sharp: Any, blur: BlurEstimate | VolumeBlurEstimate, *, axes: str | None = None
 ) -> NDArray[np.float32]:
     """Compute what of the observed image its deblurred version does not explain, (y - A x̂) / σ.
 
@@ -167,11 +168,12 @@ def residual_image(
 
 
 def residual_image_job(
-    image: Any, sharp: Any, blur: BlurEstimate, *, axes: str | None = None
+    image: Any, sharp: Any, blur: BlurEstimate | VolumeBlurEstimate, *, axes: str | None = None
 ) -> Job[NDArray[np.float32]]:
     """`residual_image` as a job: yields after each plane."""
     stage = "blurring the result again"
     observed, restored = _planes_of(image, sharp, blur, axes)
+    assert isinstance(blur, BlurEstimate)
     residual = np.empty(observed.shape, np.float32)
     flat = residual.reshape(-1, *observed.plane_shape)
     yield Progress(0, len(observed), stage)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from napari_deepblur.engine.axes import Planes
-from napari_deepblur.engine.blur import Per
+from napari_deepblur.engine.blur import Scope
 from napari_deepblur.engine.devices import Device
 from napari_deepblur.engine.known_optics import (
     Known,
@@ -82,15 +82,20 @@ class Request(BaseModel):
     optics
         Optical values that the user typed; what is missing is taken from the file.
     blur
-        Blur file, or a `BlurEstimate`, instead of an estimate from the image.
+        Blur file, or a `BlurEstimate` or `VolumeBlurEstimate`, instead of an estimate from the
+        image.
     model
         Bundled name or folder of the model; by default that of the blur, or the default model.
     per
         ``plane``: a blur for each plane. ``stack``: one blur, read off all of them together.
+        ``volume``: a 3-D blur of each z-stack.
     focus_series
         Whether the planes are a focus series of one thin object.
     z_step_um
-        Distance between its planes, µm, if the file does not say it.
+        Distance between the planes of a focus series or of a volume, µm, if the file does not
+        say it.
+    light_sheet_fwhm_um
+        Full width at half maximum of the light sheet of volumes, µm; None for widefield.
     device
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
     residual
@@ -106,9 +111,10 @@ class Request(BaseModel):
     optics: Annotated[TypedOptics, BeforeValidator(_typed)] = TypedOptics()
     blur: Annotated[Any, BeforeValidator(_path)] = None
     model: str | None = None
-    per: Per = "plane"
+    per: Scope = "plane"
     focus_series: bool = False
     z_step_um: float | None = None
+    light_sheet_fwhm_um: float | None = None
     device: Device = "auto"
     residual: bool = False
 
@@ -126,7 +132,7 @@ class Source:
     known
         Optical values and their sources, by their field of `Optics`.
     z_step_um
-        Distance between the planes of a focus series, µm; None if the image is none.
+        Distance between planes, µm; None if nobody states it.
     metadata
         What the file states; nothing for an array.
     """
@@ -181,18 +187,19 @@ def open_source(request: Request) -> Source:
         If the image cannot be used: damaged, in colour, of several channels, or of pixels that
         are not square.
     ValueError
-        If the image cannot be the focus series that it is said to be.
+        If the image cannot be the focus series that it is said to be, or choices contradict each
+        other.
     """
     typed = stated("typed", request.optics)
     if not isinstance(request.image, Path):
         planes = Planes.of(request.image, request.axes)
-        step = _focus_step_um(request, planes.axes, planes.shape, None)
+        step = _z_step_um(request, planes.axes, planes.shape, None)
         return Source(planes.data, planes.axes, merge_optics(typed), step)
     file = read_one_channel(
         request.image, channel=request.channel, series=request.series, axes=request.axes
     )
     known = merge_optics(typed, stated("file", file.metadata))
-    step = _focus_step_um(request, file.axes, file.shape, file.metadata.z_step_um)
+    step = _z_step_um(request, file.axes, file.shape, file.metadata.z_step_um)
     return Source(file.data, file.axes, known, step, file.metadata)
 
 
@@ -225,22 +232,34 @@ def read_one_channel(
     return file
 
 
-def _focus_step_um(
+def _z_step_um(
     request: Request, axes: str, shape: tuple[int, ...], stated_um: float | None
 ) -> float | None:
-    """Distance between the planes of a focus series; None if the image is said to be none."""
-    if not request.focus_series:
-        if request.z_step_um is not None:
-            raise ValueError("--z-step is for a focus series: give --focus-series too")
-        return None
-    if axes != "ZYX" or shape[0] < 2:
+    """Distance between planes; None if nobody states it and nothing asked for needs it."""
+    _require_consistent(request)
+    step = stated_um if request.z_step_um is None else request.z_step_um
+    if request.focus_series and (axes != "ZYX" or shape[0] < 2):
         raise ImageError(
             "a focus series has the axes ZYX and two planes or more, the image is "
             f"{axes} {shape}: name its axes with --axes if they are others"
         )
-    step = stated_um if request.z_step_um is None else request.z_step_um
-    if step is None:
+    estimated = request.per == "volume" and request.blur is None
+    if step is None and (request.focus_series or estimated):
         raise ValueError(
             "the file does not say the distance between its planes: give it in µm with --z-step"
         )
     return step
+
+
+def _require_consistent(request: Request) -> None:
+    """Refuse choices that go with another ``per``."""
+    of_volumes = request.per == "volume"
+    if of_volumes and request.focus_series:
+        raise ValueError("a 3-D blur tells the sign of the even modes: leave out --focus-series")
+    if request.light_sheet_fwhm_um is not None and not of_volumes:
+        raise ValueError("--light-sheet-fwhm is for 3-D blurs: give --per volume too")
+    needs_step = of_volumes or request.focus_series or request.blur is not None
+    if request.z_step_um is not None and not needs_step:
+        raise ValueError(
+            "--z-step is for a focus series or a 3-D blur: give --focus-series or --per volume too"
+        )

@@ -27,7 +27,11 @@ from napari_deepblur.engine.estimate import estimate_blur_job
 from napari_deepblur.engine.events import Job, Warned
 from napari_deepblur.engine.models import DEFAULT_MODEL, load_model
 from napari_deepblur.engine.request import Request, Source, open_source
-from napari_deepblur.errors import ImageError, describe
+from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
+from napari_deepblur.engine.volume.deblur import deblur_volumes_job
+from napari_deepblur.engine.volume.estimate import estimate_volume_blur_job
+from napari_deepblur.engine.volume.stacks import Stacks
+from napari_deepblur.errors import describe
 
 __all__ = ["Restored", "find_blur_job", "restore_job"]
 
@@ -48,7 +52,7 @@ class Restored:
     Attributes
     ----------
     blur
-        The blur, on the image's own pixels.
+        The blur, on the image's own pixels; that of volumes, where the image was deblurred in 3-D.
     sharp
         Deblurred image, float32, shape of the image.
     check
@@ -58,13 +62,15 @@ class Restored:
         not asked for, or failed.
     """
 
-    blur: BlurEstimate
+    blur: BlurEstimate | VolumeBlurEstimate
     sharp: NDArray[np.float32]
     check: DeblurringCheck | None
     residual: NDArray[np.float32] | None = None
 
 
-def find_blur_job(request: Request, source: Source | None = None) -> Job[BlurEstimate]:
+def find_blur_job(
+    request: Request, source: Source | None = None
+) -> Job[BlurEstimate | VolumeBlurEstimate]:
     """Estimate the blur of the request's image, or read the blur that it names, as a job.
 
     Parameters
@@ -82,17 +88,28 @@ def find_blur_job(request: Request, source: Source | None = None) -> Job[BlurEst
     """
     source = source or open_source(request)
     if request.blur is not None:
-        return (yield from _given_blur_job(request.blur, source))
+        return (yield from _given_blur_job(request, source))
+    if request.per == "volume":
+        return (
+            yield from estimate_volume_blur_job(
+                source.data,
+                optics=source.optics,
+                z_step_um=source.z_step_um,
+                axes=source.axes,
+                light_sheet_fwhm_um=request.light_sheet_fwhm_um,
+            )
+        )
+    focus_step_um = source.z_step_um if request.focus_series else None
     blur = yield from estimate_blur_job(
         source.data,
         optics=source.optics,
         model=request.model or DEFAULT_MODEL,
         axes=source.axes,
         per=request.per,
-        z_step_um=source.z_step_um,
+        z_step_um=focus_step_um,
         device=request.device,
     )
-    if source.z_step_um is not None and not blur.twin_resolved:
+    if focus_step_um is not None and not blur.twin_resolved:
         yield Warned(_NO_SIGN)
     return blur
 
@@ -117,7 +134,12 @@ def restore_job(request: Request, source: Source | None = None) -> Job[Restored]
     source = source or open_source(request)
     blur = yield from find_blur_job(request, source)
     data, axes = source.data, source.axes
-    sharp = yield from deblur_job(data, blur, model=request.model, axes=axes, device=request.device)
+    if isinstance(blur, VolumeBlurEstimate):
+        sharp = yield from deblur_volumes_job(data, blur, axes=axes)
+    else:
+        sharp = yield from deblur_job(
+            data, blur, model=request.model, axes=axes, device=request.device
+        )
     check = yield from _or_warned(
         check_deblurring_job(data, sharp, blur, axes=axes), "the deblurred image was not checked"
     )
@@ -126,16 +148,19 @@ def restore_job(request: Request, source: Source | None = None) -> Job[Restored]
         residual = yield from _or_warned(
             residual_image_job(data, sharp, blur, axes=axes), "there is no image of the residual"
         )
-    if check is not None:
+    if check is not None and isinstance(blur, BlurEstimate):
         check = _with_doubts(check, blur, request.model)
     return Restored(blur, sharp, check, residual)
 
 
-def _given_blur_job(given: BlurEstimate | Path, source: Source) -> Job[BlurEstimate]:
-    """Read a given blur and bring it to the planes and pixels of the image."""
+def _given_blur_job(request: Request, source: Source) -> Job[BlurEstimate | VolumeBlurEstimate]:
+    """Read a given blur and bring it to the planes and voxels of the image."""
+    given = request.blur
     blur = load_blur(given) if isinstance(given, Path) else given
-    if not isinstance(blur, BlurEstimate):
-        raise ImageError(f"{given} holds 3-D blurs of volumes: deblur with it in Python")
+    if isinstance(blur, VolumeBlurEstimate):
+        return (yield from _given_volume_blur_job(blur, source))
+    if request.per == "volume":
+        raise ValueError("the given blur is one of planes, not of volumes: leave out --per volume")
     planes, size_um = Planes.of(source.data, source.axes), source.pixel_size_um
     if blur.n_planes == 1 and len(planes) > 1:
         blur = replace(blur, per="stack", n_planes=len(planes))
@@ -149,6 +174,23 @@ def _given_blur_job(given: BlurEstimate | Path, source: Source) -> Job[BlurEstim
             )
     blur.require_fit(planes)
     return blur
+
+
+def _given_volume_blur_job(blur: VolumeBlurEstimate, source: Source) -> Job[VolumeBlurEstimate]:
+    """Bring a 3-D blur to the voxels of the image, where their sizes are known."""
+    was, was_um = blur.stack_optics, blur.optics.pixel_size_um
+    moved = blur.at_voxel_size(
+        source.pixel_size_um or was_um, abs(source.z_step_um or was.z_step_um)
+    )
+    if moved is not blur:
+        now = moved.stack_optics
+        yield Warned(
+            f"the blur was estimated for voxels of {was.z_step_um:g} × {was_um:g} × {was_um:g} µm "
+            f"(Z, Y, X), the image's are {now.z_step_um:g} × {now.optics.pixel_size_um:g} × "
+            f"{now.optics.pixel_size_um:g} µm: it was computed anew for those"
+        )
+    moved.require_fit(Stacks.of(source.data, source.axes).n_volumes)
+    return moved
 
 
 def _with_doubts(check: DeblurringCheck, blur: BlurEstimate, model: str | None) -> DeblurringCheck:

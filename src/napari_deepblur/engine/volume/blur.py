@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +23,9 @@ __all__ = ["VOLUME_FORMAT", "VolumeBlurEstimate", "load_volume_blur"]
 
 VOLUME_FORMAT: Literal["napari-deepblur volume blur 1"] = "napari-deepblur volume blur 1"
 _LARGEST_FILE = 64_000_000
+
+#: Files may differ by rounding in what they say of the same voxels.
+_SAME_SIZE = 0.001
 
 
 class _VolumeBlurFile(Card):
@@ -120,6 +124,34 @@ class VolumeBlurEstimate:
             raise IndexError(f"volume {volume} is not one of 0 … {self.n_volumes - 1}")
         row: NDArray[np.float32] = self.coefficients[volume]
         return row
+
+    def at_voxel_size(self, pixel_size_um: float, z_step_um: float) -> VolumeBlurEstimate:
+        """Compute the same blur for an image of another sampling, from optics and coefficients.
+
+        Parameters
+        ----------
+        pixel_size_um, z_step_um
+            Sides of the image's voxels, µm. Sizes that differ by rounding only change nothing.
+
+        Raises
+        ------
+        ValueError
+            If the optics with such pixels are impossible, or the z step is none.
+        """
+        known, was_um = self.stack_optics, self.optics.pixel_size_um
+        same = math.isclose(pixel_size_um, was_um, rel_tol=_SAME_SIZE) and math.isclose(
+            z_step_um, known.z_step_um, rel_tol=_SAME_SIZE
+        )
+        if same:
+            return self
+        there = known.optics.model_dump() | {"pixel_size_um": pixel_size_um}
+        moved = replace(
+            known,
+            optics=Optics.model_validate(there),
+            z_step_um=z_step_um,
+            broadening_px=known.broadening_px * was_um / pixel_size_um,
+        )
+        return replace(self, stack_optics=moved)
 
     def require_fit(self, n_volumes: int) -> None:
         """Check that the blur serves an image.

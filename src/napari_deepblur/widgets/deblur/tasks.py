@@ -14,6 +14,8 @@ from napari_deepblur.engine.events import Job, Progress
 from napari_deepblur.engine.psf_field import MosaicGrid, PsfWidth, mosaic_grid, psf_field, psf_width
 from napari_deepblur.engine.request import Request
 from napari_deepblur.engine.restore import find_blur_job, restore_job
+from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
+from napari_deepblur.errors import ImageError
 from napari_deepblur.widgets.deblur.readiness import Resolved
 from napari_deepblur.widgets.deblur.view import PsfQuality
 
@@ -141,7 +143,11 @@ def load_task(request: Request) -> Job[Estimated]:
     return (yield from _pictured((yield from find_blur_job(request))))
 
 
-def _pictured(blur: BlurEstimate) -> Job[Estimated]:
+def _pictured(blur: BlurEstimate | VolumeBlurEstimate) -> Job[Estimated]:
+    if isinstance(blur, VolumeBlurEstimate):
+        raise ImageError(
+            "the file holds 3-D blurs of volumes: deblur with `deepblur deblur --blur` or in Python"
+        )
     psfs = np.stack([blur.psf(row) for row in range(len(blur.coefficients))])
     field = (yield from _field_pictures(blur, psfs)) if blur.varies else None
     return Estimated(
