@@ -180,6 +180,7 @@ def test_what_is_missing_is_asked_for_and_can_be_typed(viewer, dock: DeblurDock,
     assert "pixel size" in dock.image.verdict.text()
     assert dock.image.optics_form.value() == {"refractive_index": 1.518}
     for name, value in OPTICS.items():
+        assert not dock.run_bar.estimate.isEnabled()
         edit = dock.image.optics_form.field(name)
         edit.setText(str(value))
         edit.editingFinished.emit()

@@ -13,8 +13,9 @@ from napari_deepblur.widgets.deblur.sharp_actions import SharpActions
 from napari_deepblur.widgets.deblur.view import DeblurView
 from napari_deepblur.widgets.deblur.work import Work
 from napari_deepblur.widgets.layers.by_product import is_by_product
+from napari_deepblur.widgets.layers.channels import split_channels
 from napari_deepblur.widgets.layers.cursor import Pace
-from napari_deepblur.widgets.layers.facts import take_scale_as_um
+from napari_deepblur.widgets.layers.facts import name_axes, take_scale_as_um
 from napari_deepblur.widgets.layers.stack_plane import go_to_plane
 from napari_deepblur.widgets.layers.watch import LayerWatch
 from napari_deepblur.widgets.parts.tone import Tone
@@ -121,6 +122,17 @@ class DeblurController:
         """Take the layer's scale, which has no unit of length, as µm."""
         if self.layer is not None:
             take_scale_as_um(self.layer)
+
+    def name_axes(self, letters: str) -> None:
+        """Take letters of TCZYX as the names of the layer's axes."""
+        if self.layer is not None:
+            name_axes(self.layer, letters)
+
+    def split_channels(self) -> None:
+        """Put the layer's channels into layers of their own, in place of it."""
+        layer = self.layer
+        if layer is not None and not self.busy:
+            split_channels(self._work.viewer, layer)
 
     def go_to_plane(self, plane: int) -> None:
         """Move the viewer's sliders to a plane of the layer."""

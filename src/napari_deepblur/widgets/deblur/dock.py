@@ -153,6 +153,8 @@ class DeblurDock(DockWidget):
         self.image.layerChosen.connect(controller.select)
         self.image.opticsEdited.connect(edit)
         self.image.scaleAccepted.connect(controller.take_scale_as_um)
+        self.image.axesNamed.connect(controller.name_axes)
+        self.image.splitClicked.connect(controller.split_channels)
         self.psf.settingEdited.connect(edit)
         self.psf.blur_panel.planeChosen.connect(controller.go_to_plane)
         self.psf.modelFolderChosen.connect(controller.psf.choose_model)

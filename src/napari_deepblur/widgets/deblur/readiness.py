@@ -68,6 +68,8 @@ class Resolved:
         Optics, where all values are there and valid.
     axes
         One letter of TCZYX per dimension of the layer.
+    shape
+        Number of pixels along each of them.
     model
         Bundled name of the model, or its folder.
     per
@@ -82,6 +84,10 @@ class Resolved:
         True if deblurring also adds a layer of what the result does not explain.
     bare_scale
         Side of a pixel in a unit that is no length, which may be meant in µm.
+    asks_axes
+        Whether the user must say what the axes are.
+    n_channels
+        Number of channels in the layer; several must be split.
     """
 
     verdict: Verdict
@@ -89,6 +95,7 @@ class Resolved:
     fields: Mapping[str, Known] = field(default_factory=dict)
     optics: Optics | None = None
     axes: str = ""
+    shape: tuple[int, ...] = ()
     model: str = ""
     per: Per = "plane"
     device: Device = "auto"
@@ -96,6 +103,8 @@ class Resolved:
     z_step_um: float | None = None
     residual_layer: bool = False
     bare_scale: float | None = None
+    asks_axes: bool = False
+    n_channels: int = 1
 
     def request(self, image: Any, blur: BlurEstimate | None = None) -> Request:
         """Request to the engine for an image, whose blur may be known already.
@@ -151,6 +160,7 @@ def resolve(
         fields,
         optics,
         facts.axes if facts else "",
+        facts.shape if facts else (),
         settings.model,
         settings.per,
         settings.device,
@@ -158,6 +168,8 @@ def resolve(
         focus_step if settings.focus_series else None,
         settings.residual_layer,
         facts.bare_scale if facts and "pixel_size_um" not in fields else None,
+        facts.asks_axes if facts else False,
+        facts.n_channels if facts else 1,
     )
 
 
@@ -168,6 +180,8 @@ def _judge(
         return Verdict.NO_LAYER, "Open an image, or a sample from File > Open Sample.", None
     if facts.problem:
         return Verdict.UNUSABLE, facts.problem, None
+    if facts.asks_axes:
+        return Verdict.MISSING, "Say what the axes are: one of them may be channels.", None
     missing = missing_optics(fields)
     if missing:
         return Verdict.MISSING, _ask_for(missing, facts), None

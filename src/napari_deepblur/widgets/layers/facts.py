@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deepblur.engine.axes import Planes
-from napari_deepblur.engine.known_optics import Known, require_square_pixels
+from napari_deepblur.engine.known_optics import Known, require_square_pixels, stated
 from napari_deepblur.errors import ImageError
 from napari_deepblur.io.axes import AXES
 from napari_deepblur.widgets.layers.ome import ome_optics
 from napari_deepblur.widgets.layers.optics_fields import OPTICS_FIELDS
+from napari_deepblur.widgets.layers.source_file import file_of, letters_for
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -26,10 +27,14 @@ __all__ = [
     "axes_of",
     "data_position",
     "facts_of",
+    "name_axes",
     "pixels_of",
     "take_scale_as_um",
     "unit_factor",
 ]
+
+#: Of so many axes without names none can be channels: napari shows those as layers.
+_MOST_PLAIN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,13 @@ class LayerFacts:
     bare_scale
         Side of a pixel in a unit that is no length, where it is not just 1: many readers set a
         scale in µm and no unit.
+    asks_axes
+        Whether nobody says what the axes are, and that matters: of four or more, one may be
+        channels.
+    n_channels
+        Number of channels that the layer holds; one with several must be split.
+    shape
+        Number of pixels along each axis.
     """
 
     axes: str = ""
@@ -59,6 +71,14 @@ class LayerFacts:
     problem: str = ""
     z_step_um: float | None = None
     bare_scale: float | None = None
+    asks_axes: bool = False
+    n_channels: int = 1
+    shape: tuple[int, ...] = ()
+
+
+def name_axes(layer: Image, letters: str) -> None:
+    """Name the axes of a layer by letters of TCZYX."""
+    layer.axis_labels = tuple(letters.lower())
 
 
 def take_scale_as_um(layer: Image) -> None:
@@ -101,16 +121,23 @@ def unit_factor(unit: Unit, other: Unit) -> float:
 def axes_of(layer: Image) -> str:
     """Return one letter of TCZYX per dimension of the layer.
 
-    The layer's axis labels decide where all are such letters; whether time comes before depth
-    makes no difference to planes. Otherwise four dimensions are T Z Y X, for napari shows
-    channels as layers of their own.
+    The layer's axis labels decide where all are such letters, then its file; whether time comes
+    before depth makes no difference to planes. Otherwise they are the last of T C Z Y X, and of
+    four T Z Y X: `LayerFacts.asks_axes` tells that this is not known.
     """
     n = len(pixels_of(layer).shape)
     usual = {2: "YX", 3: "ZYX", 4: "TZYX"}.get(n, AXES)
+    letters = _stated_axes(layer) or usual
+    return usual if letters == "ZTYX" else letters
+
+
+def _stated_axes(layer: Image) -> str:
+    """Letters that the layer's labels or its file give the axes; empty where neither does."""
+    shape = pixels_of(layer).shape
     labels = "".join(label.upper() for label in layer.axis_labels)
-    if len(labels) != n or len(set(labels)) != n or not set(labels) <= set(AXES):
-        return usual
-    return usual if labels == "ZTYX" else labels
+    if len(labels) == len(set(labels)) == len(shape) and set(labels) <= set(AXES):
+        return labels
+    return letters_for(shape, file_of(layer))
 
 
 def facts_of(layer: Image) -> LayerFacts:
@@ -120,22 +147,36 @@ def facts_of(layer: Image) -> LayerFacts:
             problem=f"{layer.name!r} is a colour (RGB) image: split it into channels "
             "(right-click on the layer, Split RGB) and choose one of them"
         )
+    letters, shape = axes_of(layer), tuple(int(n) for n in pixels_of(layer).shape)
+    n_channels = dict(zip(letters, shape, strict=True)).get("C", 1)
+    if n_channels > 1 and _stated_axes(layer):
+        problem = (
+            f"{layer.name!r} holds {n_channels} channels, each with its own wavelength: split it "
+            "and choose one of them"
+        )
+        return LayerFacts(letters, problem=problem, n_channels=n_channels, shape=shape)
+    if len(shape) > _MOST_PLAIN and not _stated_axes(layer):
+        return LayerFacts(letters, asks_axes=True, shape=shape)
     try:
         axes = Planes.of(pixels_of(layer), axes_of(layer)).axes
         sides, hint, bare_scale = _pixel_sides_um(layer)
     except ImageError as error:
         return LayerFacts(problem=str(error))
-    known = _from_metadata(layer.metadata)
+    file = file_of(layer)
+    known = stated("file", file.metadata) if file is not None else {}
+    known |= _from_metadata(layer.metadata)
     if sides is not None:
         try:
             require_square_pixels(sides)
         except ImageError as error:
-            return LayerFacts(axes, problem=str(error))
+            return LayerFacts(axes, problem=str(error), shape=shape)
         known["pixel_size_um"] = Known(sides[1], "layer scale")
     if "pixel_size_um" in known:
         hint, bare_scale = "", None
     z_step_um = _z_step_um(layer, axes)
-    return LayerFacts(axes, known, hint, z_step_um=z_step_um, bare_scale=bare_scale)
+    if z_step_um is None and file is not None and "Z" in axes:
+        z_step_um = file.metadata.z_step_um
+    return LayerFacts(axes, known, hint, z_step_um=z_step_um, bare_scale=bare_scale, shape=shape)
 
 
 def _pixel_sides_um(layer: Image) -> tuple[tuple[float, float] | None, str, float | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from napari_deepblur.widgets.parts.text import literal
 
 __all__ = ["CoefficientBars", "Coefficients"]
 
+_NOLL = re.compile(r"^Z\d+ (?!mode)")
 _ROW = 19
 _AXIS = 44
 _NAMES_WIDTH = 124
@@ -92,6 +94,9 @@ class CoefficientBars(QWidget):
         if self._plot is None:
             self._plot = make_plot(self, height=_AXIS)
             self._plot.getAxis("left").setWidth(_NAMES_WIDTH)
+            font = self.font()
+            font.setPixelSize(11)
+            self._plot.getAxis("left").setStyle(tickFont=font)
             self._plot.invertY(True)
             self.layout().addWidget(self._plot)
         self._draw(value)
@@ -122,6 +127,11 @@ class CoefficientBars(QWidget):
         limit = float(np.max(np.abs(value.values) + 2 * value.std, initial=1e-6))
         self._plot.setXRange(-limit, limit, padding=0.05)
         self._plot.setYRange(-0.6, n - 0.4, padding=0)
-        self._plot.getAxis("left").setTicks([list(enumerate(value.names))])
+        self._plot.getAxis("left").setTicks([list(enumerate(map(_in_words, value.names)))])
         self._plot.getAxis("bottom").setLabel(value.unit or "without unit")
         self._plot.setFixedHeight(_AXIS + _ROW * n)
+
+
+def _in_words(name: str) -> str:
+    """Leave out the Noll index, which only the tooltip has room for."""
+    return _NOLL.sub("", name)

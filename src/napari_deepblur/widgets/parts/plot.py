@@ -33,6 +33,7 @@ def make_plot(parent: QWidget, *, height: int, bottom: str = "", left: str = "")
         axis = plot.getAxis(side)
         axis.setPen(colour)
         axis.setTextPen(colour)
+        axis.enableAutoSIPrefix(False)
         if text:
             axis.setLabel(text)
     return plot
