@@ -11,7 +11,7 @@ from napari_deepblur.errors import DeviceError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Device", "memory_guard", "resolve_device"]
+__all__ = ["Device", "free_memory", "is_out_of_memory", "memory_guard", "resolve_device"]
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
@@ -46,17 +46,33 @@ def memory_guard() -> Iterator[None]:
 
     torch raises RuntimeErrors for it, and those vanish in some GUI workers.
     """
-    import torch
-
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise DeviceError(_OUT_OF_MEMORY) from error
-    except RuntimeError as error:
-        # The CPU allocator has no class of its own.
-        if "alloc" in str(error).lower() and "memory" in str(error).lower():
+    except (MemoryError, RuntimeError) as error:
+        if is_out_of_memory(error):
             raise DeviceError(_OUT_OF_MEMORY) from error
         raise
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Tell whether an error of numpy or torch says that memory is exhausted."""
+    import torch
+
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    # The CPU allocator has no class of its own.
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and "alloc" in text and "memory" in text
+
+
+def free_memory(device: torch.device) -> int:
+    """Memory of a device that is free, bytes; on a Mac's GPU that of the computer."""
+    import psutil
+    import torch
+
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return int(psutil.virtual_memory().available)
 
 
 _OUT_OF_MEMORY = (

@@ -79,6 +79,11 @@ class ValidPlane:
         filled = without_hot_pixels(_filled(plane, invalid))
         return cls(filled, ~invalid, empty if empty.any() else None)
 
+    def part(self, window: tuple[slice, slice]) -> ValidPlane:
+        """Part of the plane."""
+        parts = (None if mask is None else mask[window] for mask in (self.valid, self.empty))
+        return ValidPlane(np.ascontiguousarray(self.image[window]), *parts)
+
     @property
     def empty_share(self) -> float:
         """Share of the pixels that hold no data."""

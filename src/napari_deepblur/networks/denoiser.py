@@ -43,7 +43,7 @@ class Denoiser(nn.Module):
     ) -> None:
         super().__init__()
         self.unshuffle = unshuffle
-        self._multiple = unshuffle * 2 ** (n_scales - 1)
+        self.multiple: int = unshuffle * 2 ** (n_scales - 1)
         n_pixels = unshuffle**2
         self.first = nn.Conv2d(n_pixels + 1, n_channels, 3, padding=1)
         self.scales = _Scales([n_channels * 2**scale for scale in range(n_scales)], n_blocks)
@@ -70,7 +70,7 @@ class Denoiser(nn.Module):
             deviation = deviation[:, None, None]
         deviation = deviation.clamp_min(_LEAST_NOISE).expand_as(image)
         height, width = image.shape[-2:]
-        missing = (0, -width % self._multiple, 0, -height % self._multiple)
+        missing = (0, -width % self.multiple, 0, -height % self.multiple)
         told = torch.stack([image, deviation.log() / _LOG_SCALE], 1)
         pixels, level = functional.pad(told, missing, mode="replicate").split(1, 1)
         blocks = functional.pixel_unshuffle(pixels, self.unshuffle)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_deepblur.networks.denoiser import Denoiser
-from napari_deepblur.networks.unrolled import PACE, Unrolled, level_of_light
+from napari_deepblur.networks.unrolled import PACE, Unrolled, overall_level
 from napari_deepblur.operators import LinearOperator
 
 __all__ = ["HalfQuadraticNetwork"]
@@ -77,6 +77,11 @@ class HalfQuadraticNetwork(Unrolled):
         """Number of iterations."""
         return self._n_iterations
 
+    @property
+    def multiple(self) -> int:
+        """Side of a pixel of the coarsest scale."""
+        return self.denoiser.multiple
+
     def schedule(self, noise_level: Tensor) -> tuple[Tensor, Tensor]:
         """Compute the settings of each iteration for images of noise levels (N,).
 
@@ -92,11 +97,16 @@ class HalfQuadraticNetwork(Unrolled):
         return log_factors.exp(), shares
 
     def iterate(
-        self, image: Tensor, operator: LinearOperator, noise_level: Tensor
+        self,
+        image: Tensor,
+        operator: LinearOperator,
+        noise_level: Tensor,
+        *,
+        overall: Tensor | None = None,
     ) -> Iterator[Tensor]:
         """Yield the estimate after each iteration: see `Unrolled.iterate`."""
         uniform = noise_level.ndim == 1
-        level = noise_level if uniform else level_of_light(noise_level, image)
+        level = overall_level(noise_level, image) if overall is None else overall
         deviation = noise_level[:, None, None] if uniform else operator.extend(noise_level)
         previous = estimate = operator.extend(image)
         momenta = (0.0, *(PACE * self.momenta))

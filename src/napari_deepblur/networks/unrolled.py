@@ -21,7 +21,14 @@ from torch import Tensor, nn
 from napari_deepblur.networks.proximal import ProximalNetwork
 from napari_deepblur.operators import LinearOperator
 
-__all__ = ["PACE", "DeblurringNetwork", "Unrolled", "UnrolledFista", "level_of_light"]
+__all__ = [
+    "PACE",
+    "DeblurringNetwork",
+    "Unrolled",
+    "UnrolledFista",
+    "level_of_light",
+    "overall_level",
+]
 
 #: Noise levels by the image's span: s is learned relative to one, and equal below the other.
 _USUAL_NOISE, _LEAST_NOISE = 0.02, 0.002
@@ -41,9 +48,19 @@ class Unrolled(nn.Module, ABC):
     def n_iterations(self) -> int:
         """Number of iterations."""
 
+    @property
+    def multiple(self) -> int:
+        """Number of pixels by multiples of which an image may be moved and its result with it."""
+        return 1
+
     @abstractmethod
     def iterate(
-        self, image: Tensor, operator: LinearOperator, noise_level: Tensor
+        self,
+        image: Tensor,
+        operator: LinearOperator,
+        noise_level: Tensor,
+        *,
+        overall: Tensor | None = None,
     ) -> Iterator[Tensor]:
         """Yield the estimate after each iteration, shape (N, *operator.domain_shape).
 
@@ -56,6 +73,9 @@ class Unrolled(nn.Module, ABC):
         noise_level
             Standard deviation of the noise in the image's unit, shape (N,), or a map of it,
             shape (N, *operator.range_shape).
+        overall
+            One number for a map of noise, shape (N,), which sets the steps; by default
+            `level_of_light`. Tiles of one image share that of the whole.
         """
 
     def forward(self, image: Tensor, operator: LinearOperator, noise_level: Tensor) -> Tensor:
@@ -102,13 +122,17 @@ class UnrolledFista(Unrolled):
         return noise_level.new_zeros(self.n_iterations, len(noise_level))
 
     def iterate(
-        self, image: Tensor, operator: LinearOperator, noise_level: Tensor
+        self,
+        image: Tensor,
+        operator: LinearOperator,
+        noise_level: Tensor,
+        *,
+        overall: Tensor | None = None,
     ) -> Iterator[Tensor]:
         """Yield the estimate after each iteration: see `Unrolled.iterate`."""
         estimate = point = operator.extend(image)
-        overall = noise_level
+        overall = overall_level(noise_level, image) if overall is None else overall
         if noise_level.ndim == image.ndim:
-            overall = level_of_light(noise_level, image)
             noise_level = operator.extend(noise_level)
         momentum = 1.0
         for proximal, step, curvature in zip(
@@ -153,12 +177,23 @@ class DeblurringNetwork(UnrolledFista):
         logits = torch.linspace(math.log(0.5), math.log(3.3), n_iterations)
         self.curvature_logits = nn.Parameter(logits / PACE)
         self.curvature_slopes = nn.Parameter(torch.ones(n_iterations) / PACE)
+        self._multiple = unshuffle
+
+    @property
+    def multiple(self) -> int:
+        """Side of the pixel blocks."""
+        return self._multiple
 
     def curvature(self, noise_level: Tensor) -> Tensor:
         """Share s of A*A in each iteration's metric, shape (n_iterations, N), in (0, 1)."""
         relative = (noise_level.clamp_min(_LEAST_NOISE) / _USUAL_NOISE).log()
         logits = self.curvature_logits[:, None] - self.curvature_slopes[:, None] * relative
         return torch.sigmoid(PACE * logits)
+
+
+def overall_level(noise_level: Tensor, image: Tensor) -> Tensor:
+    """One noise level for each image, shape (N,), of levels (N,) or maps (N, Y, X)."""
+    return noise_level if noise_level.ndim == 1 else level_of_light(noise_level, image)
 
 
 def level_of_light(noise_level: Tensor, image: Tensor) -> Tensor:

@@ -38,6 +38,11 @@ class OperatorFamily(nn.Module, ABC):
     admits_focus_series = False
 
     @property
+    def n_convolutions(self) -> int:
+        """Number of convolutions in one application of a blur."""
+        return 1
+
+    @property
     def n_coefficients(self) -> int:
         """Number of coefficients, P."""
         return self.admissible_set.n_coefficients
@@ -68,6 +73,26 @@ class OperatorFamily(nn.Module, ABC):
     @abstractmethod
     def operator(self, coefficients: Tensor, shape: tuple[int, int]) -> FourierBlur:
         """Make A(γ) for observed images of a shape (Y, X)."""
+
+    def tile_operator(
+        self,
+        coefficients: Tensor,
+        shape: tuple[int, int],
+        region: Tensor,  # noqa: ARG002
+    ) -> FourierBlur:
+        """Make A(γ) for a tile of the field, whose steps are those of the whole field.
+
+        Parameters
+        ----------
+        coefficients
+            Coefficients γ, shape (..., P).
+        shape
+            Shape (Y, X) of the tile.
+        region
+            Field coordinates (y, x) of the tile's first and last corner, shape (2, 2). Without
+            meaning where the blur is the same everywhere.
+        """
+        return self.operator(coefficients, shape)
 
     @abstractmethod
     def at_cutoff(self, cutoff: float) -> OperatorFamily:

@@ -32,6 +32,9 @@ class ProductConvolution(FourierBlur):
     weight_maps
         w_k over the domain, shape (..., K, Y + h - 1, X + w - 1); leading dimensions are a
         batch of blurs that broadcasts with the images' leading dimensions.
+    places
+        Weights of the eigen-PSFs at the places of the field whose PSFs set the length of the
+        steps, shape (..., M, K); by default at 3 × 3 places of the domain.
 
     Raises
     ------
@@ -42,8 +45,11 @@ class ProductConvolution(FourierBlur):
     eigen_psfs: Tensor
     weight_maps: Tensor
     transfers: Tensor
+    places: Tensor
 
-    def __init__(self, eigen_psfs: Tensor, weight_maps: Tensor) -> None:
+    def __init__(
+        self, eigen_psfs: Tensor, weight_maps: Tensor, places: Tensor | None = None
+    ) -> None:
         n_eigen_psfs, height, width = eigen_psfs.shape
         n_maps, tall, wide = weight_maps.shape[-3:]
         if n_maps != n_eigen_psfs or tall < height or wide < width:
@@ -56,6 +62,8 @@ class ProductConvolution(FourierBlur):
         self.register_buffer("eigen_psfs", eigen_psfs, persistent=False)
         self.register_buffer("weight_maps", weight_maps, persistent=False)
         self.register_buffer("transfers", self._transfer(eigen_psfs), persistent=False)
+        places = _weights_at_places(weight_maps) if places is None else places
+        self.register_buffer("places", places, persistent=False)
         self._power: Tensor | None = None
 
     def forward(self, sharp: Tensor) -> Tensor:
@@ -109,17 +117,19 @@ class ProductConvolution(FourierBlur):
         """Largest |H|² over places of the field at each frequency; computed once."""
         if self._power is None:
             power = torch.zeros((), device=self.transfers.device)
-            rows, columns = (
-                torch.linspace(0, side - 1, _N_PLACES).round().long().tolist()
-                for side in self.domain_shape
-            )
-            for row in rows:
-                for column in columns:
-                    weights = self.weight_maps[..., row, column].to(self.transfers.dtype)
-                    local = torch.tensordot(weights, self.transfers, dims=1)
-                    power = torch.maximum(power, local.real.square() + local.imag.square())
+            for weights in self.places.to(self.transfers.dtype).unbind(-2):
+                local = torch.tensordot(weights, self.transfers, dims=1)
+                power = torch.maximum(power, local.real.square() + local.imag.square())
             self._power = power
         return self._power
+
+
+def _weights_at_places(weight_maps: Tensor) -> Tensor:
+    """Weights at places that are spread evenly over maps (..., K, Y, X): shape (..., M, K)."""
+    rows, columns = (
+        torch.linspace(0, side - 1, _N_PLACES).round().long() for side in weight_maps.shape[-2:]
+    )
+    return weight_maps[..., rows[:, None], columns].flatten(-2).transpose(-2, -1)
 
 
 def _between_pixels(position: float, like: Tensor, n_pixels: int) -> Tensor:

@@ -93,6 +93,11 @@ class ProductConvolutionFamily(OperatorFamily):
         self.register_buffer("maps", maps, persistent=False)
 
     @property
+    def n_convolutions(self) -> int:
+        """Number of eigen-PSFs."""
+        return len(self.eigen_psfs)
+
+    @property
     def coefficient_names(self) -> tuple[str, ...]:
         """Name of each coefficient, for people."""
         return self._names
@@ -138,6 +143,21 @@ class ProductConvolutionFamily(OperatorFamily):
         region
             Field coordinates (y, x) of the first and last corner of the part, shape (2, 2).
         """
+        return ProductConvolution(self.eigen_psfs, self._weight_maps(coefficients, shape, region))
+
+    def tile_operator(
+        self, coefficients: Tensor, shape: tuple[int, int], region: Tensor
+    ) -> ProductConvolution:
+        """Make A(γ) for a tile of the field: see `OperatorFamily.tile_operator`."""
+        places = torch.cartesian_prod(torch.linspace(-1, 1, 3), torch.linspace(-1, 1, 3))
+        return ProductConvolution(
+            self.eigen_psfs,
+            self._weight_maps(coefficients, shape, region),
+            self.weights(coefficients, places.to(self.maps)),
+        )
+
+    def _weight_maps(self, coefficients: Tensor, shape: tuple[int, int], region: Tensor) -> Tensor:
+        """Compute maps w_k over a part of the field and around it, shape (..., K, Y', X')."""
         margin = [side // 2 for side in self.eigen_psfs.shape[-2:]]
         axes = []
         for side, extra, low, high in zip(shape, margin, *region.tolist(), strict=True):
@@ -147,9 +167,7 @@ class ProductConvolutionFamily(OperatorFamily):
         nodes = torch.einsum("...p,pkyx->...kyx", coefficients, self.maps)
         flat = nodes.reshape(1, -1, *nodes.shape[-2:])
         maps = _interpolate(flat, grid[None])[0]
-        return ProductConvolution(
-            self.eigen_psfs, maps.reshape(*nodes.shape[:-2], *maps.shape[-2:])
-        )
+        return maps.reshape(*nodes.shape[:-2], *maps.shape[-2:])
 
     def pixel_ratio(self, optics: Optics) -> float:
         """Ratio of the pixels of an image to those of the eigen-PSFs."""

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from napari_deepblur.engine.deblur import PlaneRestoration
 from napari_deepblur.engine.devices import resolve_device
-from napari_deepblur.engine.events import Job, Progress
+from napari_deepblur.engine.events import Job, Progress, finish
 from napari_deepblur.engine.noise import NoiseModel, noise_model
+from napari_deepblur.engine.partition import whole
+from napari_deepblur.engine.photometry import Photometry
+from napari_deepblur.engine.tile_restoration import restore_plane_job
 from napari_deepblur.engine.valid_pixels import ValidPlane
 from napari_deepblur.evaluation.bench import Bench
 from napari_deepblur.evaluation.deblurring.accuracy import quality_cell
@@ -84,11 +86,13 @@ def _compare(
     plane = image.numpy()
     alike = NoiseModel(noise_model(plane, CANONICAL_CUTOFF).deviation)
     network = bench.model.network("deblurring", resolve_device(bench.device))
-    restoration = PlaneRestoration(network, ValidPlane.of(plane), operator, CANONICAL_CUTOFF, alike)
-    for _ in range(network.n_iterations):
-        restoration.advance()
+    observed = ValidPlane.of(plane)
+    photometry = Photometry.of(observed, CANONICAL_CUTOFF, alike)
+    one_level = finish(
+        restore_plane_job(network, observed, photometry, [whole(plane.shape)], lambda _: operator)
+    )
     product = restored(bench, image, known_blur(bench, gamma))
-    results = (image, torch.from_numpy(restoration.result()), product)
+    results = (image, torch.from_numpy(one_level), product)
     return _Compared(*(quality(result, sharp) for result in results))
 
 
