@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_deepblur.engine.partition import Margins, partition, smallest_side, whole
@@ -18,6 +18,7 @@ def fields(draw):
     return shape, side, margins
 
 
+@settings(deadline=None)
 @given(fields())
 def test_weights_add_up_to_one(drawn):
     shape, side, margins = drawn
@@ -27,6 +28,7 @@ def test_weights_add_up_to_one(drawn):
     np.testing.assert_allclose(total, 1, rtol=1e-6)
 
 
+@settings(deadline=None)
 @given(fields())
 def test_tiles_hold_their_halo_and_begin_at_multiples(drawn):
     shape, side, margins = drawn
