@@ -26,6 +26,9 @@ _MOST_MOMENTUM = 0.95
 #: Share of the mean light with which every voxel begins at least.
 _LEAST_SHARE = 0.05
 
+#: Share of the darkest light that is background, where the sample begins as an even light.
+_EVEN_SHARE = 0.5
+
 #: Iterations in which the background stays, as the sample is still an even light that hides it;
 #: and the share of Newton's step in it that is gone.
 _N_UNFORMED = 8
@@ -67,8 +70,11 @@ class Sample:
 
     Attributes
     ----------
+    is_plain
+        Whether every iteration projects back with the PSF itself, from an even light: slower, and
+        safer where there is much light from outside and little noise.
     damping
-        λ of the back-projector: the smaller, the faster detail grows, and noise.
+        λ of the other back-projector: the smaller, the faster detail grows, and noise.
     background
         b, as it is taken to be now.
     """
@@ -77,6 +83,7 @@ class Sample:
         self._photons = photons
         self._darkest = background
         self._domain_shape = domain_shape
+        self.is_plain = False
         self.damping = _DAMPING
         self.background = background
         self.start_anew()
@@ -87,6 +94,14 @@ class Sample:
         self._change: Tensor | None = None
         self.momentum = 0.0
         self._n_done = 0
+
+    def begin_plain(self) -> None:
+        """Work slowly and safely from now on, with less background."""
+        self.is_plain, self.background = True, _EVEN_SHARE * self._darkest
+
+    def begin_fast(self) -> None:
+        """Sharpen faster from now on."""
+        self.is_plain, self.background = False, self._darkest
 
     def advance(self, blur: VolumeBlur) -> Fit:
         """Do an iteration with a blur; returns the fit before it."""
@@ -118,6 +133,9 @@ class Sample:
 
         An even light all over would be hard to tell from the background later.
         """
+        if self.is_plain:
+            level = max(float(self._photons.mean()) - self.background, _LEAST)
+            return self._photons.new_full(self._domain_shape, level)
         light = (self._photons - self._darkest).clamp_min_(0)
         level = max(float(light.mean()), _LEAST)
         seen = blur.adjoint(light.new_ones(blur.range_shape)).clamp_min_(_LEAST_SENSITIVITY)
@@ -126,7 +144,7 @@ class Sample:
     def _back_projected(self, misfit: Tensor, blur: VolumeBlur) -> Tensor:
         self._n_done += 1
         adjoint = blur.transfer.conj()
-        if self._n_done > _N_GENTLE:
+        if not self.is_plain and self._n_done > _N_GENTLE:
             power = blur.transfer.real.square() + blur.transfer.imag.square()
             return blur.image(misfit * adjoint * ((1 + self.damping) / (power + self.damping)))
         seen = blur.adjoint(self._photons.new_ones(blur.range_shape))
