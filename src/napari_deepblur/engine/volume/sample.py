@@ -162,5 +162,7 @@ def deviance(photons: Tensor, expected: Tensor) -> float:
     """Half the Poisson deviance Σ μ - y + y log(y / μ), which is 0 where y = μ."""
     import torch
 
-    terms = expected - photons + torch.special.xlogy(photons, photons / expected)
+    # Half of a photon count can be so small that its quotient would underflow to 0.
+    ratio = (photons / expected).clamp_min(1e-30)
+    terms = expected - photons + torch.special.xlogy(photons, ratio)
     return float(terms.sum(dtype=torch.float64))
