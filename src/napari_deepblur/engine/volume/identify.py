@@ -4,20 +4,15 @@ The photons are split into two independent halves. Each half has its own estimat
 and γ moves so that what is estimated from one half explains the *other*. A likelihood of the
 same half would fit the noise too, and a sharper PSF fits more of it.
 
-The first round works slowly and safely from an even light; it is what bright stacks with much
-light from outside need. The following ones sharpen faster, and count only where they explain the
-held-out photons better.
-
-γ and the sample hold each other fast: a sample that was found with a wrong γ explains the data
-nearly as well. So each round starts with a new sample and the γ of the last
-one, and ends where the held-out likelihood no longer grows; between rounds γ runs ahead by the
-ratio of its last two steps (Aitken).
+The first pass works slowly and safely from an even light; it is what bright stacks with much light
+from outside need. The second one begins once more with the γ of the first, and sharpens faster,
+which lines and thin samples need. It counts unless it explains the held-out photons clearly worse.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,38 +27,23 @@ if TYPE_CHECKING:
 
 __all__ = ["Identification", "Probe", "Step"]
 
-_N_ROUNDS = 6
-_N_ITERATIONS = 18
-_N_LAST = 30
+#: Iterations of the two passes, and of looking at what a wrong blur costs.
+_N_PLAIN, _N_FAST, _N_PROBE = 80, 60, 18
 
-#: Iterations of the first round, which projects back with the PSF itself.
-_N_PLAIN = 45
+#: Share of the first pass's held-out deviance above which the second one has fitted noise.
+_CLEARLY_WORSE = 1.02
 
-#: Share of the held-out deviance of that round above which sharpening faster is given up: a little
-#: more is no reason, as its first round is shorter.
-_CLEARLY_WORSE = 1.2
-
-#: Iterations of a round in which γ stays: the sample has no detail yet, and every PSF looks too
+#: Iterations of a pass in which γ stays: the sample has no detail yet, and every PSF looks too
 #: broad.
 _N_HELD = 5
 
-#: A round ends where the held-out likelihood was best so many iterations ago.
+#: A pass ends where the held-out likelihood was best so many iterations ago.
 _PATIENCE = 3
-
-#: Where a round that ends so early has sharpened too fast, and bounds of `Sample.damping`.
-_SOON = 10
-_LEAST_DAMPING, _MOST_DAMPING = 0.05, 1.0
-
-#: A round that moves no coefficient further than this is the last but one, waves.
-_SETTLED = 0.002
 
 #: Of a Gauss-Newton step; the sample is about to move too.
 _DAMPING = 0.5
 _LONGEST_STEP = 0.03
 _MOST_MOMENTUM = 0.9
-
-#: Share of the ratio of successive rounds that is believed.
-_LARGEST_RATIO = 0.67
 
 #: How far the wrong blur is from the one that was found, waves in each mode whose prior is wider
 #: than the second number.
@@ -145,86 +125,41 @@ class Identification:
         self.probe: Probe | None = None
         self._held_out: list[float] = []
         self._n_done = 0
-        self._n_most = _N_PLAIN + 2 * _N_ITERATIONS + _N_ROUNDS * _N_ITERATIONS + _N_LAST
+        self._n_most = _N_PLAIN + _N_FAST + 2 * _N_PROBE
 
     def run(self) -> Iterator[Step]:
-        """Do all rounds; yields before each half of each iteration."""
+        """Do both passes; yields before each half of each iteration."""
         for sample in self._samples:
             sample.begin_plain()
-        yield from self._round(_N_PLAIN)
+        yield from self._pass(_N_PLAIN)
         plain, lowest = self.coefficients, min(self._held_out)
         for sample in self._samples:
             sample.begin_fast()
-        yield from self._fast_rounds(_CLEARLY_WORSE * lowest)
-        if min(self._held_out) > lowest:
+        yield from self._pass(_N_FAST)
+        if not min(self._held_out) < _CLEARLY_WORSE * lowest:
             self.coefficients = plain
             for sample in self._samples:
                 sample.begin_plain()
-            yield from self._round(_N_ITERATIONS, moves=False)
         yield from self._try_a_wrong_blur()
-
-    def _fast_rounds(self, given_up_above: float) -> Iterator[Step]:
-        before = None
-        for number in range(_N_ROUNDS):
-            start = self.coefficients
-            yield from self._round(_N_ITERATIONS)
-            if number == 0:
-                start = yield from self._or_from_nothing(start)
-            if min(self._held_out) > given_up_above:
-                return
-            too_fast = self._adapt_sharpening()
-            step = self.coefficients - start
-            settled = float(step.abs().max()) < _SETTLED and not too_fast
-            if settled or number == _N_ROUNDS - 2:
-                break
-            if before is not None:
-                self.coefficients = self.coefficients + step * self._ahead(step, before)
-            before = step
-        yield from self._round(_N_LAST)
-
-    def _or_from_nothing(self, start: Tensor) -> Generator[Step, None, Tensor]:
-        """Begin once more at γ = 0, and keep the better of the two; returns where that began."""
-        import torch
-
-        found, held_out = self.coefficients, self._held_out
-        self.coefficients = torch.zeros_like(start)
-        for sample in self._samples:
-            sample.begin_fast()
-        yield from self._round(_N_ITERATIONS)
-        if min(self._held_out) < min(held_out):
-            return torch.zeros_like(start)
-        self.coefficients, self._held_out = found, held_out
-        return start
-
-    def _adapt_sharpening(self) -> bool:
-        """Sharpen more slowly where a round soon fitted noise, faster where it never did.
-
-        Returns whether it soon did, so that γ hardly had time to move.
-        """
-        stop = self._held_out.index(min(self._held_out)) + 1
-        for sample in self._samples:
-            if stop <= _SOON:
-                sample.damping = min(2 * sample.damping, _MOST_DAMPING)
-            elif stop == _N_ITERATIONS:
-                sample.damping = max(sample.damping / 2, _LEAST_DAMPING)
-        return stop <= _SOON
 
     def _try_a_wrong_blur(self) -> Iterator[Step]:
         import torch
 
-        if self.curvature is None:  # noise alone: no round came to moving γ
+        if self.curvature is None:  # noise alone: no pass came to moving γ
             return
-        found, held_out = self.coefficients, self._held_out[:_N_ITERATIONS]
         wrong = torch.where(self._prior.diag() < _LOW_ORDER_ABOVE**-2, _WRONG_BY, 0.0)
         wrong[::2] *= -1
-        self.coefficients = found + wrong
-        yield from self._round(_N_ITERATIONS, moves=False)
+        found, lowest = self.coefficients, []
+        for coefficients in (found, found + wrong):
+            self.coefficients = coefficients
+            yield from self._pass(_N_PROBE, moves=False)
+            lowest.append(min(self._held_out))
         self.coefficients = found
-        gain = min(self._held_out) - min(held_out)
+        gain = lowest[1] - lowest[0]
         known = float(wrong @ self.curvature @ wrong) / 2
         self.probe = Probe(gain, min(max(gain / max(known, 1e-30), 1e-6), 1.0))
 
-    def _round(self, n_iterations: int, *, moves: bool = True) -> Iterator[Step]:
+    def _pass(self, n_iterations: int, *, moves: bool = True) -> Iterator[Step]:
         gamma = previous = best = self.coefficients
         lowest, n_worse = float("inf"), 0
         moving = False
@@ -298,14 +233,6 @@ class Identification:
                 value = (weighted * slopes[column]).real.sum()
                 fisher[row, column] = fisher[column, row] = value
         return fisher
-
-    def _ahead(self, step: Tensor, before: Tensor) -> float:
-        """Further steps like the last one, by the ratio of the last two."""
-        assert self.curvature is not None
-        length = max(float(before @ self.curvature @ before), 1e-12)
-        ratio = float(step @ self.curvature @ before) / length
-        ratio = min(max(ratio, 0.0), _LARGEST_RATIO)
-        return ratio / (1 - ratio)
 
 
 def _multiplicity(shape: tuple[int, int, int]) -> Tensor:
