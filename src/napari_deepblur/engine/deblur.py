@@ -71,9 +71,8 @@ def deblur(
     Returns
     -------
         Sharper image, float32, same shape and unit, same flux in each plane, or in each volume of
-        a 3-D blur. Hot pixels are
-        repaired first, or each would become a bright point; their excess is no flux. Blank
-        planes stay as they are.
+        a 3-D blur. Hot pixels are repaired first, or each would become a bright point; their
+        excess is no flux. Blank planes stay as they are.
 
     Raises
     ------

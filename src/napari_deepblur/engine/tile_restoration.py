@@ -29,7 +29,6 @@ __all__ = ["largest_tile", "restore_plane_job", "tile_margins"]
 #: coarse detail is looked for up to 48 pixels away.
 _HALO, _BLEND = 48, 16
 
-
 #: Bytes of memory for each pixel of a tile, and for each convolution of its blur besides. On a CPU
 #: 130 to 185 were measured for one convolution and 295 for four; maps of the noise come on top.
 _BYTES, _BYTES_PER_CONVOLUTION = 300, 40

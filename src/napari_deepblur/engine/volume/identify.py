@@ -100,8 +100,6 @@ class Identification:
         Of one half, photons per voxel.
     prior_std
         Standard deviation of each coefficient before the stack was seen, waves, shape (P,).
-    start
-        γ to begin with, shape (P,); by default 0.
     """
 
     def __init__(
@@ -111,7 +109,6 @@ class Identification:
         background: float,
         *,
         prior_std: Sequence[float],
-        start: Tensor | None = None,
     ) -> None:
         import torch
 
@@ -120,7 +117,7 @@ class Identification:
         self._shape = tuple(photons[0].shape)
         self._samples = [Sample(half, background, pupil.shape) for half in photons]
         self._prior = torch.tensor(prior_std).pow(-2).diag()
-        self.coefficients = torch.zeros(len(prior_std)) if start is None else start
+        self.coefficients = torch.zeros(len(prior_std))
         self.curvature: Tensor | None = None
         self.probe: Probe | None = None
         self._held_out: list[float] = []

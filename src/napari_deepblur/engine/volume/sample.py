@@ -15,7 +15,8 @@ __all__ = ["Fit", "Sample", "deviance"]
 #: and from behind has to be found.
 _N_GENTLE = 4
 
-#: λ of the back-projector H* (1 + λ) / (|H|² + λ), which takes ten times fewer iterations than H*.
+#: λ of the back-projector H* (1 + λ) / (|H|² + λ), which takes ten times fewer iterations than H*:
+#: the smaller, the faster detail grows, and noise.
 _DAMPING = 0.2
 
 #: Light from outside the field that hardly reaches it is not raised by more than 1 / this.
@@ -43,6 +44,9 @@ _LARGEST_FACTOR = 10.0
 #: Photons: no voxel is expected to hold fewer.
 _LEAST = 1e-3
 
+#: Photons by what is expected, where nearly none are seen: its logarithm is still finite.
+_LEAST_RATIO = 1e-30
+
 
 class Fit(NamedTuple):
     """A sample, as it was when an iteration began."""
@@ -54,10 +58,12 @@ class Fit(NamedTuple):
 class Sample:
     """Estimate of a sample on a domain larger than the stack on all six sides.
 
-    x ← x (1 + B*(y / μ - 1)), μ = A x + b, at a point that runs ahead along the last change. In
-    place of A* stands the unmatched back-projector of Guo et al., "Rapid image deconvolution and
-    multiview fusion", Nat. Biotechnol. 38 (2020); momentum as by Biggs & Andrews, "Acceleration of
-    iterative image restoration algorithms", Appl. Opt. 36 (1997).
+    x ← x (1 + B*(y / μ - 1)), μ = A x + b, at a point that runs ahead along the last change
+    (momentum as by Biggs & Andrews, "Acceleration of iterative image restoration algorithms",
+    Appl. Opt. 36, 1997). It works in one of two ways. Fast, as it begins: in place of A* stands the
+    unmatched back-projector of Guo et al., "Rapid image deconvolution and multiview fusion",
+    Nat. Biotechnol. 38 (2020). Plainly: B* is A*, and the sample begins as an even light; slower,
+    and safer where there is much light from outside and little noise.
 
     Parameters
     ----------
@@ -70,11 +76,6 @@ class Sample:
 
     Attributes
     ----------
-    is_plain
-        Whether every iteration projects back with the PSF itself, from an even light: slower, and
-        safer where there is much light from outside and little noise.
-    damping
-        λ of the other back-projector: the smaller, the faster detail grows, and noise.
     background
         b, as it is taken to be now.
     """
@@ -83,9 +84,7 @@ class Sample:
         self._photons = photons
         self._darkest = background
         self._domain_shape = domain_shape
-        self.is_plain = False
-        self.damping = _DAMPING
-        self.background = background
+        self.begin_fast()
         self.start_anew()
 
     def start_anew(self) -> None:
@@ -96,17 +95,18 @@ class Sample:
         self._n_done = 0
 
     def begin_plain(self) -> None:
-        """Work slowly and safely from now on, with less background."""
-        self.is_plain, self.background = True, _EVEN_SHARE * self._darkest
+        """Work plainly from the next start on, with less background."""
+        self._is_plain, self.background = True, _EVEN_SHARE * self._darkest
 
     def begin_fast(self) -> None:
-        """Sharpen faster from now on."""
-        self.is_plain, self.background = False, self._darkest
+        """Work fast from the next start on."""
+        self._is_plain, self.background = False, self._darkest
 
     def advance(self, blur: VolumeBlur) -> Fit:
         """Do an iteration with a blur; returns the fit before it."""
         if self._n_done == 0:
-            self.estimate = self._previous = self._begin(blur)
+            begun = self._even_light() if self._is_plain else self._light_seen(blur)
+            self.estimate = self._previous = begun
         point = (self.estimate + self.momentum * (self.estimate - self._previous)).clamp_min_(0)
         spectrum = blur.spectrum(point)
         expected = blur.crop(blur.image(spectrum * blur.transfer)) + self.background
@@ -128,14 +128,15 @@ class Sample:
             background = self.background + _BACKGROUND_STEP * step
             self.background = min(max(background, 0.0), _MOST_BACKGROUND * self._darkest)
 
-    def _begin(self, blur: VolumeBlur) -> Tensor:
+    def _even_light(self) -> Tensor:
+        level = max(float(self._photons.mean()) - self.background, _LEAST)
+        return self._photons.new_full(self._domain_shape, level)
+
+    def _light_seen(self, blur: VolumeBlur) -> Tensor:
         """Light above the darkest places, blurred once more.
 
         An even light all over would be hard to tell from the background later.
         """
-        if self.is_plain:
-            level = max(float(self._photons.mean()) - self.background, _LEAST)
-            return self._photons.new_full(self._domain_shape, level)
         light = (self._photons - self._darkest).clamp_min_(0)
         level = max(float(light.mean()), _LEAST)
         seen = blur.adjoint(light.new_ones(blur.range_shape)).clamp_min_(_LEAST_SENSITIVITY)
@@ -144,9 +145,9 @@ class Sample:
     def _back_projected(self, misfit: Tensor, blur: VolumeBlur) -> Tensor:
         self._n_done += 1
         adjoint = blur.transfer.conj()
-        if not self.is_plain and self._n_done > _N_GENTLE:
+        if not self._is_plain and self._n_done > _N_GENTLE:
             power = blur.transfer.real.square() + blur.transfer.imag.square()
-            return blur.image(misfit * adjoint * ((1 + self.damping) / (power + self.damping)))
+            return blur.image(misfit * adjoint * ((1 + _DAMPING) / (power + _DAMPING)))
         seen = blur.adjoint(self._photons.new_ones(blur.range_shape))
         return blur.image(misfit * adjoint) / seen.clamp_min_(_LEAST_SENSITIVITY)
 
@@ -162,7 +163,7 @@ def deviance(photons: Tensor, expected: Tensor) -> float:
     """Half the Poisson deviance Σ μ - y + y log(y / μ), which is 0 where y = μ."""
     import torch
 
-    # Half of a photon count can be so small that its quotient would underflow to 0.
-    ratio = (photons / expected).clamp_min(1e-30)
+    # Half of a photon count can be so small that the quotient underflows to 0.
+    ratio = (photons / expected).clamp_min(_LEAST_RATIO)
     terms = expected - photons + torch.special.xlogy(photons, ratio)
     return float(terms.sum(dtype=torch.float64))

@@ -1,4 +1,4 @@
-"""What all actions of the dock share: the layer, the settings, and the one task that runs."""
+"""Things that all actions of the dock share: the layer, the settings, and the one task."""
 
 from __future__ import annotations
 

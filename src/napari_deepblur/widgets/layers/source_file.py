@@ -1,4 +1,4 @@
-"""What the file of a layer states: napari's own reader passes on neither pixel size nor optics."""
+"""Metadata of a layer's file: napari's own reader passes on neither pixel size nor optics."""
 
 from __future__ import annotations
 
