@@ -70,11 +70,11 @@ def read_log(folder):
         return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
 
 
-def assert_same_log(first, second):
+def assert_same_log(first, second, *, rel=1e-4):
     assert len(first) == len(second)
     for one, other in zip(first, second, strict=True):
         one.pop("crops_per_second")
-        assert one == pytest.approx({name: other[name] for name in one}, rel=1e-4)
+        assert one == pytest.approx({name: other[name] for name in one}, rel=rel)
 
 
 def assert_same_weights(first, second, **tolerance):
@@ -255,8 +255,11 @@ def test_the_command_line_under_torchrun(tmp_path):
 
     config = read_config(path, DeblurringConfig)
     network = finish(train(DeblurringTask(config, CPU), config, CPU, tmp_path / "one", n_parts=2))
+    # Both compute in bfloat16, whose rounding depends on the machine's kernels and threads.
     assert_same_log(
-        read_log(tmp_path / "model" / "training" / "deblurring"), read_log(tmp_path / "one")
+        read_log(tmp_path / "model" / "training" / "deblurring"),
+        read_log(tmp_path / "one"),
+        rel=5e-3,
     )
     written = load_file(tmp_path / "model" / "deblurring.safetensors")
     expected = {name: value.to(written[name].dtype) for name, value in network.state_dict().items()}
