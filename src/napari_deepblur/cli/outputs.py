@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_deepblur import __version__
-from napari_deepblur.cli.report import check_object, concern_lines, plain, psf_stack
+from napari_deepblur.cli.report import check_object, concern_lines, known_object, plain, psf_stack
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
+from napari_deepblur.errors import describe
 from napari_deepblur.io import Channel, ImageMetadata, write_image
 
 if TYPE_CHECKING:
     from napari_deepblur.engine.blur import BlurEstimate
-    from napari_deepblur.engine.file_run import FileRun
-    from napari_deepblur.engine.request import Request, Source
+    from napari_deepblur.engine.request import Source
     from napari_deepblur.engine.restore import Restored
 
-__all__ = ["complete_outputs", "write_psf"]
+__all__ = ["write_psf", "write_restored"]
 
 _OBJECTIVE = ("numerical_aperture", "refractive_index")
 
@@ -47,21 +47,23 @@ def write_psf(
     )
 
 
-def complete_outputs(
-    run: FileRun, restored: Restored, source: Source, request: Request
+def write_restored(
+    restored: Restored, source: Source, out: Path, residual: Path | None, *, overwrite: bool
 ) -> dict[str, Path]:
-    """Put a deblurred image and its residual, if there is one, in place.
+    """Write a deblurred image and its residual, if there is one, on the grid of the image.
 
     Parameters
     ----------
-    run
-        Their pixels.
     restored
         What was computed.
     source
         The image that it was computed from.
-    request
-        What was asked for.
+    out
+        File for the deblurred image.
+    residual
+        File for the residual.
+    overwrite
+        Whether to replace existing files.
 
     Returns
     -------
@@ -70,24 +72,30 @@ def complete_outputs(
     Raises
     ------
     OSError
-        If one of them cannot be written.
+        If one of them cannot be written; the message says where it was put instead.
     """
-    blur = restored.blur
-    metadata, provenance = _on_grid_of(source, blur), _provenance(blur)
-    provenance["settings"] = request.model_dump(mode="json", exclude={"image", "blur"})
-    provenance["coefficients"] = plain(blur.coefficients)
-    if restored.check is not None:
-        provenance["check"] = plain(check_object(restored.check))
-    written = {}
-    # The deblurred image last, for its folder holds what the run shares.
-    if run.residual is not None:
-        if restored.residual is None:
-            run.residual.discard()
-        else:
-            run.residual.complete(metadata, provenance)
-            written["residual"] = run.residual.path
-    run.sharp.complete(metadata, provenance)
-    return {"out": run.sharp.path} | written
+    checked = {"check": plain(check_object(restored.check))} if restored.check else {}
+    provenance = _provenance(restored.blur) | checked
+    images = {"out": (out, restored.sharp)}
+    if residual is not None and restored.residual is not None:
+        images["residual"] = (residual, restored.residual)
+    metadata, failures = _on_grid_of(source, restored.blur), []
+    for path, pixels in images.values():
+        try:
+            write_image(
+                path,
+                pixels,
+                source.axes,
+                metadata=metadata,
+                provenance=provenance,
+                overwrite=overwrite,
+            )
+        # The other image is written all the same.
+        except OSError as error:
+            failures.append(describe(error))
+    if failures:
+        raise OSError("; ".join(failures))
+    return {option: path for option, (path, _) in images.items()}
 
 
 def _on_grid_of(source: Source, blur: BlurEstimate | VolumeBlurEstimate) -> ImageMetadata:
@@ -114,16 +122,12 @@ def _provenance(blur: BlurEstimate | VolumeBlurEstimate) -> dict[str, Any]:
         made: dict[str, Any] = {
             "z_step_um": blur.stack_optics.z_step_um,
             "light_sheet_fwhm_um": blur.stack_optics.light_sheet_fwhm_um,
+            "coefficients": plain(blur.coefficients),
         }
     else:
-        card = blur.opened_model.card
-        networks = {"identification": card.identification, "deblurring": card.deblurring}
-        made = {
-            "model": Path(blur.model).name,
-            "model_sha256": {
-                kind: network.sha256 for kind, network in networks.items() if network is not None
-            },
-        }
+        made = {"model": Path(blur.model).name}
+        if blur.known is not None:
+            made["psf"] = known_object(blur.known)
     return {
         "software": f"napari-deepblur {__version__}",
         **made,

@@ -8,7 +8,10 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from napari_deepblur.engine.axes import Planes
 from napari_deepblur.engine.blur import BlurEstimate
@@ -22,7 +25,7 @@ from napari_deepblur.engine.diagnostics import (
 )
 from napari_deepblur.engine.estimate import estimate_blur_job
 from napari_deepblur.engine.events import Job, Warned
-from napari_deepblur.engine.file_run import FileRun
+from napari_deepblur.engine.known.find import find_known_blur
 from napari_deepblur.engine.models import DEFAULT_MODEL, load_model
 from napari_deepblur.engine.request import Request, Source, open_source
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
@@ -52,7 +55,7 @@ class Restored:
     blur
         The blur, on the image's own pixels; that of volumes, where the image was deblurred in 3-D.
     sharp
-        Deblurred image, float32, shape of the image: an array, or a file that has grown.
+        Deblurred image, float32, shape of the image.
     check
         How it fits the image; None if the check failed.
     residual
@@ -61,15 +64,15 @@ class Restored:
     """
 
     blur: BlurEstimate | VolumeBlurEstimate
-    sharp: Any
+    sharp: NDArray[np.float32]
     check: DeblurringCheck | None
-    residual: Any = None
+    residual: NDArray[np.float32] | None = None
 
 
 def find_blur_job(
     request: Request, source: Source | None = None
 ) -> Job[BlurEstimate | VolumeBlurEstimate]:
-    """Estimate the blur of the request's image, or read the blur that it names, as a job.
+    """Estimate the blur of the request's image, or take the one that it names, as a job.
 
     Parameters
     ----------
@@ -87,6 +90,8 @@ def find_blur_job(
     source = source or open_source(request)
     if request.blur is not None:
         return (yield from _given_blur_job(request, source))
+    if request.known is not None:
+        return (yield from _fitted_job(find_known_blur(request.known, source), source))
     if request.per == "volume":
         return (
             yield from estimate_volume_blur_job(
@@ -112,9 +117,7 @@ def find_blur_job(
     return blur
 
 
-def restore_job(
-    request: Request, source: Source | None = None, *, run: FileRun | None = None
-) -> Job[Restored]:
+def restore_job(request: Request, source: Source | None = None) -> Job[Restored]:
     """Deblur the request's image and check the result, as a job.
 
     A check or a residual that fails is a warning: it does not cost the deblurred image.
@@ -125,8 +128,6 @@ def restore_job(
         Image, optics and choices.
     source
         The request's image, if it is open already.
-    run
-        Files that the results go to, plane by plane; by default they stay in memory.
 
     Raises
     ------
@@ -136,18 +137,11 @@ def restore_job(
     source = source or open_source(request)
     blur = yield from find_blur_job(request, source)
     data, axes = source.data, source.axes
-    into = None if run is None else run.sharp
     if isinstance(blur, VolumeBlurEstimate):
-        sharp = yield from deblur_volumes_job(data, blur, axes=axes, into=into)
+        sharp = yield from deblur_volumes_job(data, blur, axes=axes)
     else:
         sharp = yield from deblur_job(
-            data,
-            blur,
-            model=request.model,
-            axes=axes,
-            device=request.device,
-            tile_px=None if run is None else run.tile_px(blur, request),
-            into=into,
+            data, blur, model=request.model, axes=axes, device=request.device
         )
     check = yield from _or_warned(
         check_deblurring_job(data, sharp, blur, axes=axes), "the deblurred image was not checked"
@@ -155,10 +149,7 @@ def restore_job(
     residual = None
     if request.residual:
         residual = yield from _or_warned(
-            residual_image_job(
-                data, sharp, blur, axes=axes, into=None if run is None else run.residual
-            ),
-            "there is no image of the residual",
+            residual_image_job(data, sharp, blur, axes=axes), "there is no image of the residual"
         )
     if check is not None and isinstance(blur, BlurEstimate):
         check = _with_doubts(check, blur, request.model)
@@ -173,6 +164,11 @@ def _given_blur_job(request: Request, source: Source) -> Job[BlurEstimate | Volu
         return (yield from _given_volume_blur_job(blur, source))
     if request.per == "volume":
         raise ValueError("the given blur is one of planes, not of volumes: leave out --per volume")
+    return (yield from _fitted_job(blur, source))
+
+
+def _fitted_job(blur: BlurEstimate, source: Source) -> Job[BlurEstimate]:
+    """Bring a blur to the planes and pixels of the image."""
     planes, size_um = Planes.of(source.data, source.axes), source.pixel_size_um
     if blur.n_planes == 1 and len(planes) > 1:
         blur = replace(blur, per="stack", n_planes=len(planes))
