@@ -4,7 +4,6 @@ import html
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -278,19 +277,3 @@ class TestTrain:
         assert ended.returncode == 1
         assert "pip install 'napari-deepblur[train]'" in ended.stderr
         assert "Traceback" not in ended.stderr
-
-
-def test_demo(tmp_path):
-    out = tmp_path / "demo"
-    text = succeed("demo", "--out", out, "--no-gui").stdout
-    for word in ("true", "estimated", "PSF-SNR", "PSNR", "residual / noise", str(out)):
-        assert word in text
-    for name in ("observed", "sharp", "deblurred"):
-        image = read_image(out / f"{name}.ome.tif")
-        assert image.shape == (512, 512)
-        assert image.metadata.pixel_size_um == pytest.approx(0.09)
-    content = json.loads(succeed("demo", "--out", out, "--overwrite", "--json").stdout)
-    assert content["psf_snr"] > content["psf_snr_mean_psf"] > content["psf_snr_unaberrated"]
-    assert content["psnr_deblurred"] > content["psnr_observed"]
-    assert content["check"]["residual"] == pytest.approx([1], abs=0.5)
-    assert all(Path(name).is_file() for name in content["written"])

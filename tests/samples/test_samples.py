@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from helpers.samples import sample_of
-from napari_deepblur.operators import ZernikeFamily
+from napari_deepblur.operators import VolumeBlur, ZernikeFamily
 from napari_deepblur.samples import SAMPLES, Sample
+
+PLANE_BY_PLANE = ("podosomes", "spheroid")
 
 
 @pytest.fixture(scope="module", params=sorted(SAMPLES))
@@ -22,14 +24,17 @@ def test_shapes_and_types(sample):
     assert sample.sharp.dtype == np.float32
     assert sample.image.shape == sample.sharp.shape
     assert len(sample.axes) == sample.image.ndim
-    n_planes = int(np.prod(sample.image.shape[:-2]))
-    assert sample.coefficients.shape == (n_planes, 7)
+    assert len(sample.scale_um) == sample.image.ndim
     assert sample.coefficients.dtype == np.float32
     assert (sample.z_step_um is None) == ("Z" not in sample.axes)
     assert SAMPLES[sample.name]
 
 
-def test_coefficients_are_admissible(sample):
+@pytest.mark.parametrize("name", PLANE_BY_PLANE)
+def test_coefficients_of_planes_are_admissible(name):
+    sample = sample_of(name)
+    n_planes = int(np.prod(sample.image.shape[:-2]))
+    assert sample.coefficients.shape == (n_planes, 7)
     allowed = ZernikeFamily().admissible_set.contains(torch.from_numpy(sample.coefficients))
     assert bool(allowed.all())
 
@@ -44,7 +49,9 @@ def test_same_each_time(sample):
     np.testing.assert_array_equal(again.sharp, sample.sharp)
 
 
-def test_image_is_the_blurred_sharp_one_plus_noise(sample):
+@pytest.mark.parametrize("name", PLANE_BY_PLANE)
+def test_image_is_the_blurred_sharp_one_plus_noise(name):
+    sample = sample_of(name)
     family = ZernikeFamily().at_cutoff(sample.optics.cutoff)
     shape = sample.image.shape[-2:]
     planes = zip(sample.image.reshape(-1, *shape), sample.sharp.reshape(-1, *shape), strict=True)
@@ -57,6 +64,27 @@ def test_image_is_the_blurred_sharp_one_plus_noise(sample):
         assert 0.005 < noise.std() / np.ptp(blurred) < 0.03
 
 
+def test_stack_is_the_sharp_one_in_3d_blurred_plus_noise():
+    sample = sample_of("lymphocyte")
+    known = sample.stack_optics
+    assert sample.coefficients.shape == (1, len(known.noll_indices))
+    shape = sample.image.shape
+    domain = known.domain_of(shape)
+    transfer = known.pupil(domain).transfer(torch.from_numpy(sample.coefficients[0]))
+    operator = VolumeBlur(transfer, shape, domain)
+    # Around the view it is dark: what lies there is even background.
+    dark = sample.sharp.min()
+    light = operator.embed(torch.from_numpy(sample.sharp - dark))
+    noise = sample.image - (operator.forward(light).numpy() + dark)
+    assert abs(noise.mean()) < 3
+    assert 0.005 < noise.std() / np.ptp(sample.image) < 0.03
+
+
+def test_out_of_focus_light_hides_the_lymphocyte():
+    sample = sample_of("lymphocyte")
+    assert np.corrcoef(sample.image.ravel(), sample.sharp.ravel())[0, 1] < 0.5
+
+
 def test_aberration_of_the_spheroid_grows_with_depth():
     strength = np.linalg.norm(sample_of("spheroid").coefficients, axis=-1)
     assert (np.diff(strength) > 0).all()
@@ -64,7 +92,8 @@ def test_aberration_of_the_spheroid_grows_with_depth():
 
 def test_sharp_truth_has_fine_detail(sample):
     """Some of its variation lies beyond what any objective transmits."""
-    plane = sample.sharp.reshape(-1, *sample.sharp.shape[-2:])[0]
+    planes = sample.sharp.reshape(-1, *sample.sharp.shape[-2:])
+    plane = planes[planes.std((1, 2)).argmax()]
     power = np.abs(np.fft.fft2(plane - plane.mean())) ** 2
     row, column = np.meshgrid(*(np.fft.fftfreq(n) for n in plane.shape), indexing="ij")
     beyond = np.hypot(row, column) > 2 * sample.optics.cutoff

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from napari_deepblur.cli.tables import coefficient_rows, coefficient_summary, table
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 
-__all__ = ["volume_lines", "volume_object"]
+__all__ = ["SIGN_NOTE", "volume_lines", "volume_object"]
 
 #: Volumes that get a column each; of more there is a summary.
 _MOST_COLUMNS = 4
@@ -19,7 +19,7 @@ _PLUS_MINUS_NOTE = (
     "± is twice the standard error, by the stack's own noise: a wrong NA, wavelength or voxel size "
     "is not in it"
 )
-_SIGN_NOTE = "note: a z-stack tells the sign of all modes; defocus is where the sample lies"
+SIGN_NOTE = "note: a z-stack tells the sign of all modes; defocus is where the sample lies"
 
 
 def volume_lines(blur: VolumeBlurEstimate) -> list[str]:
@@ -37,7 +37,7 @@ def volume_lines(blur: VolumeBlurEstimate) -> list[str]:
         *table(head, rows),
         _PLUS_MINUS_NOTE,
         f"aberration: RMS {rms} waves",
-        _SIGN_NOTE,
+        SIGN_NOTE,
     ]
 
 
@@ -65,7 +65,8 @@ def _voxel_line(blur: VolumeBlurEstimate) -> str:
     known = blur.stack_optics
     sheet = known.light_sheet_fwhm_um
     lit = "widefield" if sheet is None else f"light sheet of {sheet:g} µm"
-    return f"z step {known.z_step_um:g} µm, {lit}"
+    width = f"PSF broadened by {known.broadening_px:.2f} pixels"
+    return f"z step {known.z_step_um:g} µm, {lit}, {width}"
 
 
 def _rms_waves(blur: VolumeBlurEstimate) -> NDArray[np.float32]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from napari_deepblur.samples.lymphocyte import lymphocyte
 from napari_deepblur.samples.podosomes import podosomes
 from napari_deepblur.samples.sample import Sample
 from napari_deepblur.samples.spheroid import spheroid
@@ -14,4 +15,5 @@ __all__ = ["SAMPLES", "Sample"]
 SAMPLES: dict[str, Callable[[], Sample]] = {
     "podosomes": podosomes,
     "spheroid": spheroid,
+    "lymphocyte": lymphocyte,
 }

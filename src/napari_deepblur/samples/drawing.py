@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,17 +12,16 @@ __all__ = ["disc_points", "grains", "inside_outline", "moved", "outline", "splat
 Floats = NDArray[np.float64]
 
 
-def splat(canvas: Floats, position_yx: Floats, brightness: Floats | float) -> None:
-    """Add points at sub-pixel positions, shape (n, 2), by bilinear weights, in place."""
-    light = np.broadcast_to(brightness, len(position_yx))
-    corner = np.floor(position_yx).astype(int)
-    part = position_yx - corner
-    for dy in (0, 1):
-        for dx in (0, 1):
-            row, column = corner[:, 0] + dy, corner[:, 1] + dx
-            seen = (row >= 0) & (row < canvas.shape[0]) & (column >= 0) & (column < canvas.shape[1])
-            weight = np.abs(1 - dy - part[:, 0]) * np.abs(1 - dx - part[:, 1]) * light
-            np.add.at(canvas, (row[seen], column[seen]), weight[seen])
+def splat(canvas: Floats, positions: Floats, brightness: Floats | float) -> None:
+    """Add points at sub-pixel positions, shape (n, dimensions), by linear weights, in place."""
+    light = np.broadcast_to(brightness, len(positions))
+    corner = np.floor(positions).astype(int)
+    part = positions - corner
+    for ahead in product((0, 1), repeat=canvas.ndim):
+        pixel = corner + ahead
+        seen = ((pixel >= 0) & (pixel < canvas.shape)).all(1)
+        weight = np.abs(1 - np.array(ahead) - part).prod(1) * light
+        np.add.at(canvas, tuple(pixel[seen].T), weight[seen])
 
 
 def disc_points(centre_yx: Floats, radius: float, n: int, rng: np.random.Generator) -> Floats:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from napari_deepblur.optics.settings import Optics
 
 if TYPE_CHECKING:
-    from napari_deepblur.operators import Convolution
+    from napari_deepblur.engine.volume.stack_optics import StackOptics
+    from napari_deepblur.operators import Convolution, VolumeBlur
 
 __all__ = ["CAMERA_OFFSET", "Sample", "operators_of", "photograph"]
 
@@ -35,12 +36,15 @@ class Sample:
     optics
         Microscope and pixel size.
     coefficients
-        True γ of each plane, Noll modes 4 to 10, waves RMS, float32, shape (N, 7). Of γ
-        and its twin the one with γ₄ ≥ 0.
+        True γ, waves RMS, float32, shape (N, P): of each plane (of γ and its twin the one with
+        γ₄ ≥ 0), or of the one volume.
     sharp
         Image of a microscope without blur and noise, counts, float32, same shape.
     z_step_um
         Distance between planes, µm; None for a single plane.
+    stack_optics
+        Optics and modes of the one 3-D blur that the stack has; None where each plane has a blur
+        of its own, of the Noll modes 4 to 10.
     """
 
     name: str
@@ -50,6 +54,17 @@ class Sample:
     coefficients: NDArray[np.float32]
     sharp: NDArray[np.float32]
     z_step_um: float | None
+    stack_optics: StackOptics | None = None
+
+    @property
+    def scale_um(self) -> tuple[float, ...]:
+        """Distance between pixels along each axis, µm."""
+        steps = {
+            "Z": self.z_step_um,
+            "Y": self.optics.pixel_size_um,
+            "X": self.optics.pixel_size_um,
+        }
+        return tuple(steps[axis] or 1.0 for axis in self.axes)
 
 
 def operators_of(
@@ -65,25 +80,25 @@ def operators_of(
 
 
 def photograph(
-    operator: Convolution, scene: NDArray[np.float32], rng: np.random.Generator
+    operator: Convolution | VolumeBlur, scene: NDArray[np.float32], rng: np.random.Generator
 ) -> tuple[NDArray[np.uint16], NDArray[np.float32]]:
     """Blur a scene and count its photons with a camera.
 
     Parameters
     ----------
     operator
-        Blur of the plane.
+        Blur of the plane or volume.
     scene
-        Photons per pixel, shape of the operator's domain.
+        Photons per pixel or voxel, shape of the operator's domain.
     rng
         Source of the photon and read-out noise.
 
     Returns
     -------
     image
-        Counts with offset and noise, shape (Y, X).
+        Counts with offset and noise, shape (Y, X) or (Z, Y, X).
     sharp
-        The scene over the field with the same offset, shape (Y, X).
+        The scene over the field with the same offset, same shape.
     """
     import torch
 

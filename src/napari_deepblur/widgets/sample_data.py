@@ -9,7 +9,7 @@ import numpy as np
 from napari_deepblur.optics.settings import Optics
 from napari_deepblur.samples import SAMPLES
 
-__all__ = ["bead_field", "podosomes", "spheroid"]
+__all__ = ["bead_field", "lymphocyte", "podosomes", "spheroid"]
 
 LayerData = tuple[Any, dict[str, Any], str]
 
@@ -22,6 +22,11 @@ def podosomes() -> list[LayerData]:
 def spheroid() -> list[LayerData]:
     """Draw a light-sheet stack of a spheroid, with known blur in each plane."""
     return _layers("spheroid")
+
+
+def lymphocyte() -> list[LayerData]:
+    """Draw a widefield z-stack of a small cell, with one known 3-D blur."""
+    return _layers("lymphocyte")
 
 
 def bead_field() -> list[LayerData]:
@@ -46,11 +51,10 @@ def bead_field() -> list[LayerData]:
 def _layers(name: str) -> list[LayerData]:
     sample = SAMPLES[name]()
     optics = sample.optics
-    steps = {"Z": sample.z_step_um, "Y": optics.pixel_size_um, "X": optics.pixel_size_um}
     low, high = float(sample.image.min()), float(sample.image.max())
     arguments = {
         "name": sample.name,
-        "scale": [steps[axis] for axis in sample.axes],
+        "scale": list(sample.scale_um),
         "units": ["micrometer"] * len(sample.axes),
         "axis_labels": list(sample.axes.lower()),
         "contrast_limits": (low, high),
