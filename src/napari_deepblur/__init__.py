@@ -23,12 +23,8 @@ if TYPE_CHECKING:
         residual_image,
     )
     from napari_deepblur.engine.estimate import estimate_blur
-    from napari_deepblur.engine.known.blurs import (
-        blur_from_calibration,
-        blur_from_psf,
-        ideal_blur,
-    )
     from napari_deepblur.engine.models import Model, available_models, load_model
+    from napari_deepblur.engine.volume.bead import blur_from_bead
     from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
     from napari_deepblur.optics.settings import Optics
 
@@ -40,13 +36,11 @@ __all__ = [
     "Optics",
     "VolumeBlurEstimate",
     "available_models",
-    "blur_from_calibration",
-    "blur_from_psf",
+    "blur_from_bead",
     "calibrate",
     "check_deblurring",
     "deblur",
     "estimate_blur",
-    "ideal_blur",
     "load_blur",
     "load_calibration",
     "load_model",
@@ -63,13 +57,11 @@ _HOMES = {
     "Optics": "optics.settings",
     "VolumeBlurEstimate": "engine.volume.blur",
     "available_models": "engine.models",
-    "blur_from_calibration": "engine.known.blurs",
-    "blur_from_psf": "engine.known.blurs",
+    "blur_from_bead": "engine.volume.bead",
     "calibrate": "engine.calibrate",
     "check_deblurring": "engine.diagnostics",
     "deblur": "engine.deblur",
     "estimate_blur": "engine.estimate",
-    "ideal_blur": "engine.known.blurs",
     "load_blur": "engine.blur_file",
     "load_calibration": "calibration.files",
     "load_model": "engine.models",

@@ -70,6 +70,17 @@ def test_coefficients_have_their_interval(stack, asked):
     assert "z step 0.3 µm, widefield" in result.stdout
 
 
+def test_a_bead_tells_the_width_too(tmp_path):
+    sharp = np.zeros((18, 80, 80), np.float32)
+    sharp[9, 40, 40] = 1
+    pixels = photographed(blurred(sharp, margin=(3, 8, 8)), photons=1000)
+    sizes = {"pixel_size_um": OPTICS.pixel_size_um, "z_step_um": Z_STEP_UM}
+    bead = write(tmp_path / "bead.tif", pixels, "ZYX", **sizes)
+    content = json.loads(succeed("estimate", bead, *VOLUME, "--bead", "--json").stdout)
+    np.testing.assert_allclose(content["coefficients"][0], GAMMA, atol=0.02)
+    assert content["broadening_px"] == pytest.approx(KNOWN.broadening_px, abs=0.15)
+
+
 def test_the_z_step_is_the_files_unless_it_is_given(stack, asked):
     succeed("estimate", stack, *VOLUME)
     assert asked["z_step_um"] == pytest.approx(Z_STEP_UM)
@@ -117,6 +128,9 @@ class TestRefusals:
     )
     def test_options_of_planes(self, stack, option):
         assert option[0] in fail("estimate", stack, *VOLUME, *option)
+
+    def test_a_bead_of_planes(self, stack):
+        assert "--per volume" in fail("estimate", stack, *MICROSCOPE, "--bead")
 
     def test_a_light_sheet_of_planes(self, stack):
         line = fail("estimate", stack, *MICROSCOPE, "--light-sheet-fwhm", 3)

@@ -44,6 +44,14 @@ def estimate(
             "from the distance between its planes.",
         ),
     ] = False,
+    bead: Annotated[
+        bool,
+        typer.Option(
+            "--bead",
+            help="With --per volume: IMAGE is a z-stack of one bead, which tells the width of the "
+            "PSF too.",
+        ),
+    ] = False,
     third: given.StackOptions,
     device: given.DeviceOption = "auto",
     out: Annotated[Path | None, typer.Option(help="Blur file (.json) to write.")] = None,
@@ -78,6 +86,7 @@ def estimate(
         model=model,
         per=per,
         focus_series=focus_series,
+        bead=bead,
         z_step_um=third.z_step,
         light_sheet_fwhm_um=third.light_sheet_fwhm,
         device=device,

@@ -31,6 +31,7 @@ class ConcernKind(StrEnum):
     COARSE_STEP = "planes far apart"
     FOCUS_OUTSIDE = "focus outside the stack"
     TELLS_NOTHING = "the stack does not tell its blur"
+    NOT_A_BEAD = "unlike one bead"
     # The deblurred image
     NOT_EXPLAINED = "not explained"
     BORDER_RINGING = "ringing at the border"
@@ -70,6 +71,8 @@ _DETAILS = {
     ConcernKind.TELLS_NOTHING: "a wrong PSF explains it as well as the best one, as with few "
     "photons, few planes, or a dense sample in a thin light sheet; the coefficients are what the "
     "network reads off the sharpest plane, with the sign of the even modes unknown",
+    ConcernKind.NOT_A_BEAD: "{share:.0%} of its energy is not explained by the PSF of a point; "
+    "check optics and z step, and that the bead is single, smaller than the blur and whole in view",
     ConcernKind.NOT_EXPLAINED: "blurred again, the deblurred image misses the observed one by "
     "{residual:.1f} times the noise; the blur may be too strong or of another kind, or pixels are "
     "saturated",

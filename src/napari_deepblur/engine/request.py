@@ -12,7 +12,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 from napari_deepblur.engine.axes import Planes
 from napari_deepblur.engine.blur import Scope
 from napari_deepblur.engine.devices import Device
-from napari_deepblur.engine.known.choice import KnownChoice
 from napari_deepblur.engine.known_optics import (
     Known,
     merge_optics,
@@ -85,16 +84,15 @@ class Request(BaseModel):
     blur
         Blur file, or a `BlurEstimate` or `VolumeBlurEstimate`, instead of an estimate from the
         image.
-    known
-        A PSF that is known, instead of an estimate from the image.
     model
-        Bundled name or folder of the model; by default that of the blur, or the default model. Of
-        a known PSF it is the model whose deblurring network is used.
+        Bundled name or folder of the model; by default that of the blur, or the default model.
     per
         ``plane``: a blur for each plane. ``stack``: one blur, read off all of them together.
         ``volume``: a 3-D blur of each z-stack.
     focus_series
         Whether the planes are a focus series of one thin object.
+    bead
+        Whether the volume is a z-stack of one bead, whose blur is fitted as that of a point.
     z_step_um
         Distance between the planes of a focus series or of a volume, µm, if the file does not
         say it.
@@ -114,10 +112,10 @@ class Request(BaseModel):
     series: int | None = None
     optics: Annotated[TypedOptics, BeforeValidator(_typed)] = TypedOptics()
     blur: Annotated[Any, BeforeValidator(_path)] = None
-    known: KnownChoice | None = None
     model: str | None = None
     per: Scope = "plane"
     focus_series: bool = False
+    bead: bool = False
     z_step_um: float | None = None
     light_sheet_fwhm_um: float | None = None
     device: Device = "auto"
@@ -259,15 +257,10 @@ def _z_step_um(
 def _require_consistent(request: Request) -> None:
     """Refuse choices that go with another ``per``."""
     of_volumes = request.per == "volume"
-    if request.known is not None and request.blur is not None:
-        raise ValueError("the blur is given and its PSF too: choose one of them")
-    if request.known is not None and (of_volumes or request.focus_series):
-        raise ValueError(
-            "a known PSF is one of planes, and nothing is estimated: leave out --per volume and "
-            "--focus-series"
-        )
     if of_volumes and request.focus_series:
         raise ValueError("a 3-D blur tells the sign of the even modes: leave out --focus-series")
+    if request.bead and not of_volumes:
+        raise ValueError("--bead is for 3-D blurs: give --per volume too")
     if request.light_sheet_fwhm_um is not None and not of_volumes:
         raise ValueError("--light-sheet-fwhm is for 3-D blurs: give --per volume too")
     needs_step = of_volumes or request.focus_series or request.blur is not None

@@ -1,1 +1,0 @@
-"""Blurs whose PSF is known without an estimate: ideal, from a PSF image, from a calibration."""
