@@ -20,7 +20,7 @@ from torch import Tensor, fft, nn
 from napari_deepblur.optics.settings import Optics
 from napari_deepblur.optics.zernike import zernike
 
-__all__ = ["Pupil3d"]
+__all__ = ["Aberrated", "Pupil3d"]
 
 #: Above this cutoff the intensity, whose spectrum ends at 2 f_c, needs pixels of half the size.
 _FINER_ABOVE = 0.25
@@ -70,11 +70,17 @@ class Pupil3d(nn.Module):
         self._finer = 2 if optics.cutoff > _FINER_ABOVE else 1
         self._grid = (shape[0], self._finer * shape[1], self._finer * shape[2])
         z_um = z_step_um * np.fft.fftfreq(shape[0], 1 / shape[0])
-        frequency_y, frequency_x = (
-            np.fft.fftfreq(side, optics.pixel_size_um / self._finer) for side in self._grid[1:]
+        cutoff = optics.numerical_aperture / optics.wavelength_um
+        widths = [side * optics.pixel_size_um / self._finer for side in self._grid[1:]]
+        # The box of frequencies that holds the pupil; where it lies turns phases only.
+        most_y, most_x = (math.floor(cutoff * width) for width in widths)
+        self._box = (2 * most_y + 1, 2 * most_x + 1)
+        ky, kx = np.meshgrid(
+            np.arange(-most_y, most_y + 1) / widths[0],
+            np.arange(-most_x, most_x + 1) / widths[1],
+            indexing="ij",
         )
-        ky, kx = np.meshgrid(frequency_y, frequency_x, indexing="ij")
-        radius = np.hypot(ky, kx) * optics.wavelength_um / optics.numerical_aperture
+        radius = np.hypot(ky, kx) / cutoff
         inside = radius <= 1
         rho, theta = radius[inside], np.arctan2(ky, kx)[inside]
         sine = rho * optics.numerical_aperture / optics.refractive_index
@@ -99,65 +105,68 @@ class Pupil3d(nn.Module):
         coefficients
             γ in waves RMS, shape (P,); the result is differentiable in it.
         """
-        broad = self._broaden(self._intensity(self._amplitude(self._field(coefficients))))
-        coarse = broad[:, :: self._finer, :: self._finer]
-        return coarse / coarse.sum()
+        planes = self.at(coefficients).planes
+        psf: Tensor = fft.irfft2(planes, s=self.shape[1:])
+        return psf / psf.sum()
 
     def transfer(self, coefficients: Tensor) -> Tensor:
         """Fourier transform of the PSF, shape (Z, Y, X // 2 + 1), 1 at the origin."""
-        spectrum: Tensor = fft.rfftn(self.psf(coefficients))
-        return spectrum
+        return self.at(coefficients).transfer
 
-    @torch.no_grad()
-    def transfer_slopes(self, coefficients: Tensor) -> Iterator[Tensor]:
-        """Yield the derivatives of the transfer function by each coefficient."""
-        field = self._field(coefficients)
-        amplitude = self._amplitude(field)
-        psf = self._broaden(self._intensity(amplitude))[:, :: self._finer, :: self._finer]
-        total = psf.sum()
-        for mode in self.modes:
-            turned = self._amplitude(2j * math.pi * mode * field)
-            product = amplitude.real * turned.real + amplitude.imag * turned.imag
-            slope = self._broaden(2 * self.sheet * product)[:, :: self._finer, :: self._finer]
-            yield fft.rfftn((slope - psf * (slope.sum() / total)) / total)
-
-    def slope(self, coefficients: Tensor, weights: Tensor) -> Tensor:
-        """Differentiate Σ weights · PSF by each coefficient, shape (P,).
+    def at(self, coefficients: Tensor) -> Aberrated:
+        """Compute what PSF and derivatives at γ have in common.
 
         Parameters
         ----------
         coefficients
             γ in waves RMS, shape (P,).
-        weights
-            Shape (Z, Y, X), the origin at the PSF's centre.
         """
-        with torch.enable_grad():
-            gamma = coefficients.detach().clone().requires_grad_()
-            (slope,) = torch.autograd.grad((self.psf(gamma) * weights).sum(), gamma)
-        return slope
-
-    def _field(self, coefficients: Tensor) -> Tensor:
-        """Pupil function of each plane, shape (Z, points of the pupil)."""
         if coefficients.shape != (len(self.noll_indices),):
             raise ValueError(
                 f"expected {len(self.noll_indices)} coefficients (Noll {self.noll_indices}), "
                 f"got shape {tuple(coefficients.shape)}"
             )
         angle = 2 * math.pi * (coefficients.float() @ self.modes)
-        return self.depth * torch.complex(angle.cos(), angle.sin())
+        return Aberrated(self, self.depth * torch.complex(angle.cos(), angle.sin()))
 
-    def _amplitude(self, field: Tensor) -> Tensor:
+    def amplitude(self, field: Tensor) -> Tensor:
+        """Amplitude on the finer grid of pupil functions, shape (Z, points of the pupil).
+
+        Up to a phase that is the same for all pupil functions.
+        """
         n_planes, height, width = self._grid
-        pupil = field.new_zeros(n_planes, height * width).index_copy(1, self.inside, field)
-        amplitude: Tensor = fft.ifft2(pupil.reshape(self._grid))
+        rows, columns = self._box
+        pupil = field.new_zeros(n_planes, rows * columns).index_copy(1, self.inside, field)
+        along_x = fft.ifft(pupil.reshape(n_planes, rows, columns), n=width)
+        amplitude: Tensor = fft.ifft(along_x, n=height, dim=1)
         return amplitude
 
-    def _intensity(self, amplitude: Tensor) -> Tensor:
-        return self.sheet * (amplitude.real.square() + amplitude.imag.square())
+    def pupil_of(self, amplitude: Tensor) -> Tensor:
+        """Transpose of `amplitude`, times the number of the grid's pixels."""
+        rows, columns = self._box
+        along_y = fft.fft(amplitude, dim=1)[:, :rows]
+        whole: Tensor = fft.fft(along_y)[..., :columns]
+        return whole.flatten(1)[:, self.inside]
 
-    def _broaden(self, intensity: Tensor) -> Tensor:
-        broad: Tensor = fft.irfft2(fft.rfft2(intensity) * self.lateral, s=self._grid[1:])
-        return broad
+    def planes_of(self, intensity: Tensor) -> Tensor:
+        """Fourier transform of each plane as the camera's pixels see an intensity."""
+        spectrum: Tensor = fft.rfft2(self.sheet * intensity) * self.lateral
+        if self._finer == 1:
+            return spectrum
+        # Every second pixel of an image: the halves of its spectrum fall onto each other.
+        height, width = self.shape[1:]
+        folded = spectrum[:, :height] + spectrum[:, height:]
+        beyond = _mirrored(folded[..., width - width // 2 :])
+        return (folded[..., : width // 2 + 1] + beyond) / 4
+
+    def intensity_of(self, planes: Tensor) -> Tensor:
+        """Transpose of `planes_of`, of real images given by their Fourier transforms."""
+        if self._finer == 2:
+            width = self.shape[2]
+            beyond = _mirrored(planes[..., : width - width // 2])
+            planes = torch.cat((planes, beyond), -1).repeat(1, 2, 1)
+        intensity: Tensor = fft.irfft2(planes * self.lateral, s=self._grid[1:])
+        return self.sheet * intensity
 
     def _pixel_and_gaussian(self, broadening_px: float) -> np.ndarray:
         """Lateral transfer function of the pixel's area and of the Gaussian."""
@@ -165,6 +174,76 @@ class Pupil3d(nn.Module):
         kx = np.fft.rfftfreq(self._grid[2], 1 / self._finer)
         gaussian = np.exp(-2 * (np.pi * broadening_px) ** 2 * (ky**2 + kx**2))
         return np.asarray(np.sinc(ky) * np.sinc(kx) * gaussian)
+
+
+class Aberrated:
+    """A pupil with an aberration.
+
+    Parameters
+    ----------
+    pupil
+        Without.
+    field
+        Pupil function of each plane, shape (Z, points of the pupil).
+
+    Attributes
+    ----------
+    planes
+        Fourier transform of each plane of the PSF, shape (Z, Y, X // 2 + 1).
+    """
+
+    def __init__(self, pupil: Pupil3d, field: Tensor) -> None:
+        self._pupil = pupil
+        self._field = field
+        self._amplitude = pupil.amplitude(field)
+        self.planes = pupil.planes_of(self._amplitude.real.square() + self._amplitude.imag.square())
+        self._total = self.planes[:, 0, 0].real.sum()
+
+    @property
+    def transfer(self) -> Tensor:
+        """Fourier transform of the PSF, shape (Z, Y, X // 2 + 1), 1 at the origin."""
+        transfer: Tensor = fft.fft(self.planes / self._total, dim=0)
+        return transfer
+
+    @torch.no_grad()
+    def transfer_slopes(self) -> Iterator[Tensor]:
+        """Yield the derivatives of the transfer function by each coefficient."""
+        for mode in self._pupil.modes:
+            turned = self._pupil.amplitude(2j * math.pi * mode * self._field)
+            change = self._amplitude.real * turned.real + self._amplitude.imag * turned.imag
+            planes = self._pupil.planes_of(2 * change)
+            share = planes[:, 0, 0].real.sum() / self._total
+            yield fft.fft((planes - share * self.planes) / self._total, dim=0)
+
+    @torch.no_grad()
+    def slope(self, weights: Tensor) -> Tensor:
+        """Differentiate Σ weights · PSF by each coefficient, shape (P,).
+
+        Parameters
+        ----------
+        weights
+            Fourier transform of the weights, shape (Z, Y, X // 2 + 1), their origin at the PSF's
+            centre.
+        """
+        _, height, width = self._pupil.shape
+        planes = fft.ifft(weights, dim=0)
+        # The sum of the PSF stays 1: what the weights have in common does not count.
+        counted = torch.full_like(planes[0].real, 2.0)
+        counted[:, 0] = 1
+        if width % 2 == 0:
+            counted[:, -1] = 1
+        product = planes.real * self.planes.real + planes.imag * self.planes.imag
+        mean = (product * counted).sum() / (height * width * self._total)
+        planes[:, 0, 0] -= mean * height * width
+        pulled = self._pupil.pupil_of(self._pupil.intensity_of(planes) * self._amplitude)
+        turned = (self._field * pulled.conj()).imag.sum(0)
+        slope: Tensor = self._pupil.modes @ turned
+        return slope * (-4 * math.pi / (self._amplitude[0].numel() * self._total))
+
+
+def _mirrored(half: Tensor) -> Tensor:
+    """Values of a real image's spectrum at the negative frequencies, in ascending order."""
+    return half.flip(-2).roll(1, -2).flip(-1).conj()
 
 
 def _sheet(z_um: np.ndarray, fwhm_um: float | None) -> np.ndarray:
