@@ -319,9 +319,10 @@ class _BeadFit:
         import torch
 
         seen, theta = self._seen, self.theta
+        pupil = self._pupil.at(theta[: self._n_modes])
         whole = seen.blur.transfer * seen.point
         spectra = chain(
-            (slope * seen.point for slope in self._pupil.transfer_slopes(theta[: self._n_modes])),
+            (slope * seen.point for slope in pupil.transfer_slopes()),
             (-2j * math.pi * frequency * whole for frequency in self._frequencies),
             [-4 * math.pi**2 * theta[-1] * self._lateral * whole],
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +13,9 @@ from napari_deepblur.engine.volume.stacks import Region, Stacks
 
 __all__ = ["Detail", "find_detail_job"]
 
-#: Largest part of a volume that is looked at: more takes longer and tells little more.
-_LARGEST = (40, 128, 128)
+#: Largest part of a volume that is looked at, planes and voxels: more takes longer and tells little
+#: more, but a nucleus that is cut in two misleads.
+_MOST_PLANES, _MOST_VOXELS = 40, 830_000
 
 #: Gaussians between which fine detail is looked for, pixels.
 _FINE, _COARSE = 1.0, 2.5
@@ -64,7 +66,9 @@ def find_detail_job(stacks: Stacks, volume: int, total: int) -> Job[Detail]:
         detail = _fine_detail(plane)
         by_plane.append(float(detail.mean(dtype=float)))
         at_highest.append((float(plane.max()), float((plane == plane.max()).mean())))
-        maps.append(_coarse(detail / np.maximum(plane - plane.min() + plane.std(), 1e-30)))
+        # Of a flat plane only rounding is left, which is no detail.
+        least = 1e-3 * float(np.abs(plane).max()) + 1e-30
+        maps.append(_coarse(detail / np.maximum(plane - plane.min() + plane.std(), least)))
     profile = np.array(by_plane)
     highest = max(value for value, _ in at_highest)
     saturated = max(share for value, share in at_highest if value == highest)
@@ -96,10 +100,10 @@ def _richest(maps: NDArray[np.float32], shape: tuple[int, int, int]) -> Region:
     What is bright must not lie across a border, where a part of its light is missing, so detail
     counts by its distance from the border.
     """
-    scales = (1, _STEP, _STEP)
+    scales, largest = (1, _STEP, _STEP), _largest(shape)
     profile: NDArray[np.float64] = maps.astype(float)
     slices = []
-    for dim, (side, most, scale) in enumerate(zip(shape, _LARGEST, scales, strict=True)):
+    for dim, (side, most, scale) in enumerate(zip(shape, largest, scales, strict=True)):
         length = min(side, most)
         others = tuple(other for other in range(3) if other != dim)
         window = np.hanning(max(length // scale, 1) + 2)[1:-1]
@@ -109,3 +113,12 @@ def _richest(maps: NDArray[np.float32], shape: tuple[int, int, int]) -> Region:
         taken = slice(first // scale, max((first + length) // scale, first // scale + 1))
         profile = profile[tuple(taken if other == dim else slice(None) for other in range(3))]
     return Region(*slices)
+
+
+def _largest(shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Shape of the largest part, as square as the stack allows."""
+    planes = min(shape[0], _MOST_PLANES)
+    area = _MOST_VOXELS // planes
+    shorter = min(*shape[1:], math.isqrt(area))
+    longer = min(max(shape[1:]), area // shorter)
+    return (planes, longer, shorter) if shape[1] > shape[2] else (planes, shorter, longer)

@@ -136,15 +136,15 @@ def _identify_job(part: NDArray[np.float32], known: StackOptics) -> Job[Identifi
         pupil = known.pupil(known.domain_of(part.shape))
     work = Identification(pupil, (first, second), photons.background / 2, prior_std=known.prior_std)
     steps = work.run()
-    psf = np.zeros(_SHOWN, np.float32)
+    psf, shown = np.zeros(_SHOWN, np.float32), -_SHOWN_EVERY
     while True:
         # Gradients are off within each step, not between them: between, other code runs.
         with torch.no_grad():
             step = next(steps, None)
-        if step is None:
-            return work
-        if step.done % _SHOWN_EVERY == 0:
-            psf = known.psf(step.coefficients, _SHOWN).numpy()
+            if step is None:
+                return work
+            if step.done >= shown + _SHOWN_EVERY:
+                psf, shown = work.psf(_SHOWN).numpy(), step.done
         yield PsfProgress(step.done, step.total, "estimating the PSF", psf)
 
 

@@ -4,9 +4,8 @@ The photons are split into two independent halves. Each half has its own estimat
 and γ moves so that what is estimated from one half explains the *other*. A likelihood of the
 same half would fit the noise too, and a sharper PSF fits more of it.
 
-The first pass works slowly and safely from an even light; it is what bright stacks with much light
-from outside need. The second one begins once more with the γ of the first, and sharpens faster,
-which lines and thin samples need. It counts unless it explains the held-out photons clearly worse.
+The sample cannot become as sharp as γ asks before noise is fitted, so γ of one pass is a little
+short. A second pass begins anew with it; a third one would change nothing.
 """
 
 from __future__ import annotations
@@ -23,22 +22,20 @@ if TYPE_CHECKING:
 
     from napari_deepblur.engine.volume.sample import Fit
     from napari_deepblur.operators import VolumeBlur
-    from napari_deepblur.optics.pupil_3d import Pupil3d
+    from napari_deepblur.optics.pupil_3d import Aberrated, Pupil3d
 
 __all__ = ["Identification", "Probe", "Step"]
 
 #: Iterations of the two passes, and of looking at what a wrong blur costs.
-_N_PLAIN, _N_FAST, _N_PROBE = 80, 60, 18
-
-#: Share of the first pass's held-out deviance above which the second one has fitted noise.
-_CLEARLY_WORSE = 1.02
+_N_FIRST, _N_SECOND, _N_PROBE = 30, 80, 18
 
 #: Iterations of a pass in which γ stays: the sample has no detail yet, and every PSF looks too
 #: broad.
 _N_HELD = 5
 
-#: A pass ends where the held-out likelihood was best so many iterations ago.
-_PATIENCE = 3
+#: A pass ends where the held-out likelihood was best so many iterations ago. A single worse one
+#: says nothing, as accelerated iterations overshoot.
+_PATIENCE = 6
 
 #: Of a Gauss-Newton step; the sample is about to move too.
 _DAMPING = 0.5
@@ -49,8 +46,9 @@ _MOST_MOMENTUM = 0.9
 #: than the second number.
 _WRONG_BY, _LOW_ORDER_ABOVE = 0.06, 0.1
 
-#: Iterations for which the curvature is kept.
-_CURVATURE_EVERY = 10
+#: Waves by which γ may move until the derivatives of the transfer function are computed anew, and
+#: iterations for which the curvature is kept.
+_SAME_SLOPES, _SAME_CURVATURE = 0.1, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,24 +118,35 @@ class Identification:
         self.coefficients = torch.zeros(len(prior_std))
         self.curvature: Tensor | None = None
         self.probe: Probe | None = None
+        self._slopes: Tensor | None = None
+        self._slopes_at = self.coefficients
+        self._blur: VolumeBlur
         self._held_out: list[float] = []
         self._n_done = 0
-        self._n_most = _N_PLAIN + _N_FAST + 2 * _N_PROBE
+        self._n_most = _N_FIRST + _N_SECOND + 2 * _N_PROBE
 
     def run(self) -> Iterator[Step]:
         """Do both passes; yields before each half of each iteration."""
-        for sample in self._samples:
-            sample.begin_plain()
-        yield from self._pass(_N_PLAIN)
-        plain, lowest = self.coefficients, min(self._held_out)
-        for sample in self._samples:
-            sample.begin_fast()
-        yield from self._pass(_N_FAST)
-        if not min(self._held_out) < _CLEARLY_WORSE * lowest:
-            self.coefficients = plain
-            for sample in self._samples:
-                sample.begin_plain()
+        yield from self._pass(_N_FIRST)
+        yield from self._pass(_N_SECOND)
         yield from self._try_a_wrong_blur()
+
+    def psf(self, shape: tuple[int, int, int]) -> Tensor:
+        """PSF as it is now: its centre in the middle of a shape of odd sides, sum 1.
+
+        Zero where the domain ends.
+        """
+        import torch
+
+        whole = self._blur.image(self._blur.transfer)
+        psf = torch.zeros(shape)
+        taken = psf
+        for dim, (side, most) in enumerate(zip(shape, whole.shape, strict=True)):
+            half = min(side, most - 1) // 2
+            whole = whole.roll(half, dim).narrow(dim, 0, 2 * half + 1)
+            taken = taken.narrow(dim, side // 2 - half, 2 * half + 1)
+        taken.copy_(whole)
+        return psf / psf.sum()
 
     def _try_a_wrong_blur(self) -> Iterator[Step]:
         import torch
@@ -157,26 +166,28 @@ class Identification:
         self.probe = Probe(gain, min(max(gain / max(known, 1e-30), 1e-6), 1.0))
 
     def _pass(self, n_iterations: int, *, moves: bool = True) -> Iterator[Step]:
-        gamma = previous = best = self.coefficients
+        import torch
+
+        from napari_deepblur.operators import VolumeBlur
+
+        gamma = previous = best = point = self.coefficients
         lowest, n_worse = float("inf"), 0
-        moving = False
         self._held_out = []
         for sample in self._samples:
             sample.start_anew()
+        pupil = self._pupil.at(point)
+        self._blur = VolumeBlur(pupil.transfer, self._shape, self._pupil.shape)
         for number in range(1, n_iterations + 1):
-            ahead = min(_MOST_MOMENTUM, sum(one.momentum for one in self._samples) / 2)
-            point = gamma + ahead * (gamma - previous) if moving else gamma
-            blur = self._blur(point)
-            held_out, pull = 0.0, None
+            moves_now = moves and number > _N_HELD
+            held_out, pull = 0.0, torch.zeros(())
             for index, sample in enumerate(self._samples):
                 yield Step(self._n_done, self._n_most, gamma)
-                fit = sample.advance(blur)
+                fit = sample.advance(self._blur)
                 other = self._photons[1 - index]
                 held_out += deviance(other, fit.expected)
                 sample.adjust_background(other, fit.expected)
-                if moves and number > _N_HELD:
-                    part = self._pull(blur, fit, other)
-                    pull = part if pull is None else pull + part
+                if moves_now:
+                    pull = pull + self._pull(self._blur, fit, other)
             self._n_done += 1
             self._held_out.append(held_out)
             n_worse = 0 if held_out < lowest else n_worse + 1
@@ -184,17 +195,16 @@ class Identification:
                 lowest, best = held_out, gamma
             elif n_worse >= _PATIENCE:
                 break
-            if pull is not None:
-                renew = not moving or number % _CURVATURE_EVERY == 0
-                previous, gamma = gamma, self._moved(point, blur, pull, renew=renew)
-                moving = True
+            if moves_now:
+                curvature = self.curvature
+                if curvature is None or number % _SAME_CURVATURE == 0:
+                    curvature = self.curvature = self._curvature(point, pupil)
+                previous, gamma = gamma, self._moved(point, pupil.slope(pull), curvature)
+                ahead = min(_MOST_MOMENTUM, sum(one.momentum for one in self._samples) / 2)
+                point = gamma + ahead * (gamma - previous)
+                pupil = self._pupil.at(point)
+                self._blur = VolumeBlur(pupil.transfer, self._shape, self._pupil.shape)
         self.coefficients = best if n_worse else gamma
-
-    def _blur(self, coefficients: Tensor) -> VolumeBlur:
-        from napari_deepblur.operators import VolumeBlur
-
-        transfer: Tensor = self._pupil.transfer(coefficients)
-        return VolumeBlur(transfer, self._shape, self._pupil.shape)
 
     @staticmethod
     def _pull(blur: VolumeBlur, fit: Fit, other: Tensor) -> Tensor:
@@ -203,32 +213,26 @@ class Identification:
         pull: Tensor = misfit * fit.spectrum.conj()
         return pull
 
-    def _moved(self, point: Tensor, blur: VolumeBlur, pull: Tensor, *, renew: bool) -> Tensor:
+    def _moved(self, point: Tensor, slope: Tensor, curvature: Tensor) -> Tensor:
         import torch
 
-        slope = self._pupil.slope(point, blur.image(pull))
-        if renew or self.curvature is None:
-            self.curvature = self._curvature(point, blur)
-        step = torch.linalg.solve(self.curvature + self._prior, slope + self._prior @ point)
+        step = torch.linalg.solve(curvature + self._prior, slope + self._prior @ point)
         length = max(_DAMPING * float(step.abs().max()), 1e-12)
         moved: Tensor = point - _DAMPING * step * min(1.0, _LONGEST_STEP / length)
         return moved
 
-    def _curvature(self, point: Tensor, blur: VolumeBlur) -> Tensor:
+    def _curvature(self, point: Tensor, pupil: Aberrated) -> Tensor:
         """Fisher information of both halves in γ if the sample were known, shape (P, P)."""
         import torch
 
-        power = sum(blur.spectrum(one.estimate).abs().square() for one in self._samples)
-        weights = power * _multiplicity(self._pupil.shape)
+        if self._slopes is None or float((point - self._slopes_at).abs().max()) > _SAME_SLOPES:
+            self._slopes = torch.stack(list(pupil.transfer_slopes())).flatten(1)
+            self._slopes_at = point
+        power = sum(self._blur.spectrum(one.estimate).abs().square() for one in self._samples)
         mean = float(self._photons[0].mean() + self._photons[1].mean()) / 2
-        weights = weights / (mean * math.prod(self._pupil.shape))
-        slopes = list(self._pupil.transfer_slopes(point))
-        fisher = torch.zeros(len(slopes), len(slopes))
-        for row, first in enumerate(slopes):
-            weighted = first.conj() * weights
-            for column in range(row, len(slopes)):
-                value = (weighted * slopes[column]).real.sum()
-                fisher[row, column] = fisher[column, row] = value
+        weights = power * _multiplicity(self._pupil.shape)
+        weights = (weights / (mean * math.prod(self._pupil.shape))).flatten()
+        fisher: Tensor = ((self._slopes * weights) @ self._slopes.mH).real
         return fisher
 
 

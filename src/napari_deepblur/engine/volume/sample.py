@@ -13,7 +13,7 @@ __all__ = ["Fit", "Sample", "deviance"]
 
 #: Iterations with the PSF itself, before those that sharpen faster: first the light from beside
 #: and from behind has to be found.
-_N_GENTLE = 4
+_N_GENTLE = 10
 
 #: λ of the back-projector H* (1 + λ) / (|H|² + λ), which takes ten times fewer iterations than H*:
 #: the smaller, the faster detail grows, and noise.
@@ -27,13 +27,10 @@ _MOST_MOMENTUM = 0.95
 #: Share of the mean light with which every voxel begins at least.
 _LEAST_SHARE = 0.05
 
-#: Share of the darkest light that is background, where the sample begins as an even light.
-_EVEN_SHARE = 0.5
-
-#: Iterations in which the background stays, as the sample is still an even light that hides it;
-#: and the share of Newton's step in it that is gone.
+#: Iterations in which the background stays, as the sample is not formed yet; and the share of
+#: Newton's step in it that is gone.
 _N_UNFORMED = 8
-_BACKGROUND_STEP = 0.3
+_BACKGROUND_STEP = 0.6
 
 #: Largest b by that of the darkest places, which noise makes too dark.
 _MOST_BACKGROUND = 1.3
@@ -60,10 +57,8 @@ class Sample:
 
     x ← x (1 + B*(y / μ - 1)), μ = A x + b, at a point that runs ahead along the last change
     (momentum as by Biggs & Andrews, "Acceleration of iterative image restoration algorithms",
-    Appl. Opt. 36, 1997). It works in one of two ways. Fast, as it begins: in place of A* stands the
-    unmatched back-projector of Guo et al., "Rapid image deconvolution and multiview fusion",
-    Nat. Biotechnol. 38 (2020). Plainly: B* is A*, and the sample begins as an even light; slower,
-    and safer where there is much light from outside and little noise.
+    Appl. Opt. 36, 1997). B* is the blur's adjoint at first, and later the unmatched back-projector
+    of Guo et al., "Rapid image deconvolution and multiview fusion", Nat. Biotechnol. 38 (2020).
 
     Parameters
     ----------
@@ -84,29 +79,20 @@ class Sample:
         self._photons = photons
         self._darkest = background
         self._domain_shape = domain_shape
-        self.begin_fast()
         self.start_anew()
 
     def start_anew(self) -> None:
-        """Forget the estimate, but not the background."""
+        """Forget the estimate."""
+        self.background = self._darkest
         self.estimate = self._previous = self._photons.new_zeros(self._domain_shape)
         self._change: Tensor | None = None
         self.momentum = 0.0
         self._n_done = 0
 
-    def begin_plain(self) -> None:
-        """Work plainly from the next start on, with less background."""
-        self._is_plain, self.background = True, _EVEN_SHARE * self._darkest
-
-    def begin_fast(self) -> None:
-        """Work fast from the next start on."""
-        self._is_plain, self.background = False, self._darkest
-
     def advance(self, blur: VolumeBlur) -> Fit:
         """Do an iteration with a blur; returns the fit before it."""
         if self._n_done == 0:
-            begun = self._even_light() if self._is_plain else self._light_seen(blur)
-            self.estimate = self._previous = begun
+            self.estimate = self._previous = self._light_seen(blur)
         point = (self.estimate + self.momentum * (self.estimate - self._previous)).clamp_min_(0)
         spectrum = blur.spectrum(point)
         expected = blur.crop(blur.image(spectrum * blur.transfer)) + self.background
@@ -128,10 +114,6 @@ class Sample:
             background = self.background + _BACKGROUND_STEP * step
             self.background = min(max(background, 0.0), _MOST_BACKGROUND * self._darkest)
 
-    def _even_light(self) -> Tensor:
-        level = max(float(self._photons.mean()) - self.background, _LEAST)
-        return self._photons.new_full(self._domain_shape, level)
-
     def _light_seen(self, blur: VolumeBlur) -> Tensor:
         """Light above the darkest places, blurred once more.
 
@@ -145,7 +127,7 @@ class Sample:
     def _back_projected(self, misfit: Tensor, blur: VolumeBlur) -> Tensor:
         self._n_done += 1
         adjoint = blur.transfer.conj()
-        if not self._is_plain and self._n_done > _N_GENTLE:
+        if self._n_done > _N_GENTLE:
             power = blur.transfer.real.square() + blur.transfer.imag.square()
             return blur.image(misfit * adjoint * ((1 + _DAMPING) / (power + _DAMPING)))
         seen = blur.adjoint(self._photons.new_ones(blur.range_shape))
