@@ -23,6 +23,11 @@ if TYPE_CHECKING:
         residual_image,
     )
     from napari_deepblur.engine.estimate import estimate_blur
+    from napari_deepblur.engine.known.blurs import (
+        blur_from_calibration,
+        blur_from_psf,
+        ideal_blur,
+    )
     from napari_deepblur.engine.models import Model, available_models, load_model
     from napari_deepblur.engine.volume.bead import blur_from_bead
     from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
@@ -37,10 +42,13 @@ __all__ = [
     "VolumeBlurEstimate",
     "available_models",
     "blur_from_bead",
+    "blur_from_calibration",
+    "blur_from_psf",
     "calibrate",
     "check_deblurring",
     "deblur",
     "estimate_blur",
+    "ideal_blur",
     "load_blur",
     "load_calibration",
     "load_model",
@@ -58,10 +66,13 @@ _HOMES = {
     "VolumeBlurEstimate": "engine.volume.blur",
     "available_models": "engine.models",
     "blur_from_bead": "engine.volume.bead",
+    "blur_from_calibration": "engine.known.blurs",
+    "blur_from_psf": "engine.known.blurs",
     "calibrate": "engine.calibrate",
     "check_deblurring": "engine.diagnostics",
     "deblur": "engine.deblur",
     "estimate_blur": "engine.estimate",
+    "ideal_blur": "engine.known.blurs",
     "load_blur": "engine.blur_file",
     "load_calibration": "calibration.files",
     "load_model": "engine.models",

@@ -45,6 +45,7 @@ def deblur(
         Path | None,
         typer.Option(help="Image to write of what the result does not explain, by the noise."),
     ] = None,
+    known: given.KnownOptions,
     optics: given.OpticsOptions,
     model: given.ModelOption = None,
     stored: given.ImageOptions,
@@ -54,7 +55,7 @@ def deblur(
     overwrite: given.Overwrite = False,
     as_json: given.AsJson = False,
 ) -> None:
-    """Take the blur out of IMAGE, estimating it first unless it is given.
+    """Take the blur out of IMAGE, estimating it first unless it or its PSF is given.
 
     The result is checked: blurred again, it should be IMAGE up to the noise. A warning says
     where it is not.
@@ -79,6 +80,7 @@ def deblur(
         series=stored.series,
         optics=optics.typed,
         blur=blur,
+        known=known.choice,
         model=model,
         per=per,
         z_step_um=third.z_step,

@@ -11,8 +11,10 @@ import typer
 
 from napari_deepblur.engine.blur import Scope
 from napari_deepblur.engine.devices import Device
+from napari_deepblur.engine.known.choice import IdealPsf, MeasuredPsf, PsfImage
 
 if TYPE_CHECKING:
+    from napari_deepblur.engine.known.choice import KnownChoice
     from napari_deepblur.engine.request import TypedOptics
 
 __all__ = [
@@ -20,6 +22,7 @@ __all__ = [
     "DeviceOption",
     "Image",
     "ImageOptions",
+    "KnownOptions",
     "ModelOption",
     "OpticsOptions",
     "Overwrite",
@@ -114,6 +117,53 @@ class StackOptions:
             help="With --per volume: full width at half maximum of the light sheet in µm.",
         ),
     ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownOptions:
+    """Options that name a known PSF, instead of an estimate."""
+
+    ideal: Annotated[
+        bool, typer.Option("--ideal", help="Use the PSF of a perfect objective of these optics.")
+    ] = False
+    psf: Annotated[
+        Path | None,
+        typer.Option("--psf", help="Use the PSF in this image: of a bead, or a computed one."),
+    ] = None
+    psf_pixel_size: Annotated[
+        float | None,
+        typer.Option(
+            "--psf-pixel-size", help="Side of a pixel of the PSF image, in µm, if it is not stated."
+        ),
+    ] = None
+    calibration: Annotated[
+        Path | None,
+        typer.Option("--calibration", help="Use the PSFs in this folder of `deepblur calibrate`."),
+    ] = None
+    acquisition: Annotated[
+        int, typer.Option("--acquisition", help="With --calibration: which acquisition, from 0.")
+    ] = 0
+
+    @property
+    def choice(self) -> "KnownChoice | None":
+        """The known PSF, for a request to the engine; None for an estimate.
+
+        Raises
+        ------
+        ValueError
+            If there are several, or an option belongs to one that is not there.
+        """
+        if self.ideal + (self.psf is not None) + (self.calibration is not None) > 1:
+            raise ValueError("--ideal, --psf and --calibration are three PSFs: give one of them")
+        if self.psf_pixel_size is not None and self.psf is None:
+            raise ValueError("--psf-pixel-size is that of a PSF image: give --psf too")
+        if self.acquisition and self.calibration is None:
+            raise ValueError("--acquisition is one of a calibration: give --calibration too")
+        if self.psf is not None:
+            return PsfImage(image=self.psf, pixel_size_um=self.psf_pixel_size)
+        if self.calibration is not None:
+            return MeasuredPsf(calibration=self.calibration, acquisition=self.acquisition)
+        return IdealPsf() if self.ideal else None
 
 
 def refuse_model(model: str | None, per: Scope) -> None:

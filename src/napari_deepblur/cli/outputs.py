@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_deepblur import __version__
-from napari_deepblur.cli.report import check_object, concern_lines, plain, psf_stack
+from napari_deepblur.cli.report import check_object, concern_lines, known_object, plain, psf_stack
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.errors import describe
 from napari_deepblur.io import Channel, ImageMetadata, write_image
@@ -126,6 +126,8 @@ def _provenance(blur: BlurEstimate | VolumeBlurEstimate) -> dict[str, Any]:
         }
     else:
         made = {"model": Path(blur.model).name}
+        if blur.known is not None:
+            made["psf"] = known_object(blur.known)
     return {
         "software": f"napari-deepblur {__version__}",
         **made,

@@ -18,6 +18,8 @@ from napari_deepblur.cli.varying import psf_mosaic, varying_lines, varying_objec
 from napari_deepblur.cli.volume import volume_lines, volume_object
 from napari_deepblur.engine.blur import BlurEstimate
 from napari_deepblur.engine.concerns import Concern, ConcernKind
+from napari_deepblur.engine.known.psf import KnownPsf
+from napari_deepblur.engine.psf_field import psf_width
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.optics.settings import Optics
 
@@ -35,6 +37,7 @@ __all__ = [
     "check_lines",
     "check_object",
     "concern_lines",
+    "known_object",
     "maker_of",
     "optics_line",
     "plain",
@@ -123,7 +126,9 @@ def psf_stack(blur: BlurEstimate, lead_shape: tuple[int, ...]) -> NDArray[np.flo
 
 def maker_of(blur: BlurEstimate | VolumeBlurEstimate) -> str:
     """Describe what an estimate was made with."""
-    return "3-D blur" if isinstance(blur, VolumeBlurEstimate) else f"model {blur.model}"
+    if isinstance(blur, VolumeBlurEstimate):
+        return "3-D blur"
+    return f"model {blur.model}" if blur.known is None else blur.known.name
 
 
 def blur_lines(blur: BlurEstimate | VolumeBlurEstimate) -> list[str]:
@@ -222,8 +227,23 @@ def blur_object(blur: BlurEstimate | VolumeBlurEstimate) -> dict[str, Any]:
         "concerns": blur.concerns or [[]] * len(blur.coefficients),
         "in_domain": blur.in_domain.tolist(),
         "twin_resolved": blur.twin_resolved,
-        **(varying_object(blur) if blur.varies else _strength_object(blur)),
+        "known": None if blur.known is None else known_object(blur.known),
+        **_figures_object(blur),
     }
+
+
+def _figures_object(blur: BlurEstimate) -> dict[str, Any]:
+    """Numbers that say more than the coefficients."""
+    if blur.varies:
+        return varying_object(blur)
+    if blur.known is None:
+        return _strength_object(blur)
+    return {"width_um": psf_width(blur.psf()) * blur.optics.pixel_size_um}
+
+
+def known_object(known: KnownPsf) -> dict[str, str]:
+    """Convert what is said of a known PSF into a JSON object."""
+    return {"kind": known.kind, "name": known.name}
 
 
 def _rms_waves(blur: BlurEstimate) -> NDArray[np.float32]:

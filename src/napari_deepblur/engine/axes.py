@@ -17,12 +17,15 @@ __all__ = ["SMALLEST_SIDE", "Planes"]
 
 SMALLEST_SIDE = 64
 
+#: Rows and columns of a plane.
+Region = tuple[slice, slice]
+
 
 @dataclass(frozen=True, slots=True)
 class Planes:
     """An image of up to five dimensions as a sequence of checked planes (Y, X).
 
-    The array may be lazy (dask, zarr): planes are read one at a time.
+    The array may be lazy (memory-mapped, dask, zarr): planes are read one at a time.
     """
 
     data: Any
@@ -103,15 +106,28 @@ class Planes:
 
         It may hold NaN or infinity besides: see `ValidPlane`.
         """
-        plane = self.stored(index)
+        plane = self.read(index)
         numbers = plane[np.isfinite(plane)]
         return None if numbers.size == 0 or numbers.min() == numbers.max() else plane
 
-    def stored(self, index: int) -> NDArray[np.float32]:
-        """Plane by its number as it is, whatever it holds."""
+    def read(self, index: int, region: Region | None = None) -> NDArray[np.float32]:
+        """Read a plane by its number as it is, whatever it holds, or a part of it.
+
+        Parameters
+        ----------
+        index
+            Number of the plane, the last leading axis running fastest.
+        region
+            Rows and columns; by default all. Of a lazy array no more is read.
+
+        Returns
+        -------
+            Shape (Y, X) of the region; a copy.
+        """
         position = np.unravel_index(index, self.lead_shape) if self.lead_shape else ()
+        part = (*(int(p) for p in position), *(region or ()))
         # A copy: torch takes neither flipped nor read-only memory, and the caller's stays his.
-        return np.array(self.data[tuple(int(p) for p in position)], np.float32, order="C")
+        return np.array(self.data[part], np.float32, order="C")
 
     def finite(self, index: int) -> NDArray[np.float32]:
         """Plane by its number, which may be constant: a result, not an observation.
@@ -121,7 +137,7 @@ class Planes:
         ImageError
             If the plane holds NaN or infinity.
         """
-        plane = self.stored(index)
+        plane = self.read(index)
         n_bad = int((~np.isfinite(plane)).sum())
         if n_bad:
             where = self._where(index)

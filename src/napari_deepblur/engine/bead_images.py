@@ -139,7 +139,7 @@ class BeadImages:
         image, chosen, highest = None, numbers[0], -np.inf
         for done, number in enumerate(numbers):
             yield Progress(n_before + done, self.n_reads, READING)
-            plane = without_hot_pixels(one.planes.stored(one.first + number))
+            plane = without_hot_pixels(one.planes.read(one.first + number))
             if is_sum:
                 image = plane if image is None else image + plane
                 continue

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_deepblur.engine.axes import Planes
 from napari_deepblur.engine.concerns import Concern, ConcernKind
+from napari_deepblur.engine.known.psf import KnownPsf
 from napari_deepblur.engine.models import Model, load_model
 from napari_deepblur.errors import ImageError
 from napari_deepblur.optics.field import to_field
@@ -51,7 +52,8 @@ class BlurEstimate:
     optics
         Optics of the image.
     model
-        Bundled name or folder of the model that read the blur.
+        Bundled name or folder of the model that read the blur; of a known PSF that whose
+        deblurring network serves.
     per
         ``plane`` if each plane has its own blur, ``stack`` if one serves all.
     n_planes
@@ -63,6 +65,8 @@ class BlurEstimate:
     field_shape
         Shape (Y, X) of the image, to which positions in the field are relative. Needed where the
         blur varies over it.
+    known
+        The PSF, where it was known and not estimated.
     """
 
     coefficients: NDArray[np.float32]
@@ -74,6 +78,7 @@ class BlurEstimate:
     concerns: tuple[tuple[Concern, ...], ...] = ()
     twin_resolved: bool = False
     field_shape: tuple[int, int] | None = None
+    known: KnownPsf | None = None
 
     @property
     def in_domain(self) -> NDArray[np.bool_]:
@@ -91,18 +96,20 @@ class BlurEstimate:
     @property
     def coefficient_names(self) -> tuple[str, ...]:
         """Name of each coefficient."""
-        return self.opened_model.family.coefficient_names
+        return self._own_family.coefficient_names
 
     @property
     def eigen_psfs(self) -> NDArray[np.float32]:
-        """Eigen-PSFs of the model's family at its canonical sampling, shape (K, h, w)."""
+        """Eigen-PSFs of the family at its own sampling, shape (K, h, w)."""
+        if self.known is not None:
+            return self.known.eigen_psfs
         eigen_psfs: NDArray[np.float32] = self.opened_model.identification.eigen_psfs.numpy()
         return eigen_psfs
 
     @property
     def varies(self) -> bool:
         """True if the PSF changes over the field."""
-        return self.opened_model.varies
+        return self.opened_model.varies if self.known is None else self.known.varies
 
     def psf(
         self, plane: int = 0, position_yx: tuple[float, float] | None = None
@@ -152,7 +159,7 @@ class BlurEstimate:
     @cached_property
     def family(self) -> OperatorFamily:
         """Family of the blurs at the sampling of the image."""
-        return self.opened_model.family.at_optics(self.optics)
+        return self._own_family.at_optics(self.optics)
 
     def coefficients_of(self, plane: int) -> torch.Tensor:
         """Get the coefficients γ of one plane, shape (P,).
@@ -262,6 +269,11 @@ class BlurEstimate:
             If it is not there any more.
         """
         return load_model(self.model)
+
+    @property
+    def _own_family(self) -> OperatorFamily:
+        """Family of the blurs at its own sampling."""
+        return self.opened_model.family if self.known is None else self.known.family
 
 
 def _sides(shape: tuple[int, int] | None) -> str:

@@ -13,6 +13,8 @@ from napari_deepblur.atomic import replacing
 from napari_deepblur.engine.blur import BlurEstimate, Per
 from napari_deepblur.engine.card import Card, Sha256
 from napari_deepblur.engine.concerns import Concern
+from napari_deepblur.engine.known.file import KnownPart
+from napari_deepblur.engine.known.psf import KnownPsf
 from napari_deepblur.engine.models import load_model
 from napari_deepblur.engine.volume.blur import (
     VOLUME_FORMAT,
@@ -46,13 +48,15 @@ class _BlurFile(Card):
     concerns: tuple[tuple[str, ...], ...] = ()
     twin_resolved: bool = False
     field_shape: tuple[PositiveInt, PositiveInt] | None = None
+    known: KnownPart | None = None
 
 
 def write_blur(path: Path, blur: BlurEstimate) -> None:
     """Write a blur to a JSON file."""
+    known = blur.known
     content = _BlurFile(
         model=blur.model,
-        family_sha256=blur.opened_model.card.family.digest,
+        family_sha256=blur.opened_model.card.family.digest if known is None else None,
         optics=blur.optics,
         per=blur.per,
         n_planes=blur.n_planes,
@@ -62,6 +66,7 @@ def write_blur(path: Path, blur: BlurEstimate) -> None:
         concerns=blur.concerns,
         twin_resolved=blur.twin_resolved,
         field_shape=blur.field_shape,
+        known=None if known is None else KnownPart.of(known),
     )
     with replacing(path) as aside:
         aside.write_text(content.model_dump_json(indent=2) + "\n", encoding="utf-8")
@@ -96,7 +101,13 @@ def load_blur(path: str | Path) -> BlurEstimate | VolumeBlurEstimate:
         content.optics.require_resolved_blur()
     except ValueError as error:
         raise ValueError(f"{path} cannot be used: {describe(error)}") from error
-    _check_model(content, coefficients, path)
+    try:
+        known = None if content.known is None else content.known.unpacked()
+    except ValueError as error:  # also a `ModelError`
+        raise ValueError(f"{path} is damaged: {describe(error)}") from error
+    if known is None:
+        _check_model(content, path)
+    _check_coefficients(content, coefficients, known, path)
     return BlurEstimate(
         coefficients=coefficients,
         std=std,
@@ -107,13 +118,12 @@ def load_blur(path: str | Path) -> BlurEstimate | VolumeBlurEstimate:
         concerns=tuple(tuple(map(Concern.read, reasons)) for reasons in content.concerns),
         twin_resolved=content.twin_resolved,
         field_shape=content.field_shape,
+        known=known,
     )
 
 
-def _check_model(content: _BlurFile, coefficients: NDArray[np.float32], path: str | Path) -> None:
-    """Check that the coefficients of a file are some of its model's family."""
-    import torch
-
+def _check_model(content: _BlurFile, path: str | Path) -> None:
+    """Check that the coefficients of a file are named as those of its model."""
     model = load_model(content.model)
     if content.family_sha256 not in (None, model.card.family.digest):
         raise ValueError(
@@ -126,7 +136,22 @@ def _check_model(content: _BlurFile, coefficients: NDArray[np.float32], path: st
             f"{', '.join(content.coefficient_names)}, the model "
             f"{', '.join(model.family.coefficient_names)}"
         )
-    possible = model.family.admissible_set
+
+
+def _check_coefficients(
+    content: _BlurFile,
+    coefficients: NDArray[np.float32],
+    known: KnownPsf | None,
+    path: str | Path,
+) -> None:
+    """Check that the coefficients of a file are some of its family, or those of its known PSF."""
+    import torch
+
+    if known is not None:
+        if not np.array_equal(coefficients, known.coefficients):
+            raise ValueError(f"{path} is damaged: a known PSF has other coefficients")
+        return
+    possible = load_model(content.model).family.admissible_set
     gamma = possible.fold(torch.from_numpy(coefficients))
     if not bool(possible.contains(gamma, tolerance=_ROUNDING).all()):
         raise ValueError(

@@ -148,7 +148,7 @@ class _Deblurring:
         yield self.progress(index)
         plane = self._planes.unless_blank(index)
         if plane is None:
-            return self._planes.stored(index)
+            return self._planes.read(index)
         observed = ValidPlane.of(plane)
         yield self.progress(index)
         photometry = Photometry.of(observed, self._blur.optics.cutoff)

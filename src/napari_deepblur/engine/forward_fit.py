@@ -106,7 +106,7 @@ class ForwardFit:
             return None
         # As `deblur` does: a hot pixel is no light that the result has to explain.
         seen = ValidPlane.of(stored)
-        sharp = restored.finite(index) if seen.valid is None else seen.fill(restored.stored(index))
+        sharp = restored.finite(index) if seen.valid is None else seen.fill(restored.read(index))
         with torch.no_grad():
             operator = blur.family.operator(blur.coefficients_of(index), observed.plane_shape)
             margins = [

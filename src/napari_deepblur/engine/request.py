@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 from napari_deepblur.engine.axes import Planes
 from napari_deepblur.engine.blur import Scope
 from napari_deepblur.engine.devices import Device
+from napari_deepblur.engine.known.choice import KnownChoice
 from napari_deepblur.engine.known_optics import (
     Known,
     merge_optics,
@@ -84,8 +85,11 @@ class Request(BaseModel):
     blur
         Blur file, or a `BlurEstimate` or `VolumeBlurEstimate`, instead of an estimate from the
         image.
+    known
+        A PSF that is known, instead of an estimate from the image.
     model
-        Bundled name or folder of the model; by default that of the blur, or the default model.
+        Bundled name or folder of the model; by default that of the blur, or the default model. Of
+        a known PSF it is the model whose deblurring network is used.
     per
         ``plane``: a blur for each plane. ``stack``: one blur, read off all of them together.
         ``volume``: a 3-D blur of each z-stack.
@@ -112,6 +116,7 @@ class Request(BaseModel):
     series: int | None = None
     optics: Annotated[TypedOptics, BeforeValidator(_typed)] = TypedOptics()
     blur: Annotated[Any, BeforeValidator(_path)] = None
+    known: KnownChoice | None = None
     model: str | None = None
     per: Scope = "plane"
     focus_series: bool = False
@@ -257,6 +262,13 @@ def _z_step_um(
 def _require_consistent(request: Request) -> None:
     """Refuse choices that go with another ``per``."""
     of_volumes = request.per == "volume"
+    if request.known is not None and request.blur is not None:
+        raise ValueError("the blur is given and its PSF too: choose one of them")
+    if request.known is not None and (of_volumes or request.focus_series):
+        raise ValueError(
+            "a known PSF is one of planes, and nothing is estimated: leave out --per volume and "
+            "--focus-series"
+        )
     if of_volumes and request.focus_series:
         raise ValueError("a 3-D blur tells the sign of the even modes: leave out --focus-series")
     if request.bead and not of_volumes:

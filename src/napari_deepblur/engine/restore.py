@@ -25,6 +25,7 @@ from napari_deepblur.engine.diagnostics import (
 )
 from napari_deepblur.engine.estimate import estimate_blur_job
 from napari_deepblur.engine.events import Job, Warned
+from napari_deepblur.engine.known.find import find_known_blur
 from napari_deepblur.engine.models import DEFAULT_MODEL, load_model
 from napari_deepblur.engine.request import Request, Source, open_source
 from napari_deepblur.engine.volume.bead import blur_from_bead_job
@@ -72,7 +73,7 @@ class Restored:
 def find_blur_job(
     request: Request, source: Source | None = None
 ) -> Job[BlurEstimate | VolumeBlurEstimate]:
-    """Estimate the blur of the request's image, or read the blur that it names, as a job.
+    """Estimate the blur of the request's image, or take the one that it names, as a job.
 
     Parameters
     ----------
@@ -90,6 +91,8 @@ def find_blur_job(
     source = source or open_source(request)
     if request.blur is not None:
         return (yield from _given_blur_job(request, source))
+    if request.known is not None:
+        return (yield from _fitted_job(find_known_blur(request.known, source), source))
     if request.per == "volume":
         read_job = blur_from_bead_job if request.bead else estimate_volume_blur_job
         return (
@@ -163,6 +166,11 @@ def _given_blur_job(request: Request, source: Source) -> Job[BlurEstimate | Volu
         return (yield from _given_volume_blur_job(blur, source))
     if request.per == "volume":
         raise ValueError("the given blur is one of planes, not of volumes: leave out --per volume")
+    return (yield from _fitted_job(blur, source))
+
+
+def _fitted_job(blur: BlurEstimate, source: Source) -> Job[BlurEstimate]:
+    """Bring a blur to the planes and pixels of the image."""
     planes, size_um = Planes.of(source.data, source.axes), source.pixel_size_um
     if blur.n_planes == 1 and len(planes) > 1:
         blur = replace(blur, per="stack", n_planes=len(planes))

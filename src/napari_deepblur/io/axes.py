@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from napari_deepblur.errors import ImageError
 
 __all__ = ["AXES", "arrange", "default_axes", "is_apart", "letters_of_names"]
@@ -109,7 +107,7 @@ def arrange(data: Any, stored: str, axes: str | None = None) -> tuple[Any, str]:
     letters = _name_unknown(stored, data.shape) if axes is None else _check(axes, data.shape)
     order = sorted(range(len(letters)), key=lambda place: AXES.index(letters[place]))
     if order != list(range(len(letters))):
-        data = np.asarray(data).transpose(order)
+        data = data.transpose(order)
     return data, "".join(letters[place] for place in order)
 
 

@@ -22,7 +22,7 @@ class ImageFile:
     Attributes
     ----------
     data
-        Array, lazy (memory-mapped or zarr) where the file allows.
+        Array, lazy where the file allows: memory-mapped, or a dask array of its chunks.
     axes
         One letter of T C Z Y X per dimension, in that order.
     metadata
@@ -164,10 +164,9 @@ def _along(image: StoredImage, place: int, index: int) -> StoredImage:
 
 def _without_colour(data: Any, letters: str, channel: int | None) -> tuple[Any, str]:
     """Take the channel asked for out of a colour image, or the one of grey stored as colour."""
-    data, place = np.asarray(data), letters.index("S")
     if channel is not None and "C" not in letters:
         return data, letters.replace("S", "C")
-    samples = np.moveaxis(data, place, 0)
+    samples = np.moveaxis(np.asarray(data), letters.index("S"), 0)
     # Two and four samples are one and three with a transparency.
     grey = samples[: len(samples) - (len(samples) + 1) % 2]
     if any(not np.array_equal(grey[0], one) for one in grey[1:]):

@@ -17,6 +17,7 @@ import numpy as np
 
 from napari_deepblur.errors import ImageError
 from napari_deepblur.io.image_file import StoredImage
+from napari_deepblur.io.lazy import lazy_array
 from napari_deepblur.io.metadata import ImageMetadata
 from napari_deepblur.io.ome_xml import read_ome_xml
 from napari_deepblur.io.tiff_dialects import read_tags
@@ -140,24 +141,28 @@ def _stored(
 ) -> StoredImage:
     page = series.keyframe
     shape = tuple(int(n) for n in series.shape)
+    damage = _damage(path, series, n_declared)
     return StoredImage(
-        load=partial(_pixels, path, series),
+        load=partial(_pixels, path, series, is_whole=not damage),
         # Of a spectral image each wavelength is a channel.
         axes=series.axes if "C" in series.axes else series.axes.replace("E", "C"),
         shape=shape,
         dtype=np.dtype(series.dtype),
         metadata=metadata,
         is_thumbnail=page.is_reduced or page.is_mask or _name(series).lower().startswith(_ASIDE),
-        damage=_damage(path, series, n_declared),
+        damage=damage,
     )
 
 
-def _pixels(path: Path, series: TiffPageSeries) -> Any:
-    """Read the pixels, or map them into memory where they lie in one piece."""
+def _pixels(path: Path, series: TiffPageSeries, *, is_whole: bool) -> Any:
+    """Map the pixels into memory where they lie in one piece; else read them when they are used.
+
+    What is left of a damaged file is read at once.
+    """
     page = series.keyframe
     if series.dataoffset is None or not page.is_memmappable:
         _believe(path, series)
-        return series.asarray()
+        return _unpacked_later(path, series) if is_whole else series.asarray()
     dtype = np.dtype(page.parent.byteorder + np.dtype(series.dtype).char)
     held = (path.stat().st_size - series.dataoffset) // dtype.itemsize
     if held >= math.prod(series.shape):
@@ -166,6 +171,17 @@ def _pixels(path: Path, series: TiffPageSeries) -> Any:
     data = np.zeros(math.prod(series.shape), dtype)
     data[:held] = np.fromfile(path, dtype, held, offset=series.dataoffset)
     return data.reshape(series.shape)
+
+
+def _unpacked_later(path: Path, series: TiffPageSeries) -> Any:
+    import zarr
+
+    # Pages in strips are read whole, for there may be a strip for each row.
+    by_page = None if series.keyframe.is_tiled else "page"
+    # No file is kept open between reads: on some systems an open one could not be replaced.
+    store = series.aszarr(level=0, chunkmode=by_page, _openfiles=0)
+    array = zarr.open_array(store, mode="r")
+    return lazy_array(array, series.axes, name=path.name, chunks=array.chunks)
 
 
 def _believe(path: Path, series: TiffPageSeries) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 from napari_deepblur.errors import ImageError
 from napari_deepblur.io.axes import AXES, letters_of_names
 from napari_deepblur.io.image_file import StoredImage
+from napari_deepblur.io.lazy import lazy_array
 from napari_deepblur.io.metadata import Channel, ImageMetadata, Position
 from napari_deepblur.io.ome_xml import read_ome_xml
 from napari_deepblur.io.units import length_um, number, positive, time_s, unit_factor
@@ -122,7 +123,8 @@ def _stored(array: Any, letters: str, metadata: ImageMetadata) -> StoredImage:
     def load() -> Any:
         if folder is not None:
             check_believable(array, folder)
-        return array
+        name = array.path if folder is None else folder.name
+        return lazy_array(array, letters, name=name, chunks=array.chunks)
 
     damage = "" if folder is None else describe_missing(array, folder)
     shape, dtype = tuple(array.shape), np.dtype(array.dtype)

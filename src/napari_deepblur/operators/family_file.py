@@ -22,7 +22,7 @@ from napari_deepblur.operators.product_convolution import ORDER
 from napari_deepblur.operators.product_convolution_family import ProductConvolutionFamily
 from napari_deepblur.untrusted import read_bounded
 
-__all__ = ["family_bytes", "read_family", "write_family"]
+__all__ = ["family_bytes", "read_family", "unpack_family", "write_family"]
 
 _FORMAT = "napari-deepblur family 1"
 
@@ -111,23 +111,41 @@ def read_family(path: Path, *, sha256: str | None = None) -> ProductConvolutionF
         packed = read_bounded(path, limit=_LARGEST_FILE, sha256=sha256)
     except (OSError, ValueError) as error:
         raise ModelError(str(error)) from error
+    return unpack_family(packed, str(path))
+
+
+def unpack_family(packed: bytes, name: str) -> ProductConvolutionFamily:
+    """Unpack a family from what `family_bytes` gave: see `read_family`.
+
+    Parameters
+    ----------
+    packed
+        Content of the file.
+    name
+        Name of the file, or of what it is part of, for errors.
+
+    Raises
+    ------
+    ModelError
+        As `read_family`.
+    """
     try:
         content = _unpack(packed)
     except _UNREADABLE as error:
-        raise ModelError(f"{path} is not a family file: get it again") from error
+        raise ModelError(f"{name} is not a family file: get it again") from error
     if str(content.get("format")) != _FORMAT:
-        raise ModelError(f"{path} is not a file of {_FORMAT!r}")
+        raise ModelError(f"{name} is not a file of {_FORMAT!r}")
     if str(content.get("order")) != ORDER:
         raise ModelError(
-            f"{path} holds operators of the order {str(content.get('order'))!r}; this program "
+            f"{name} holds operators of the order {str(content.get('order'))!r}; this program "
             f"applies {ORDER!r} only, and the two are different operators"
         )
     try:
         return _family(content)
     except KeyError as error:
-        raise ModelError(f"{path} is damaged: {error} is missing") from error
+        raise ModelError(f"{name} is damaged: {error} is missing") from error
     except (ValueError, TypeError) as error:
-        raise ModelError(f"{path} is damaged: {describe(error)}") from error
+        raise ModelError(f"{name} is damaged: {describe(error)}") from error
 
 
 def _family(content: dict[str, NDArray[Any]]) -> ProductConvolutionFamily:

@@ -1,0 +1,1 @@
+"""Blurs whose PSF is known without an estimate: ideal, from a PSF image, from a calibration."""
