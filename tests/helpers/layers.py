@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cache
+
 import numpy as np
 from napari.layers import Image
 
 from napari_deepblur import BlurEstimate, DeblurringCheck, Optics
 from napari_deepblur.engine.concerns import Concern
+from napari_deepblur.engine.events import finish
 from napari_deepblur.engine.models import DEFAULT_MODEL
+from napari_deepblur.engine.request import Request
+from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
+from napari_deepblur.engine.volume.stack_optics import StackOptics
 from napari_deepblur.widgets.deblur.layers import geometry_of
-from napari_deepblur.widgets.deblur.tasks import Deblurred, Estimated
+from napari_deepblur.widgets.deblur.tasks import Deblurred, Estimated, load_task
 
 OPTICS = {
     "numerical_aperture": 1.4,
@@ -42,7 +49,7 @@ def known_layer(*shape: int, **arguments) -> Image:
     n = len(shape)
     arguments = {
         "name": "cells",
-        "scale": (0.5, 0.09, 0.09)[-n:],
+        "scale": (1, 0.5, 0.09, 0.09)[-n:],
         "units": ("um",) * n,
         "metadata": {"deepblur": {"optics": OPTICS}},
     } | arguments
@@ -57,6 +64,23 @@ def estimated(n_rows: int = 1, **changes) -> Estimated:
     psfs = np.full((n_rows, 5, 5), 0.04, np.float32)
     psfs[:, 2, 2] = 0.04 + np.arange(1, n_rows + 1)
     return Estimated(blur, NAMES, "waves RMS", psfs)
+
+
+def estimated_in_3d(n_volumes: int = 1, *, n_planes: int = 8, concerns=()) -> Estimated:
+    """A 3-D blur of the stacks of `known_layer`; each row has other coefficients."""
+    drawn = _drawn_in_3d(n_volumes)
+    blur = replace(drawn.blur, concerns=_concerns(concerns))
+    return replace(drawn, blur=blur, planes_per_row=n_planes)
+
+
+@cache
+def _drawn_in_3d(n_volumes: int) -> Estimated:
+    known = StackOptics(Optics(**OPTICS), z_step_um=0.5)
+    n_modes = len(known.noll_indices)
+    rows = np.arange(n_volumes * n_modes, dtype=np.float32).reshape(n_volumes, n_modes) / 500
+    blur = VolumeBlurEstimate(rows, rows / 10, known)
+    image = np.zeros((n_volumes, 8, 64, 64), np.uint8)
+    return finish(load_task(Request(image=image, axes="TZYX", blur=blur)))
 
 
 def checked(n_planes: int = 1, *, concerns: tuple[tuple[str, ...], ...] = ()) -> DeblurringCheck:

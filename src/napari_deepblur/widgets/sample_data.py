@@ -21,7 +21,7 @@ def podosomes() -> list[LayerData]:
 
 def spheroid() -> list[LayerData]:
     """Draw a light-sheet stack of a spheroid, with known blur in each plane."""
-    return _layers("spheroid")
+    return _layers("spheroid", microscope="light sheet")
 
 
 def lymphocyte() -> list[LayerData]:
@@ -48,7 +48,7 @@ def bead_field() -> list[LayerData]:
     return [(beads.image, arguments, "image")]
 
 
-def _layers(name: str) -> list[LayerData]:
+def _layers(name: str, *, microscope: str = "widefield") -> list[LayerData]:
     sample = SAMPLES[name]()
     optics = sample.optics
     low, high = float(sample.image.min()), float(sample.image.max())
@@ -61,6 +61,7 @@ def _layers(name: str) -> list[LayerData]:
         "metadata": {
             "deepblur": {
                 "kind": "sample",
+                "microscope": microscope,
                 "optics": optics.model_dump(),
                 "true_coefficients": sample.coefficients,
             }

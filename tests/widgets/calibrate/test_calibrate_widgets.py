@@ -116,7 +116,7 @@ def test_plot_draws_each_coefficient(qtbot) -> None:
 
 
 def test_optional_values_are_not_asked_for(qtbot) -> None:
-    form = OpticsForm(optional=("wavelength_um",))
+    form = OpticsForm(optional={"wavelength_um": "optional"})
     qtbot.addWidget(form)
     form.setValue({})
     assert form._sources["wavelength_um"].text() == "optional"

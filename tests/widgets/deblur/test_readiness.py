@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import dask.array
 import numpy as np
 import pytest
@@ -24,6 +26,11 @@ OME = """<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/
 
 def facts(**values: float) -> LayerFacts:
     return LayerFacts("YX", {name: Known(value, "layer") for name, value in values.items()})
+
+
+def series(step: float | None) -> LayerFacts:
+    known = {} if step is None else {"z_step_um": Known(step, "layer scale")}
+    return LayerFacts("ZYX", known, n_depths=3)
 
 
 # Facts
@@ -74,7 +81,8 @@ def test_time_in_seconds_does_not_matter() -> None:
     ],
 )
 def test_only_a_z_stack_has_a_z_step(shape, changes, step: float | None) -> None:
-    assert facts_of(known_layer(*shape, **changes)).z_step_um == step
+    known = facts_of(known_layer(*shape, **changes)).known
+    assert known.get("z_step_um") == (None if step is None else Known(step, "layer scale"))
 
 
 def test_pixels_that_are_not_square_are_refused() -> None:
@@ -221,15 +229,89 @@ def test_impossible_values_are_explained(name: str, value: float, text: str) -> 
     ],
 )
 def test_the_z_step_is_used_where_the_user_says_so(wish, per, step, offered, used) -> None:
-    said = LayerFacts("ZYX", z_step_um=step)
+    said = series(step)
     wanted = resolve(DeblurSettings(focus_series=wish, per=per), said)
     assert (wanted.focus_step_um, wanted.z_step_um) == (offered, used)
 
 
 def test_no_focus_series_where_the_blur_varies_over_the_field() -> None:
     wishes = DeblurSettings(focus_series=True)
-    wanted = resolve(wishes, LayerFacts("ZYX", z_step_um=0.5), varies=True)
+    wanted = resolve(wishes, series(0.5), varies=True)
     assert (wanted.focus_step_um, wanted.z_step_um) == (None, None)
+
+
+def stack(step: float | None = 0.3, *, n_depths: int = 20, **more) -> LayerFacts:
+    known = OPTICS if step is None else OPTICS | {"z_step_um": step}
+    return replace(facts(**known), axes="ZYX", n_depths=n_depths, **more)
+
+
+@pytest.mark.parametrize(
+    ("said", "varies", "scopes", "per"),
+    [
+        (stack(), False, 3, "volume"),
+        (stack(n_depths=5), False, 3, "volume"),
+        (stack(n_depths=4), False, 2, "plane"),
+        (stack(None), False, 3, "plane"),
+        (stack(is_light_sheet=True), False, 3, "plane"),
+        (stack(), True, 3, "plane"),
+        (facts(**OPTICS), False, 2, "plane"),
+    ],
+    ids=["stack", "5 planes", "4 planes", "no z step", "light sheet", "varying model", "plane"],
+)
+def test_a_3d_blur_is_proposed_for_a_widefield_stack(said, varies, scopes: int, per: str) -> None:
+    wanted = resolve(DeblurSettings(), said, varies=varies)
+    assert (len(wanted.scopes), wanted.per) == (scopes, per)
+
+
+@pytest.mark.parametrize("wish", ["plane", "stack", "volume"])
+def test_a_wish_goes_before_the_proposal_where_it_can_be(wish: str) -> None:
+    wishes = DeblurSettings(per=wish)
+    assert resolve(wishes, stack()).per == wish
+    assert resolve(wishes, facts(**OPTICS)).per == ("plane" if wish == "volume" else wish)
+
+
+def test_the_z_step_of_a_3d_blur_is_asked_for() -> None:
+    wanted = resolve(DeblurSettings(per="volume"), stack(None))
+    assert (wanted.verdict, wanted.message) == (Verdict.MISSING, "Please fill in: z step in µm.")
+    typed = resolve(DeblurSettings(z_step_um=0.2), stack(None))
+    assert (typed.per, typed.fields["z_step_um"]) == ("volume", Known(0.2, "typed"))
+    assert typed.can_run
+
+
+@pytest.mark.parametrize("name", ["z_step_um", "light_sheet_fwhm_um"])
+@pytest.mark.parametrize("value", [0.0, -0.3])
+def test_lengths_of_a_stack_must_be_positive(name: str, value: float) -> None:
+    wanted = resolve(DeblurSettings(**{name: value}), stack())
+    assert wanted.verdict is Verdict.INVALID
+    assert f"above 0 µm, not {value:g}" in wanted.message
+    assert not wanted.can_run
+
+
+def test_the_engine_is_asked_for_a_3d_blur() -> None:
+    wanted = resolve(DeblurSettings(light_sheet_fwhm_um=3), stack())
+    request = wanted.request(np.zeros((20, 64, 64)))
+    assert (request.per, request.z_step_um, request.light_sheet_fwhm_um) == ("volume", 0.3, 3)
+    assert request.model is None
+    assert not request.focus_series
+
+
+def test_a_series_of_stacks_has_a_z_step_and_is_no_focus_series() -> None:
+    said = facts_of(known_layer(2, 6, 64, 64, axis_labels=("t", "z", "y", "x")))
+    assert (said.n_depths, said.known["z_step_um"].value) == (6, 0.5)
+    wanted = resolve(DeblurSettings(per="plane", focus_series=True), said)
+    assert (wanted.focus_step_um, wanted.z_step_um) == (None, None)
+
+
+def test_planes_that_are_not_beside_one_another_are_no_stack() -> None:
+    said = facts_of(known_layer(6, 2, 64, 64, axis_labels=("z", "t", "y", "x")))
+    assert said.n_depths == 1
+    assert "volume" not in resolve(DeblurSettings(), said).scopes
+
+
+def test_a_layer_can_say_that_it_is_of_a_light_sheet() -> None:
+    metadata = {"deepblur": {"optics": OPTICS, "microscope": "light sheet"}}
+    assert facts_of(known_layer(6, 64, 64, metadata=metadata)).is_light_sheet
+    assert not facts_of(known_layer(6, 64, 64)).is_light_sheet
 
 
 def test_a_problem_of_the_layer_comes_first() -> None:

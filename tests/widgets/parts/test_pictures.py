@@ -42,8 +42,22 @@ def test_a_psf_is_drawn_at_the_brightest_place_of_its_picture(qtbot) -> None:
 def test_a_psf_in_3d_has_a_second_plane_as_tall_as_it_is_deep(qtbot) -> None:
     picture = PsfPicture(side=120)
     qtbot.addWidget(picture)
-    picture.setValue(Scaled(spot(20, 30, 30), 0.1, 0.3))
-    assert picture.sizeHint().height() == pytest.approx(120 + 240, abs=8)
+    picture.setValue(Scaled(spot(9, 30, 30), 0.1, 0.3))
+    assert picture.sizeHint().height() == pytest.approx(120 + 108, abs=8)
+
+
+def test_of_a_deep_psf_the_middle_is_drawn(qtbot) -> None:
+    picture = PsfPicture(side=120)
+    qtbot.addWidget(picture)
+    picture.setValue(Scaled(spot(61, 31, 31), 0.1, 0.3))
+    picture.resize(picture.sizeHint())
+    assert picture.height() < 290
+    ratio = picture.devicePixelRatioF()
+    below = round((120 + picture.height()) / 2)
+    assert (
+        picture.grab().toImage().pixelColor(round(60 * ratio), round(below * ratio)).lightness()
+        > 150
+    )
 
 
 def test_a_dark_psf_is_drawn_black(qtbot) -> None:

@@ -64,6 +64,11 @@ class VolumeBlurEstimate:
     concerns: tuple[tuple[Concern, ...], ...] = ()
 
     @property
+    def per(self) -> Literal["volume"]:
+        """Scope of a blur, as a request names it."""
+        return "volume"
+
+    @property
     def optics(self) -> Optics:
         """Optics of the image."""
         return self.stack_optics.optics

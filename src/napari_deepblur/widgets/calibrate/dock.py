@@ -51,7 +51,7 @@ _TONES = {
     Readiness.MISSING: Tone.INFO,
     Readiness.NO_LAYER: Tone.INFO,
 }
-_OPTIONAL = ("numerical_aperture", "wavelength_um", "refractive_index")
+_OPTIONAL = dict.fromkeys(("numerical_aperture", "wavelength_um", "refractive_index"), "optional")
 
 #: Settings that are found where they are not typed: their names and what they are.
 _ADVANCED = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
@@ -36,6 +38,7 @@ _SIGN_TIP = (
     "both signs give the same PSF"
 )
 _SIGN_KNOWN = "The sign of the even modes (defocus, astigmatisms) is resolved by the focus series."
+_SIGN_KNOWN_IN_3D = "A z-stack tells the signs of all modes; its defocus is where the sample lies."
 _WORDS = NoticeWords(
     doubt="This estimate may be wrong",
     doubt_tip="There are reasons against the estimate of this plane. It may be wrong by more than "
@@ -44,6 +47,13 @@ _WORDS = NoticeWords(
     clean_tip="Looked for saturated pixels, coarse sampling, nearly empty fields, detail where "
     "these optics pass nothing, no detail above the noise, a PSF far wider than the "
     "diffraction limit, and blurs or optics that the model was not made for",
+)
+_WORDS_IN_3D = replace(
+    _WORDS,
+    doubt_tip="There are reasons against the estimate of this stack. It may be wrong by more than "
+    "±: compare the PSF with what you expect of the microscope before you use it",
+    clean_tip="Looked for saturated voxels, few planes, planes far apart, a focus outside the "
+    "stack, and whether a wrong PSF explains the stack as well",
 )
 
 
@@ -61,6 +71,7 @@ class BlurPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._value: BlurTable | None = None
+        self._is_running = False
         self._title = plain_label(wrap=True)
         self.outdated = plain_label(wrap=True)
         self.picture, self.unaberrated = PsfPicture("PSF"), PsfPicture("unaberrated")
@@ -80,14 +91,18 @@ class BlurPanel(QWidget):
         return self._value
 
     def setValue(self, value: BlurTable | None) -> None:  # noqa: N802
-        """Show a blur; None clears."""
+        """Show a blur; None clears. While an estimate shows its PSF, that stays in view."""
         self._value = value
+        if self._is_running:
+            return
         varies = value is not None and value.over_field is not None
         for widget in (self.picture, self.unaberrated, self.figures, self.limits):
             widget.setVisible(value is not None)
         for widget in (self.over_field, self.caption):
             widget.setVisible(varies)
         self._mark(value.outdated if value is not None else "")
+        in_3d = value is not None and value.z_step_um is not None
+        self.notice.setWords(_WORDS_IN_3D if in_3d else _WORDS)
         self.notice.setValue(value)
         self._title.setText("No estimate of this image yet." if value is None else value.title)
         if value is None:
@@ -104,8 +119,29 @@ class BlurPanel(QWidget):
         """Show another PSF."""
         optics = None if self._value is None else self._value.optics
         pixel_um = 1.0 if optics is None else optics.pixel_size_um
-        self.picture.setValue(Scaled(picture.psf, pixel_um))
+        step_um = None if self._value is None else self._value.z_step_um
+        self.picture.setValue(Scaled(picture.psf, pixel_um, step_um))
         self.caption.setText(_caption(picture))
+
+    def is_running(self) -> bool:
+        """Tell whether the PSF of a running estimate is shown."""
+        return self._is_running
+
+    def show_running(self, psf: Scaled) -> None:
+        """Show the PSF of an estimate that is still running, in place of all else."""
+        if not self._is_running:
+            known = self._value
+            self.setValue(None)
+            self._value, self._is_running = known, True
+            self.picture.show()
+            self._title.setText("The PSF as it is known so far")
+        self.picture.setValue(psf)
+
+    def end_running(self) -> None:
+        """Show again what is known, where a running estimate was shown."""
+        if self._is_running:
+            self._is_running = False
+            self.setValue(self._value)
 
     def _arrange(self) -> None:
         pictures = QHBoxLayout()
@@ -133,13 +169,14 @@ class BlurPanel(QWidget):
         quality, pixel_um = value.quality, 1.0
         if quality is not None and value.optics is not None:
             pixel_um = value.optics.pixel_size_um
-            self.unaberrated.setValue(Scaled(quality.unaberrated, pixel_um))
+            self.unaberrated.setValue(Scaled(quality.unaberrated, pixel_um, value.z_step_um))
             self.figures.setText(_figures(quality, value.plane, value.coefficients, value.unit))
         self.unaberrated.setVisible(quality is not None)
         self.figures.setVisible(quality is not None)
         if value.over_field is not None:
             self.over_field.setText(_over_field(value.over_field))
-        sign = _SIGN_KNOWN if value.twin_resolved else _SIGN_UNKNOWN
+        known = _SIGN_KNOWN if value.z_step_um is None else _SIGN_KNOWN_IN_3D
+        sign = known if value.twin_resolved else _SIGN_UNKNOWN
         further = [] if value.over_field is not None else [sign]
         self.limits.setText("\n".join([*value.others, *further]))
         self.limits.setToolTip(_SIGN_TIP if further and not value.twin_resolved else "")
@@ -165,13 +202,18 @@ def _curve(value: BlurTable) -> Curve | None:
     doubtful[list(value.flagged)] = True
     if value.over_field is not None:
         return Curve(quality.widths_um, doubtful, "width (µm)")
-    return Curve(quality.strehl, doubtful, "Strehl ratio")
+    return Curve(quality.strehl, doubtful, "Strehl ratio", value.planes)
 
 
 def _figures(quality: PsfQuality, plane: int, coefficients: np.ndarray, unit: str) -> str:
     width = (
         f"{quality.widths_um[plane]:.2f} µm wide (perfect: {quality.unaberrated_width_um:.2f} µm)"
     )
+    if quality.depths_um is not None:
+        width += (
+            f", {quality.depths_um[plane]:.2f} µm deep (perfect: "
+            f"{quality.unaberrated_depth_um:.2f} µm)"
+        )
     if not unit.startswith("waves"):
         return width
     total = float(np.sqrt(np.square(coefficients).sum()))

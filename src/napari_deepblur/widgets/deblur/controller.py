@@ -16,7 +16,7 @@ from napari_deepblur.widgets.layers.by_product import is_by_product
 from napari_deepblur.widgets.layers.channels import split_channels
 from napari_deepblur.widgets.layers.cursor import Pace
 from napari_deepblur.widgets.layers.facts import name_axes, take_scale_as_um
-from napari_deepblur.widgets.layers.stack_plane import go_to_plane
+from napari_deepblur.widgets.layers.stack_plane import go_to_index, go_to_plane
 from napari_deepblur.widgets.layers.watch import LayerWatch
 from napari_deepblur.widgets.parts.tone import Tone
 from napari_deepblur.widgets.tasks.task_slot import StartTask
@@ -135,9 +135,14 @@ class DeblurController:
             split_channels(self._work.viewer, layer)
 
     def go_to_plane(self, plane: int) -> None:
-        """Move the viewer's sliders to a plane of the layer."""
-        if self.layer is not None:
-            go_to_plane(self._work.viewer, self.layer, plane)
+        """Move the viewer's sliders to a plane that has a blur of its own, or to a time point."""
+        layer, result = self.layer, self._work.session.results.of(self.layer)
+        if layer is None or result is None:
+            return
+        if result.estimated.is_3d:
+            go_to_index(self._work.viewer, layer, "T", plane)
+        else:
+            go_to_plane(self._work.viewer, layer, plane)
 
     def cancel(self) -> None:
         """Stop the task; what it found is dropped."""
@@ -204,8 +209,13 @@ class DeblurController:
         changed = ""
         if what == "data":
             changed = "pixels"
-        elif was is not None and (was.optics, was.axes) != (now.optics, now.axes):
+        elif was is not None and _grid(was) != _grid(now):
             changed = "pixel size or axes"
         if changed:
             text = f"The {changed} of {layer.name!r} changed: the work on it was stopped."
             self._work.stop(Tone.WARNING, text)
+
+
+def _grid(wanted: Resolved) -> tuple[Any, ...]:
+    """Name what of a task's start an edit of its layer can change."""
+    return wanted.optics, wanted.axes, wanted.z_step_um

@@ -14,6 +14,7 @@ from superqt.utils import qthrottled
 
 from napari_deepblur.engine.events import Progress
 from napari_deepblur.engine.model_card import ModelCard
+from napari_deepblur.engine.volume.estimate import PsfProgress
 from napari_deepblur.widgets.deblur.controller import DeblurController
 from napari_deepblur.widgets.deblur.readiness import Resolved
 from napari_deepblur.widgets.deblur.run_bar import RunBar
@@ -25,6 +26,7 @@ from napari_deepblur.widgets.deblur.summaries import summary_of_image, summary_o
 from napari_deepblur.widgets.deblur.view import BlurTable, CheckTable, ShownPsf
 from napari_deepblur.widgets.layers.proxies import unwrapped
 from napari_deepblur.widgets.parts.dock_widget import DockWidget
+from napari_deepblur.widgets.parts.psf_picture import Scaled
 from napari_deepblur.widgets.parts.section import Section
 from napari_deepblur.widgets.parts.text import plain_label
 from napari_deepblur.widgets.parts.tone import Tone
@@ -102,11 +104,21 @@ class DeblurDock(DockWidget):
     def show_busy(self, *, busy: bool) -> None:
         """Show whether a task runs."""
         self._busy = busy
+        if not busy:
+            self.psf.blur_panel.end_running()
         self._set_state()
 
     def show_progress(self, progress: Progress) -> None:
-        """Show how far the task is."""
+        """Show how far the task is, and the PSF that it has found so far."""
         self.run_bar.setValue(progress)
+        optics = None if self._resolved is None else self._resolved.optics
+        if not isinstance(progress, PsfProgress) or self._resolved is None or optics is None:
+            return
+        if not self.psf.blur_panel.is_running():
+            self._make_room_for_psf()
+        self.psf.blur_panel.show_running(
+            Scaled(progress.psf, optics.pixel_size_um, self._resolved.z_step_um)
+        )
 
     def show_message(self, tone: Tone, text: str) -> None:
         """Show one message in place of the former one."""
@@ -119,8 +131,7 @@ class DeblurDock(DockWidget):
         self.psf.show_blur(table)
         self.sections["PSF"].setSummary(summary_of_psf(table))
         if is_first:
-            self.sections["Image"].setOpen(is_open=False)
-            self.sections["PSF"].setOpen(is_open=True)
+            self._make_room_for_psf()
 
     def show_psf(self, picture: ShownPsf) -> None:
         """Show the PSF of another place of the current plane's field."""
@@ -129,6 +140,10 @@ class DeblurDock(DockWidget):
     def show_check(self, table: CheckTable | None) -> None:
         """Show how the deblurred current plane fits the observed one, or nothing."""
         self.deblur.show_check(table)
+
+    def _make_room_for_psf(self) -> None:
+        self.sections["Image"].setOpen(is_open=False)
+        self.sections["PSF"].setOpen(is_open=True)
 
     # Building
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_deepblur.engine.blur import BlurEstimate
-from napari_deepblur.engine.concerns import one_of_each_kind
+from napari_deepblur.engine.concerns import ConcernKind, one_of_each_kind
 from napari_deepblur.engine.diagnostics import DeblurringCheck
 from napari_deepblur.engine.psf_field import psf_width
+from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.widgets.deblur.tasks import Estimated
 from napari_deepblur.widgets.deblur.view import BlurTable, CheckTable, OverField, ShownPsf
 from napari_deepblur.widgets.layers.facts import data_position, pixels_of
@@ -52,7 +53,7 @@ def psf_picture(estimated: Estimated, plane: int, position_yx: tuple[int, int] |
     """Make the picture of the PSF at a pixel, by default at the field's centre."""
     row, blur, field = estimated.row(plane), estimated.blur, estimated.field
     psf = estimated.psfs[row]
-    if field is None:
+    if field is None or isinstance(blur, VolumeBlurEstimate):
         return ShownPsf(psf)
     if position_yx is not None:
         # Not `blur.psf`, which looks whether the model's folder is still there.
@@ -65,15 +66,16 @@ def blur_table(
 ) -> BlurTable:
     """Make the table of one plane's blur."""
     row, blur = estimated.row(plane), estimated.blur
-    one_of = f", plane {row}" if len(estimated.psfs) > 1 else ""
+    planes = "time point" if estimated.is_3d else "plane"
     modes = slice(estimated.n_modes)
     return BlurTable(
-        title=f"{layer.name}{one_of}",
+        title=f"{layer.name}, {planes} {row}" if len(estimated.psfs) > 1 else layer.name,
         names=estimated.names[modes],
         coefficients=blur.coefficients[row][modes],
         std=blur.std[row][modes],
         unit=estimated.unit,
         optics=blur.optics,
+        z_step_um=blur.stack_optics.z_step_um if isinstance(blur, VolumeBlurEstimate) else None,
         others=_others(estimated, row),
         quality=estimated.quality,
         plane=row,
@@ -82,7 +84,8 @@ def blur_table(
         concerns=one_of_each_kind([blur.concerns[row]]) if blur.concerns else None,
         flagged=flagged_planes(blur),
         n_planes=len(blur.coefficients),
-        twin_resolved=blur.twin_resolved,
+        planes=planes,
+        twin_resolved=_signs_are_known(blur, row),
     )
 
 
@@ -100,9 +103,17 @@ def check_table(layer: Image, check: DeblurringCheck, plane: int) -> CheckTable:
     return CheckTable(title, residual, ringing, moved, check.concerns[row], flagged, n)
 
 
-def flagged_planes(blur: BlurEstimate) -> tuple[int, ...]:
+def flagged_planes(blur: BlurEstimate | VolumeBlurEstimate) -> tuple[int, ...]:
     """Return the rows of a blur that have concerns."""
     return tuple(int(row) for row in np.flatnonzero(~blur.in_domain))
+
+
+def _signs_are_known(blur: BlurEstimate | VolumeBlurEstimate, row: int) -> bool:
+    """Tell whether the signs of the even modes are the true ones."""
+    if isinstance(blur, BlurEstimate):
+        return blur.twin_resolved
+    concerns = blur.concerns[row] if blur.concerns else ()
+    return all(concern.kind is not ConcernKind.TELLS_NOTHING for concern in concerns)
 
 
 def _others(estimated: Estimated, row: int) -> tuple[str, ...]:

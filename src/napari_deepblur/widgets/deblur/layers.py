@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from napari_deepblur import __version__
 from napari_deepblur.engine.axes import Planes
+from napari_deepblur.engine.blur import BlurEstimate
 from napari_deepblur.engine.diagnostics import DeblurringCheck
+from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.widgets.deblur.tasks import Deblurred, Estimated, FieldPictures
 from napari_deepblur.widgets.layers.facts import axes_of, pixels_of
 from napari_deepblur.widgets.layers.geometry import beside, geometry_of, moved
@@ -82,6 +84,8 @@ def psf_layers(layer: Image, estimated: Estimated) -> list[LayerData]:
 
 def blur_places(layer: Image, estimated: Estimated) -> dict[str, dict[str, Any]]:
     """Return the geometry of the layers that show a blur, by their kinds."""
+    if estimated.is_3d:
+        return {"psf": beside(layer, first_plane=_planes_of_psf(estimated).start)}
     if estimated.field is None:
         return {"psf": beside(layer)}
     grid = estimated.field.grid
@@ -92,7 +96,10 @@ def blur_places(layer: Image, estimated: Estimated) -> dict[str, dict[str, Any]]
 
 
 def _psf_layer(layer: Image, estimated: Estimated) -> LayerData:
-    """Make the layer of the PSFs, beside the image and at its scale."""
+    """Make the layer of the PSFs, beside the image and at its scale.
+
+    A 3-D PSF has its centre in the middle of the stack.
+    """
     arguments = blur_places(layer, estimated)["psf"] | {
         "name": f"{layer.name} PSF",
         "colormap": "inferno",
@@ -100,7 +107,19 @@ def _psf_layer(layer: Image, estimated: Estimated) -> LayerData:
         "gamma": _PSF_GAMMA,
         "metadata": _metadata("psf", layer, estimated),
     }
-    return _per_plane(layer, estimated.psfs), arguments
+    if not estimated.is_3d:
+        return _per_plane(layer, estimated.psfs), arguments
+    depth, whole = _planes_of_psf(estimated), estimated.psfs.shape[1]
+    shown = slice((whole - len(depth)) // 2, (whole + len(depth)) // 2)
+    return _per_volume(layer, estimated.psfs[:, shown]), arguments
+
+
+def _planes_of_psf(estimated: Estimated) -> range:
+    """Planes of a stack at which its 3-D PSF is shown, around the middle one."""
+    n_planes, depth = estimated.planes_per_row, estimated.psfs.shape[1]
+    depth = min(depth, n_planes - 1 + n_planes % 2)
+    first = (n_planes - depth) // 2
+    return range(first, first + depth)
 
 
 def _psf_field_layer(layer: Image, estimated: Estimated, field: FieldPictures) -> LayerData:
@@ -139,6 +158,15 @@ def _per_plane(layer: Image, pictures: NDArray[np.float32]) -> NDArray[np.float3
     return np.broadcast_to(pictures[0], (*lead, *sides))
 
 
+def _per_volume(layer: Image, psfs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Give 3-D PSFs (N, d, h, w) the image's axes before Z; a single one serves all volumes."""
+    lead = Planes.of(pixels_of(layer), axes_of(layer)).lead_shape[:-1]
+    sides = psfs.shape[1:]
+    if len(psfs) > 1:
+        return psfs.reshape(*lead, *sides)
+    return np.broadcast_to(psfs[0], (*lead, *sides))
+
+
 def _numbers(values: NDArray[np.float32]) -> list[Any]:
     """Convert to plain numbers, which any writer of metadata can write, with 7 digits."""
     numbers: list[Any] = np.asarray(values, float).round(7).tolist()
@@ -158,7 +186,7 @@ def _metadata(
         "deepblur": {
             "kind": kind,
             "version": __version__,
-            "model": blur.model,
+            **_maker(blur),
             "optics": blur.optics.model_dump(),
             "per": blur.per,
             "coefficient_names": list(estimated.names),
@@ -166,12 +194,19 @@ def _metadata(
             "std": _numbers(blur.std),
             "concerns": [list(reasons) for reasons in blur.concerns],
             "in_domain": blur.in_domain.tolist(),
-            "twin_resolved": blur.twin_resolved,
             "source": layer.name,
             **checked,
             **more,
         }
     }
+
+
+def _maker(blur: BlurEstimate | VolumeBlurEstimate) -> dict[str, Any]:
+    """Tell what a blur was read with."""
+    if isinstance(blur, BlurEstimate):
+        return {"model": blur.model, "twin_resolved": blur.twin_resolved}
+    known = blur.stack_optics
+    return {"z_step_um": known.z_step_um, "light_sheet_fwhm_um": known.light_sheet_fwhm_um}
 
 
 def _check_metadata(check: DeblurringCheck) -> dict[str, Any]:

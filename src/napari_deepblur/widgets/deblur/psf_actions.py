@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from napari_deepblur.engine.blur import BlurEstimate
+from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.errors import ModelError
 from napari_deepblur.widgets.deblur.readiness import blur_request
 from napari_deepblur.widgets.deblur.tasks import Estimated, estimate_task, load_task
@@ -75,7 +77,7 @@ class PsfActions:
             self._work.view.show_message(Tone.ERROR, facts_of(layer).problem)
         elif not self._work.busy:
             take = partial(self._take_loaded, layer, Path(path).name)
-            self._work.run(load_task(blur_request(layer, path)), take)
+            self._work.run(load_task(blur_request(layer, path, self._work.resolved.fields)), take)
 
     def _take_blur(self, layer: Image, estimated: Estimated) -> None:
         self._work.keep(layer, estimated)
@@ -83,8 +85,9 @@ class PsfActions:
 
     def _take_loaded(self, layer: Image, file_name: str, estimated: Estimated) -> None:
         blur, session = estimated.blur, self._work.session
-        session.settings.update(blur.optics.model_dump() | {"per": blur.per})
-        self._use_model(session.models.add(blur.model))
+        session.settings.update(blur.optics.model_dump() | _settings_of(blur))
+        if isinstance(blur, BlurEstimate):
+            self._use_model(session.models.add(blur.model))
         self._work.keep(layer, estimated, file_name=file_name)
         self._work.report(f"Loaded the blur of {layer.name!r} from {file_name}.", blur)
 
@@ -93,3 +96,15 @@ class PsfActions:
         self._work.session.settings.model = model
         # A list that was filled anew has no choice, and settings that stay as they were are quiet.
         self._work.changed.emit()
+
+
+def _settings_of(blur: BlurEstimate | VolumeBlurEstimate) -> dict[str, Any]:
+    """Find the settings, besides the optics, that would make a blur of the same kind."""
+    if isinstance(blur, BlurEstimate):
+        return {"per": blur.per}
+    known = blur.stack_optics
+    return {
+        "per": blur.per,
+        "z_step_um": known.z_step_um,
+        "light_sheet_fwhm_um": known.light_sheet_fwhm_um,
+    }

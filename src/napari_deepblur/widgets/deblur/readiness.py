@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from napari_deepblur.engine.blur import BlurEstimate, Per
+from napari_deepblur.engine.blur import BlurEstimate, Scope
 from napari_deepblur.engine.devices import Device
 from napari_deepblur.engine.known_optics import (
     Known,
@@ -20,11 +20,12 @@ from napari_deepblur.engine.known_optics import (
     stated,
 )
 from napari_deepblur.engine.request import Request, TypedOptics
+from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.errors import describe
 from napari_deepblur.optics.settings import Optics, Sampling
 from napari_deepblur.widgets.deblur.settings import DeblurSettings
 from napari_deepblur.widgets.layers.facts import LayerFacts, axes_of, facts_of, pixels_of
-from napari_deepblur.widgets.layers.optics_fields import OPTICS_FIELDS, with_labels
+from napari_deepblur.widgets.layers.optics_fields import LABELS, STACK_FIELDS, with_labels
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -52,6 +53,20 @@ _VERDICTS = {
 }
 
 
+#: What there is for every layer.
+_OF_PLANES: tuple[Scope, ...] = ("plane", "stack")
+
+#: Planes of a z-stack from which on a 3-D blur is on offer.
+_FEWEST_PLANES = 5
+
+_NO_LENGTH = {
+    "z_step_um": "The z step must be above 0 µm, not {:g}: type the distance from one plane to the "
+    "next.",
+    "light_sheet_fwhm_um": "The light sheet must be above 0 µm, not {:g}: type its full "
+    "width at half maximum, or leave the field empty for widefield.",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Resolved:
     """Values that a task is started with, or the reason why none can be.
@@ -63,7 +78,7 @@ class Resolved:
     message
         The verdict in words, with what to do.
     fields
-        Optical values and their sources, by name.
+        Optical values and those of a stack with their sources, by name.
     optics
         Optics, where all values are there and valid.
     axes
@@ -73,13 +88,19 @@ class Resolved:
     model
         Bundled name of the model, or its folder.
     per
-        ``plane`` for a blur of each plane, ``stack`` for one of all planes.
+        ``plane`` for a blur of each plane, ``stack`` for one of all planes, ``volume`` for a 3-D
+        one of each z-stack.
+    scopes
+        What `per` can be for this layer.
     device
         Device that the networks run on.
     focus_step_um
         Distance between the layer's planes, µm, where they can be a focus series.
     z_step_um
-        Distance between the planes, µm, where the user says that they are a focus series.
+        Distance between the planes, µm, where the user says that they are a focus series, or for a
+        3-D blur.
+    light_sheet_fwhm_um
+        Full width at half maximum of the light sheet, µm, for a 3-D blur; None for widefield.
     residual_layer
         True if deblurring also adds a layer of what the result does not explain.
     bare_scale
@@ -88,6 +109,8 @@ class Resolved:
         Whether the user must say what the axes are.
     n_channels
         Number of channels in the layer; several must be split.
+    is_stack
+        Whether the layer has planes along Z.
     """
 
     verdict: Verdict
@@ -97,16 +120,19 @@ class Resolved:
     axes: str = ""
     shape: tuple[int, ...] = ()
     model: str = ""
-    per: Per = "plane"
+    per: Scope = "plane"
+    scopes: tuple[Scope, ...] = _OF_PLANES
     device: Device = "auto"
     focus_step_um: float | None = None
     z_step_um: float | None = None
+    light_sheet_fwhm_um: float | None = None
     residual_layer: bool = False
     bare_scale: float | None = None
     asks_axes: bool = False
     n_channels: int = 1
+    is_stack: bool = False
 
-    def request(self, image: Any, blur: BlurEstimate | None = None) -> Request:
+    def request(self, image: Any, blur: BlurEstimate | VolumeBlurEstimate | None = None) -> Request:
         """Request to the engine for an image, whose blur may be known already.
 
         Parameters
@@ -117,18 +143,26 @@ class Resolved:
             Its blur.
         """
         assert self.optics is not None
+        per = self.per if blur is None else blur.per
+        in_3d = per == "volume"
         return Request(
             image=image,
             axes=self.axes,
             optics=self.optics,
             blur=blur,
-            model=self.model if blur is None else None,
-            per=self.per,
-            focus_series=self.z_step_um is not None,
-            z_step_um=self.z_step_um,
+            model=self.model if blur is None and not in_3d else None,
+            per=per,
+            focus_series=self.is_focus_series and not in_3d,
+            z_step_um=self.z_step_um if in_3d or self.is_focus_series else None,
+            light_sheet_fwhm_um=self.light_sheet_fwhm_um if in_3d else None,
             device=self.device,
             residual=self.residual_layer,
         )
+
+    @property
+    def is_focus_series(self) -> bool:
+        """True if the planes are taken for a focus series of one thin object."""
+        return self.per == "plane" and self.z_step_um is not None
 
     @property
     def can_run(self) -> bool:
@@ -150,10 +184,13 @@ def resolve(
     varies
         True if the model's blurs vary over the field: a focus series tells nothing about those.
     """
-    fields = merge_optics(stated("typed", settings), facts.known if facts else {})
-    verdict, message, optics = _judge(fields, facts)
-    may_be_series = settings.per == "plane" and not varies
-    focus_step = facts.z_step_um if facts and may_be_series else None
+    fields = merge_optics(_typed(settings), facts.known if facts else {})
+    scopes = _scopes(facts)
+    per = _scope(settings, facts, fields, varies=varies)
+    verdict, message, optics = _judge(fields, facts, per)
+    step, sheet = (None if name not in fields else fields[name].value for name in STACK_FIELDS)
+    may_be_series = per == "plane" and not varies and facts is not None and facts.axes == "ZYX"
+    focus_step = step if may_be_series else None
     return Resolved(
         verdict,
         message,
@@ -162,19 +199,52 @@ def resolve(
         facts.axes if facts else "",
         facts.shape if facts else (),
         settings.model,
-        settings.per,
+        per,
+        scopes,
         settings.device,
         focus_step,
-        focus_step if settings.focus_series else None,
+        step if per == "volume" else focus_step if settings.focus_series else None,
+        sheet if per == "volume" else None,
         settings.residual_layer,
         facts.bare_scale if facts and "pixel_size_um" not in fields else None,
         facts.asks_axes if facts else False,
         facts.n_channels if facts else 1,
+        facts is not None and facts.n_depths > 1,
     )
 
 
+def _typed(settings: DeblurSettings) -> dict[str, Known]:
+    of_stack = {name: getattr(settings, name) for name in STACK_FIELDS}
+    typed = {name: Known(value, "typed") for name, value in of_stack.items() if value is not None}
+    return stated("typed", settings) | typed
+
+
+def _scopes(facts: LayerFacts | None) -> tuple[Scope, ...]:
+    is_deep = facts is not None and facts.n_depths >= _FEWEST_PLANES
+    return (*_OF_PLANES, "volume") if is_deep else _OF_PLANES
+
+
+def _scope(
+    settings: DeblurSettings,
+    facts: LayerFacts | None,
+    fields: Mapping[str, Known],
+    *,
+    varies: bool,
+) -> Scope:
+    """Take the wish where the layer allows it, or else propose.
+
+    A z-stack of a widefield microscope, whose planes hold each other's light, has a 3-D blur.
+    """
+    scopes = _scopes(facts)
+    if settings.per is not None:
+        return settings.per if settings.per in scopes else "plane"
+    is_widefield = not varies and facts is not None and not facts.is_light_sheet
+    is_proposed = "volume" in scopes and "z_step_um" in fields and is_widefield
+    return "volume" if is_proposed else "plane"
+
+
 def _judge(
-    fields: Mapping[str, Known], facts: LayerFacts | None
+    fields: Mapping[str, Known], facts: LayerFacts | None, per: Scope
 ) -> tuple[Verdict, str, Optics | None]:
     if facts is None:
         return Verdict.NO_LAYER, "Open an image, or a sample from File > Open Sample.", None
@@ -182,31 +252,42 @@ def _judge(
         return Verdict.UNUSABLE, facts.problem, None
     if facts.asks_axes:
         return Verdict.MISSING, "Say what the axes are: one of them may be channels.", None
+    return _judge_fields(fields, facts, per)
+
+
+def _judge_fields(
+    fields: Mapping[str, Known], facts: LayerFacts, per: Scope
+) -> tuple[Verdict, str, Optics | None]:
     missing = missing_optics(fields)
+    if per == "volume" and "z_step_um" not in fields:
+        missing.append("z_step_um")
     if missing:
         return Verdict.MISSING, _ask_for(missing, facts), None
     try:
         optics = optics_of(fields)
     except ValidationError as error:
         return Verdict.INVALID, with_labels(describe(error)), None
+    for name in STACK_FIELDS:
+        if name in fields and fields[name].value <= 0:
+            return Verdict.INVALID, _NO_LENGTH[name].format(fields[name].value), None
     return _VERDICTS[optics.sampling], optics.sampling_text, optics
 
 
 def _ask_for(missing: list[str], facts: LayerFacts) -> str:
-    names = ", ".join(OPTICS_FIELDS[name].lower().replace("(µm)", "in µm") for name in missing)
+    names = ", ".join(LABELS[name].lower().replace("(µm)", "in µm") for name in missing)
     message = f"Please fill in: {names}."
     if "pixel_size_um" in missing and facts.hint:
         message += f" {facts.hint[0].upper()}{facts.hint[1:]}."
     return message
 
 
-def blur_request(layer: Image, path: str | Path) -> Request:
-    """Request to the engine for the blur in a file, for a layer that states what it can."""
-    pixel = facts_of(layer).known.get("pixel_size_um")
-    size_um = None if pixel is None else pixel.value
+def blur_request(layer: Image, path: str | Path, fields: Mapping[str, Known]) -> Request:
+    """Request to the engine for the blur in a file, for a layer whose voxels may be known."""
+    pixel, step = facts_of(layer).known.get("pixel_size_um"), fields.get("z_step_um")
     return Request(
         image=pixels_of(layer),
         axes=axes_of(layer),
-        optics=TypedOptics(pixel_size_um=size_um),
+        optics=TypedOptics(pixel_size_um=None if pixel is None else pixel.value),
+        z_step_um=None if step is None else step.value,
         blur=Path(path),
     )

@@ -8,7 +8,10 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from napari_deepblur.engine.blur import BlurEstimate
 from napari_deepblur.engine.diagnostics import DeblurringCheck
+from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
+from napari_deepblur.engine.volume.stack_optics import StackOptics
 from napari_deepblur.widgets.deblur.readiness import Resolved
 from napari_deepblur.widgets.deblur.tasks import Estimated
 from napari_deepblur.widgets.layers.optics_fields import OPTICS_FIELDS
@@ -51,10 +54,29 @@ class LayerResult:
             if not np.isclose(getattr(had, name), getattr(has, name))
         ]
         if blur.per != wanted.per:
-            others.append("one blur per plane" if blur.per == "plane" else "one blur per stack")
-        if blur.model != wanted.model:
+            others.append(_SCOPES[blur.per])
+        elif isinstance(blur, VolumeBlurEstimate):
+            others += _others_of_stack(blur.stack_optics, wanted)
+        if isinstance(blur, BlurEstimate) and blur.model != wanted.model:
             others.append(f"model {blur.model}")
         return ", ".join(others)
+
+
+_SCOPES = {
+    "plane": "one blur per plane",
+    "stack": "one blur per stack",
+    "volume": "one 3-D blur of the stack",
+}
+
+
+def _others_of_stack(had: StackOptics, wanted: Resolved) -> list[str]:
+    others = []
+    if wanted.z_step_um is not None and not np.isclose(had.z_step_um, wanted.z_step_um):
+        others.append(f"z step {had.z_step_um:g} µm")
+    if had.light_sheet_fwhm_um != wanted.light_sheet_fwhm_um:
+        sheet = had.light_sheet_fwhm_um
+        others.append("widefield" if sheet is None else f"light sheet of {sheet:g} µm")
+    return others
 
 
 class Results:

@@ -11,18 +11,20 @@ from napari_deepblur.widgets.deblur.estimates import flagged_planes
 if TYPE_CHECKING:
     from napari_deepblur.engine.blur import BlurEstimate
     from napari_deepblur.engine.diagnostics import DeblurringCheck
+    from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 
 __all__ = ["deblurred_text", "doubts_about_blur", "doubts_about_image"]
 
 
-def doubts_about_blur(blur: BlurEstimate) -> str:
-    """Sentence on how many planes' blurs are flagged; empty if none."""
+def doubts_about_blur(blur: BlurEstimate | VolumeBlurEstimate) -> str:
+    """Sentence on how many planes' or volumes' blurs are flagged; empty if none."""
     n_flagged, n_planes = len(flagged_planes(blur)), len(blur.coefficients)
     if not n_flagged:
         return ""
     if n_planes == 1:
         return "The estimate may be wrong, see below"
-    return f"{n_flagged} of {n_planes} planes {_is(n_flagged)} flagged, see below"
+    planes = "time points" if blur.per == "volume" else "planes"
+    return f"{n_flagged} of {n_planes} {planes} {_is(n_flagged)} flagged, see below"
 
 
 def doubts_about_image(check: DeblurringCheck | None) -> str:

@@ -11,7 +11,7 @@ from napari_deepblur.widgets.deblur.models import ModelList
 from napari_deepblur.widgets.deblur.results import Results
 from napari_deepblur.widgets.deblur.settings import DeblurSettings
 from napari_deepblur.widgets.layers.facts import facts_of
-from napari_deepblur.widgets.layers.optics_fields import OPTICS_FIELDS
+from napari_deepblur.widgets.layers.optics_fields import LABELS
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["SESSIONS", "Session"]
 
 #: Settings that belong to one layer and not to the dock.
-_OF_A_LAYER = (*OPTICS_FIELDS, "focus_series")
+_OF_A_LAYER = (*LABELS, "focus_series")
 
 #: Those that are the objective's, and so most likely those of the next layer too.
 _OF_THE_OBJECTIVE = ("numerical_aperture", "refractive_index")
@@ -73,7 +73,7 @@ class Session:
         """
         self._last = weakref.ref(layer)
         known = facts_of(layer).known
-        empty = dict.fromkeys(OPTICS_FIELDS) | {"focus_series": False}
+        empty = dict.fromkeys(LABELS) | {"focus_series": False}
         carried = {
             name: getattr(self.settings, name) for name in _OF_THE_OBJECTIVE if name not in known
         }

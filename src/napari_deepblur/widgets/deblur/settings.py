@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psygnal import EventedModel
 
-from napari_deepblur.engine.blur import Per
+from napari_deepblur.engine.blur import Scope
 from napari_deepblur.engine.devices import Device
 from napari_deepblur.engine.models import DEFAULT_MODEL
 
@@ -19,7 +19,8 @@ class DeblurSettings(EventedModel):
     model
         Name of a bundled model, or a model's folder.
     per
-        Whether each plane gets its own blur or the stack one.
+        Whether each plane gets its own blur, or the stack one, of planes or in 3-D; None for what
+        is proposed.
     focus_series
         Whether the layer is a focus series of one thin object.
     residual_layer
@@ -34,10 +35,14 @@ class DeblurSettings(EventedModel):
         Refractive index of the immersion medium.
     pixel_size_um
         Side of a pixel in the sample, µm.
+    z_step_um
+        Distance from one plane of a stack to the next, µm.
+    light_sheet_fwhm_um
+        Full width at half maximum of the light sheet, µm; None for widefield.
     """
 
     model: str = DEFAULT_MODEL
-    per: Per = "plane"
+    per: Scope | None = None
     focus_series: bool = False
     residual_layer: bool = False
     device: Device = "auto"
@@ -45,3 +50,5 @@ class DeblurSettings(EventedModel):
     wavelength_um: float | None = None
     refractive_index: float | None = None
     pixel_size_um: float | None = None
+    z_step_um: float | None = None
+    light_sheet_fwhm_um: float | None = None

@@ -11,11 +11,16 @@ from numpy.typing import NDArray
 from napari_deepblur.engine.blur import BlurEstimate
 from napari_deepblur.engine.diagnostics import DeblurringCheck
 from napari_deepblur.engine.events import Job, Progress
-from napari_deepblur.engine.psf_field import MosaicGrid, PsfWidth, mosaic_grid, psf_field, psf_width
+from napari_deepblur.engine.psf_field import MosaicGrid, PsfWidth, mosaic_grid, psf_field
 from napari_deepblur.engine.request import Request
 from napari_deepblur.engine.restore import find_blur_job, restore_job
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
-from napari_deepblur.errors import ImageError
+from napari_deepblur.engine.volume.stacks import Stacks
+from napari_deepblur.widgets.deblur.quality import (
+    PSF_3D_SHAPE,
+    quality_of_planes,
+    quality_of_volumes,
+)
 from napari_deepblur.widgets.deblur.readiness import Resolved
 from napari_deepblur.widgets.deblur.view import PsfQuality
 
@@ -65,27 +70,35 @@ class Estimated:
     unit
         Unit of the coefficients.
     psfs
-        PSFs at the field's centre, shape (N, h, w), each of sum 1; N is 1 where one blur serves
-        all planes.
+        PSFs at the field's centre, shape (N, h, w), or (N, d, h, w) of 3-D blurs, each of sum 1; N
+        is 1 where one blur serves all planes.
     field
         Pictures of the PSFs over the field; None where the PSF is the same everywhere.
     quality
         The PSFs beside that of a perfect objective.
     n_modes
         Number of the first coefficients that have `unit`; None for all.
+    planes_per_row
+        Number of planes that share a row: those of a volume, where blurs are 3-D.
     """
 
-    blur: BlurEstimate
+    blur: BlurEstimate | VolumeBlurEstimate
     names: tuple[str, ...]
     unit: str
     psfs: NDArray[np.float32]
     field: FieldPictures | None = None
     quality: PsfQuality | None = None
     n_modes: int | None = None
+    planes_per_row: int = 1
+
+    @property
+    def is_3d(self) -> bool:
+        """True for blurs of volumes."""
+        return isinstance(self.blur, VolumeBlurEstimate)
 
     def row(self, plane: int) -> int:
         """Return the row of `coefficients` and `psfs` that belongs to a plane."""
-        return min(plane, len(self.psfs) - 1)
+        return min(plane // self.planes_per_row, len(self.psfs) - 1)
 
     def without_mosaics(self) -> Estimated:
         """Return a copy without the mosaics, which are as large as the image."""
@@ -122,8 +135,9 @@ class Deblurred:
 
 def estimate_task(image: Any, wanted: Resolved) -> Job[Estimated]:
     """Estimate an image's blur."""
-    yield Progress(0, 0, "loading the neural networks (longer the first time)")
-    return (yield from _pictured((yield from find_blur_job(wanted.request(image)))))
+    yield Progress(0, 0, "loading what is needed (longer the first time)")
+    request = wanted.request(image)
+    return (yield from _pictured((yield from find_blur_job(request)), request))
 
 
 def deblur_task(image: Any, wanted: Resolved, estimated: Estimated | None) -> Job[Deblurred]:
@@ -140,14 +154,12 @@ def deblur_task(image: Any, wanted: Resolved, estimated: Estimated | None) -> Jo
 def load_task(request: Request) -> Job[Estimated]:
     """Read a blur from the file that a request names, and bring it to the request's image."""
     yield Progress(0, 0, "reading the blur")
-    return (yield from _pictured((yield from find_blur_job(request))))
+    return (yield from _pictured((yield from find_blur_job(request)), request))
 
 
-def _pictured(blur: BlurEstimate | VolumeBlurEstimate) -> Job[Estimated]:
+def _pictured(blur: BlurEstimate | VolumeBlurEstimate, request: Request) -> Job[Estimated]:
     if isinstance(blur, VolumeBlurEstimate):
-        raise ImageError(
-            "the file holds 3-D blurs of volumes: deblur with `deepblur deblur --blur` or in Python"
-        )
+        return (yield from _pictured_in_3d(blur, request))
     psfs = np.stack([blur.psf(row) for row in range(len(blur.coefficients))])
     field = (yield from _field_pictures(blur, psfs)) if blur.varies else None
     return Estimated(
@@ -156,43 +168,24 @@ def _pictured(blur: BlurEstimate | VolumeBlurEstimate) -> Job[Estimated]:
         blur.family.unit,
         psfs,
         field,
-        quality=_quality(blur, psfs),
+        quality=quality_of_planes(blur.optics, psfs),
         n_modes=len(blur.family.noll_indices) or None,
     )
 
 
-def _quality(blur: BlurEstimate, psfs: NDArray[np.float32]) -> PsfQuality:
-    """Put PSFs (N, h, w) beside that of a perfect objective, which is cut to their size."""
-    unaberrated = _fitted(_perfect_psf(blur.optics.cutoff), psfs.shape[-2:])
-    pixel_um = blur.optics.pixel_size_um
-    widths = [psf_width(psf) * pixel_um for psf in psfs]
-    return PsfQuality(
-        unaberrated,
-        strehl=psfs.max((-2, -1)) / unaberrated.max(),
-        widths_um=np.array(widths, np.float32),
-        unaberrated_width_um=psf_width(unaberrated) * pixel_um,
+def _pictured_in_3d(blur: VolumeBlurEstimate, request: Request) -> Job[Estimated]:
+    psfs = np.empty((blur.n_volumes, *PSF_3D_SHAPE), np.float32)
+    for row in range(blur.n_volumes):
+        yield Progress(row, blur.n_volumes, "drawing the PSFs")
+        psfs[row] = blur.psf_3d(PSF_3D_SHAPE, row)
+    return Estimated(
+        blur,
+        blur.coefficient_names,
+        "waves RMS",
+        psfs,
+        quality=quality_of_volumes(blur, psfs),
+        planes_per_row=Stacks.of(request.image, request.axes).n_planes,
     )
-
-
-def _perfect_psf(cutoff: float) -> NDArray[np.float32]:
-    import torch
-
-    from napari_deepblur.operators import ZernikeFamily
-
-    psf: NDArray[np.float32] = ZernikeFamily((4,), cutoff=cutoff).psf(torch.zeros(1)).numpy()
-    return psf
-
-
-def _fitted(psf: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Cut the middle out of a PSF, or put zeros around it, to give it odd sides."""
-    fitted = np.zeros(shape, np.float32)
-    sides = [min(pair) for pair in zip(psf.shape, shape, strict=True)]
-    inner = tuple(slice((n - m) // 2, (n - m) // 2 + m) for n, m in zip(shape, sides, strict=True))
-    cut = tuple(
-        slice((n - m) // 2, (n - m) // 2 + m) for n, m in zip(psf.shape, sides, strict=True)
-    )
-    fitted[inner] = psf[cut]
-    return fitted
 
 
 def _field_pictures(blur: BlurEstimate, psfs: NDArray[np.float32]) -> Job[FieldPictures]:

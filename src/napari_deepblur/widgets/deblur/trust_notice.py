@@ -35,6 +35,10 @@ class Judged(Protocol):
     def n_planes(self) -> int:
         """Number of planes."""
 
+    @property
+    def planes(self) -> str:
+        """What these are, in a word: ``plane`` or ``time point``."""
+
 
 @dataclass(frozen=True, slots=True)
 class NoticeWords:
@@ -89,6 +93,10 @@ class TrustNotice(QWidget):
         layout.addWidget(self.planes)
         self.why.toggled.connect(lambda _on: self._fold())
 
+    def setWords(self, words: NoticeWords) -> None:  # noqa: N802
+        """Take other words, for the next value."""
+        self._words = words
+
     def setValue(self, table: Judged | None) -> None:  # noqa: N802
         """Show what is known against a result; nothing where that was not looked at."""
         concerns = None if table is None else table.concerns
@@ -120,4 +128,6 @@ def _flagged(table: Judged) -> str:
     numbers = ", ".join(map(str, table.flagged[:_MOST_NUMBERS]))
     end = " …" if len(table.flagged) > _MOST_NUMBERS else "."
     verb = "is" if len(table.flagged) == 1 else "are"
-    return f"{len(table.flagged)} of {table.n_planes} planes {verb} flagged: {numbers}{end}"
+    return (
+        f"{len(table.flagged)} of {table.n_planes} {table.planes}s {verb} flagged: {numbers}{end}"
+    )

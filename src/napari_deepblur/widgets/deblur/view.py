@@ -29,7 +29,7 @@ class ShownPsf:
     Attributes
     ----------
     psf
-        Intensities, shape (h, w).
+        Intensities, shape (h, w), or (d, h, w) of a 3-D blur.
     width_um
         Width within which half of the light falls, µm; None where the PSF is the same all over
         the field.
@@ -49,12 +49,16 @@ class PsfQuality:
     Attributes
     ----------
     unaberrated
-        PSF of the perfect objective, shape (h, w).
+        PSF of the perfect objective, shape of each of the PSFs.
     strehl
         Peak of each PSF, at the field's centre, as a share of the perfect one's, shape (N,).
     widths_um
         Width of each PSF, within which half of the light falls, µm, shape (N,).
     unaberrated_width_um
+        The same of the perfect objective's PSF.
+    depths_um
+        Full width at half maximum of each 3-D PSF along z, µm, shape (N,); None in 2-D.
+    unaberrated_depth_um
         The same of the perfect objective's PSF.
     """
 
@@ -62,6 +66,8 @@ class PsfQuality:
     strehl: NDArray[np.float32]
     widths_um: NDArray[np.float32]
     unaberrated_width_um: float
+    depths_um: NDArray[np.float32] | None = None
+    unaberrated_depth_um: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +89,7 @@ class OverField:
 
 @dataclass(frozen=True, slots=True)
 class BlurTable:
-    """The blur of one plane.
+    """The blur of one plane, or of one volume.
 
     Attributes
     ----------
@@ -99,20 +105,24 @@ class BlurTable:
         Unit of the coefficients.
     optics
         Optics that the PSF was computed for; None where nobody asked.
+    z_step_um
+        Distance between the planes of a 3-D PSF, µm; None in 2-D.
     others
         Sentences about coefficients of other units, such as an extra blur.
     quality
         The PSF beside that of a perfect objective.
     plane
-        Number of the plane.
+        Number of the plane or volume.
     over_field
         Variation of the PSF over the field; None where it is the same everywhere.
     concerns
         Reasons why this plane's blur may be wrong beyond `std`; None if nobody looked for any.
     flagged
-        Numbers of the planes with concerns.
+        Numbers of the planes or volumes with concerns.
     n_planes
-        Number of planes that have a blur of their own.
+        Number of planes or volumes that have a blur of their own.
+    planes
+        What these are: ``plane`` or ``time point``.
     twin_resolved
         True where the signs of the even modes are the true ones.
     outdated
@@ -126,6 +136,7 @@ class BlurTable:
     psf: ShownPsf
     unit: str = "waves RMS"
     optics: Optics | None = None
+    z_step_um: float | None = None
     others: tuple[str, ...] = ()
     quality: PsfQuality | None = None
     plane: int = 0
@@ -133,6 +144,7 @@ class BlurTable:
     concerns: tuple[str, ...] | None = None
     flagged: tuple[int, ...] = ()
     n_planes: int = 1
+    planes: str = "plane"
     twin_resolved: bool = False
     outdated: str = ""
 
@@ -154,6 +166,8 @@ class CheckTable:
         Numbers of the planes with concerns.
     n_planes
         Number of planes of the layer.
+    planes
+        What these are, in a word.
     outdated
         Settings of the blur that was taken out which are others now; empty if none.
     """
@@ -165,6 +179,7 @@ class CheckTable:
     concerns: tuple[str, ...] = ()
     flagged: tuple[int, ...] = ()
     n_planes: int = 1
+    planes: str = "plane"
     outdated: str = ""
 
 

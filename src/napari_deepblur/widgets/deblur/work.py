@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from napari_deepblur.engine.blur import BlurEstimate
     from napari_deepblur.engine.diagnostics import DeblurringCheck
+    from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 
 __all__ = ["Work"]
 
@@ -119,7 +120,12 @@ class Work:
         self.session.results.keep(layer, estimated.without_mosaics(), file_name=file_name)
         self.changed.emit()
 
-    def report(self, text: str, blur: BlurEstimate, check: DeblurringCheck | None = None) -> None:
+    def report(
+        self,
+        text: str,
+        blur: BlurEstimate | VolumeBlurEstimate,
+        check: DeblurringCheck | None = None,
+    ) -> None:
         """Tell how a task ended, and once that there are doubts to read."""
         doubts = sentences.doubts_about_image(check) or sentences.doubts_about_blur(blur)
         self.slot.report(text, *filter(None, [doubts]))

@@ -15,7 +15,7 @@ from napari_deepblur.errors import ImageError
 from napari_deepblur.io.axes import AXES
 from napari_deepblur.widgets.layers.ome import ome_optics
 from napari_deepblur.widgets.layers.optics_fields import OPTICS_FIELDS
-from napari_deepblur.widgets.layers.source_file import file_of, letters_for
+from napari_deepblur.widgets.layers.source_file import SourceFile, file_of, letters_for
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -46,13 +46,12 @@ class LayerFacts:
     axes
         One letter of TCZYX per dimension.
     known
-        Fields of `Optics` that the layer states, with their sources.
+        Fields of `Optics` that the layer states, and of a Z stack the distance between its planes,
+        ``z_step_um``, with their sources.
     hint
         Reason why the pixel size is not among them.
     problem
         Reason why the layer cannot be used at all; empty if it can.
-    z_step_um
-        Distance between the planes, µm, where the layer is a Z stack and states it.
     bare_scale
         Side of a pixel in a unit that is no length, where it is not just 1: many readers set a
         scale in µm and no unit.
@@ -63,17 +62,22 @@ class LayerFacts:
         Number of channels that the layer holds; one with several must be split.
     shape
         Number of pixels along each axis.
+    n_depths
+        Number of planes along Z of each of its stacks; 1 where it holds no stacks.
+    is_light_sheet
+        Whether the layer says that its microscope is a light sheet.
     """
 
     axes: str = ""
     known: Mapping[str, Known] = field(default_factory=dict)
     hint: str = ""
     problem: str = ""
-    z_step_um: float | None = None
     bare_scale: float | None = None
     asks_axes: bool = False
     n_channels: int = 1
     shape: tuple[int, ...] = ()
+    n_depths: int = 1
+    is_light_sheet: bool = False
 
 
 def name_axes(layer: Image, letters: str) -> None:
@@ -173,10 +177,19 @@ def facts_of(layer: Image) -> LayerFacts:
         known["pixel_size_um"] = Known(sides[1], "layer scale")
     if "pixel_size_um" in known:
         hint, bare_scale = "", None
-    z_step_um = _z_step_um(layer, axes)
-    if z_step_um is None and file is not None and "Z" in axes:
-        z_step_um = file.metadata.z_step_um
-    return LayerFacts(axes, known, hint, z_step_um=z_step_um, bare_scale=bare_scale, shape=shape)
+    n_depths = _n_depths(layer, axes)
+    step = _z_step(layer, axes.find("Z"), file) if n_depths > 1 else None
+    known |= {} if step is None else {"z_step_um": step}
+    own = layer.metadata.get("deepblur")
+    return LayerFacts(
+        axes,
+        known,
+        hint,
+        bare_scale=bare_scale,
+        shape=shape,
+        n_depths=n_depths,
+        is_light_sheet=isinstance(own, Mapping) and own.get("microscope") == "light sheet",
+    )
 
 
 def _pixel_sides_um(layer: Image) -> tuple[tuple[float, float] | None, str, float | None]:
@@ -190,11 +203,19 @@ def _pixel_sides_um(layer: Image) -> tuple[tuple[float, float] | None, str, floa
     return (sides[0], sides[1]), "", None
 
 
-def _z_step_um(layer: Image, axes: str) -> float | None:
-    if axes != "ZYX" or len(pixels_of(layer)) < 2:
-        return None
-    length, unit = _length_um(layer, 0)
-    return None if unit else length
+def _n_depths(layer: Image, axes: str) -> int:
+    if _stated_axes(layer) == "ZTYX":  # planes of one stack are not beside one another
+        return 1
+    place = axes.find("Z")
+    return 1 if place < 0 else int(pixels_of(layer).shape[place])
+
+
+def _z_step(layer: Image, place: int, file: SourceFile | None) -> Known | None:
+    length, unit = _length_um(layer, place)
+    if not unit:
+        return Known(length, "layer scale")
+    stated_um = None if file is None else file.metadata.z_step_um
+    return Known(stated_um, "file") if stated_um else None
 
 
 def _length_um(layer: Image, axis: int) -> tuple[float, str]:

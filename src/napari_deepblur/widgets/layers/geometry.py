@@ -30,19 +30,34 @@ def geometry_of(layer: Image) -> dict[str, Any]:
     }
 
 
-def beside(layer: Image, *, zoom: int = 1, apart: float = 0) -> dict[str, Any]:
+def beside(
+    layer: Image, *, zoom: int = 1, apart: float = 0, first_plane: int = 0
+) -> dict[str, Any]:
     """Return the geometry of a layer right of another, with pixels `zoom` times as large.
 
-    Both begin at the same height. Between them there is room for `apart` pixels of the other.
+    Both begin at the same height. Between them there is room for `apart` pixels of the other. The
+    layer begins at a plane of the other.
     """
     half = (zoom - 1) / 2
-    return moved(layer, (half, pixels_of(layer).shape[-1] + apart + _GAP + half), zoom=zoom)
+    lead = (first_plane,) if layer.ndim > 2 else ()
+    origin = (*lead, half, pixels_of(layer).shape[-1] + apart + _GAP + half)
+    return moved(layer, origin, zoom=zoom)
 
 
-def moved(layer: Image, origin_yx: tuple[float, float], *, zoom: int) -> dict[str, Any]:
-    """Return the geometry of a layer that begins at a pixel of another, `zoom` times as large."""
+def moved(layer: Image, origin: tuple[float, ...], *, zoom: int) -> dict[str, Any]:
+    """Return the geometry of a layer that begins at a pixel of another, `zoom` times as large.
+
+    Parameters
+    ----------
+    layer
+        The other layer.
+    origin
+        The pixel's place along the last axes.
+    zoom
+        Side of the pixels along Y and X, in those of the other.
+    """
     target = np.zeros(layer.ndim)
-    target[-2:] = origin_yx
+    target[-len(origin) :] = origin
     step = np.subtract(layer.data_to_world(target), layer.data_to_world(np.zeros(layer.ndim)))
     linear = np.array(layer.affine.affine_matrix)[:-1, :-1]
     geometry = geometry_of(layer)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["OPTICS_FIELDS", "with_labels"]
+__all__ = ["LABELS", "OPTICS_FIELDS", "STACK_FIELDS", "with_labels"]
 
 #: The fields of `Optics`, in the order in which they are asked for, and what they are called.
 OPTICS_FIELDS = {
@@ -11,6 +11,15 @@ OPTICS_FIELDS = {
     "refractive_index": "Refractive index",
     "pixel_size_um": "Pixel size (µm)",
 }
+
+#: Values of a z-stack, the same.
+STACK_FIELDS = {
+    "z_step_um": "Z step (µm)",
+    "light_sheet_fwhm_um": "Light sheet (µm)",
+}
+
+#: What all of them are called.
+LABELS = OPTICS_FIELDS | STACK_FIELDS
 
 
 def with_labels(message: str) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QWidget
 
 from napari_deepblur.engine.known_optics import Known
-from napari_deepblur.widgets.layers.optics_fields import OPTICS_FIELDS
+from napari_deepblur.widgets.layers.optics_fields import LABELS, OPTICS_FIELDS
 from napari_deepblur.widgets.parts.number_edit import LengthEdit, NumberEdit
 from napari_deepblur.widgets.parts.text import plain_label
 
@@ -21,6 +22,10 @@ _TOOLTIPS = {
     "refractive_index": "Of the immersion medium: air 1.0, water 1.33, glycerol 1.47, oil 1.518",
     "pixel_size_um": "Side of one pixel in the sample in µm: camera pixel / magnification. "
     "Taken from the layer's scale and units where they are lengths; never guessed",
+    "z_step_um": "Distance from one plane of the stack to the next in µm. Taken from the layer's "
+    "scale or its file where they state it; never guessed. A 3-D blur needs it",
+    "light_sheet_fwhm_um": "Thickness of the light sheet in µm, as its full width at half maximum. "
+    "Leave it empty for a widefield microscope",
 }
 
 
@@ -43,14 +48,22 @@ class OpticsForm(QWidget):
     ----------
     parent
         Parent widget.
+    fields
+        Names of the fields, in their order.
     optional
-        Fields that may stay empty.
+        Fields that may stay empty, and what stands beside them then.
     """
 
     valueChanged = Signal(str, object)  # noqa: N815
     scaleAccepted = Signal()  # noqa: N815
 
-    def __init__(self, parent: QWidget | None = None, *, optional: Container[str] = ()) -> None:
+    def __init__(
+        self,
+        parent: QWidget | None = None,
+        *,
+        fields: Iterable[str] = OPTICS_FIELDS,
+        optional: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         super().__init__(parent)
         self._optional = optional
         layout = QGridLayout(self)
@@ -59,8 +72,10 @@ class OpticsForm(QWidget):
         for column, stretch in enumerate((3, 2, 2)):
             layout.setColumnStretch(column, stretch)
         self._edits: dict[str, NumberEdit] = {}
+        self._labels: dict[str, QLabel] = {}
         self._sources: dict[str, QLabel] = {}
-        for row, (name, text) in enumerate(OPTICS_FIELDS.items()):
+        for row, name in enumerate(fields):
+            text = LABELS[name]
             edit = LengthEdit() if name.endswith("_um") else NumberEdit()
             source, label = plain_label(tip=_SOURCES, wrap=True), plain_label(text, wrap=True)
             label.setBuddy(edit)
@@ -71,13 +86,13 @@ class OpticsForm(QWidget):
             layout.addWidget(edit, row, 1)
             layout.addWidget(source, row, 2)
             edit.valueChanged.connect(lambda value, name=name: self.valueChanged.emit(name, value))
-            self._edits[name], self._sources[name] = edit, source
+            self._labels[name], self._edits[name], self._sources[name] = label, edit, source
 
         self.accept_scale = QPushButton()
         self.accept_scale.setToolTip(_ACCEPT_SCALE)
         self.accept_scale.hide()
         self.accept_scale.clicked.connect(lambda _checked: self.scaleAccepted.emit())
-        layout.addWidget(self.accept_scale, len(OPTICS_FIELDS), 0, 1, 3)
+        layout.addWidget(self.accept_scale, len(self._edits), 0, 1, 3)
 
     def value(self) -> dict[str, float]:
         """Return the values that are there, by field of `Optics`."""
@@ -89,7 +104,7 @@ class OpticsForm(QWidget):
         for name, edit in self._edits.items():
             known = fields.get(name)
             edit.setValue(known.value if known else None)
-            missing = "optional" if name in self._optional else "fill in"
+            missing = self._optional.get(name, "fill in")
             self._sources[name].setText(known.source if known else missing)
 
     def offer_scale(self, scale: float | None) -> None:
@@ -97,6 +112,11 @@ class OpticsForm(QWidget):
         self.accept_scale.setVisible(scale is not None)
         if scale is not None:
             self.accept_scale.setText(f"Scale {scale:.6g} is in µm")
+
+    def setFieldVisible(self, name: str, *, is_visible: bool) -> None:  # noqa: N802
+        """Show or hide a field with its label and source."""
+        for widget in (self._labels[name], self._edits[name], self._sources[name]):
+            widget.setVisible(is_visible)
 
     def field(self, name: str) -> NumberEdit:
         """Return the field of one value."""

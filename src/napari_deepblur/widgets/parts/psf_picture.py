@@ -16,6 +16,8 @@ __all__ = ["PsfPicture", "Scaled", "scale_bar_um"]
 _SIDE = 120
 _GAP = 4
 _LONGEST_BAR = 0.5
+#: Height of the XZ plane by its width, at most; of a deeper PSF the middle is drawn.
+_TALLEST = 1.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +98,12 @@ class PsfPicture(QWidget):
         z, y, _ = np.unravel_index(int(value.psf.argmax()), value.psf.shape)
         peak = float(value.psf.max())
         aspect = (value.z_step_um or value.pixel_size_um) / value.pixel_size_um
+        depth, width = value.psf.shape[0], value.psf.shape[-1]
+        half = min(int(_TALLEST * width / aspect), depth) // 2
+        middle = slice(max(depth // 2 - half, 0), depth // 2 + half + 1)
         return [
             self._plane(value.psf[z], peak, aspect=1),
-            self._plane(value.psf[:, y], peak, aspect=aspect),
+            self._plane(value.psf[middle, y], peak, aspect=aspect),
         ]
 
     def _plane(

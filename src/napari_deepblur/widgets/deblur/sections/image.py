@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QPushButton, QVBoxLayout, Q
 from napari_deepblur.optics.settings import UNDERSAMPLED_ABOVE
 from napari_deepblur.widgets.deblur.axes_words import axes_in_words, names_on_offer
 from napari_deepblur.widgets.deblur.readiness import Resolved, Verdict
+from napari_deepblur.widgets.layers.optics_fields import LABELS
 from napari_deepblur.widgets.layers.presets import FLUOROPHORES, OBJECTIVES
 from napari_deepblur.widgets.parts.choice_box import ChoiceBox
 from napari_deepblur.widgets.parts.form_row import add_row
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["ImageSection"]
 
 _LAYER_TIP = "The image layer to estimate the blur of and to deblur"
+_WHERE_EMPTY = {"z_step_um": "for a 3-D blur", "light_sheet_fwhm_um": "none: widefield"}
 _TONES = {
     Verdict.WELL_SAMPLED: Tone.GOOD,
     Verdict.UNDERSAMPLED: Tone.WARNING,
@@ -52,7 +54,7 @@ class ImageSection(QWidget):
         super().__init__(parent)
         self.layer_box = ChoiceBox()
         self.layer_box.setToolTip(_LAYER_TIP)
-        self.optics_form = OpticsForm()
+        self.optics_form = OpticsForm(fields=LABELS, optional=_WHERE_EMPTY)
         self.verdict = plain_label(
             tip="Whether the image is sampled finely enough to hold an optical blur",
             wrap=True,
@@ -82,6 +84,9 @@ class ImageSection(QWidget):
         self._show_axes(resolved)
         self.split.setVisible(resolved.n_channels > 1)
         self.optics_form.setValue(resolved.fields)
+        self.optics_form.setFieldVisible("z_step_um", is_visible=resolved.is_stack)
+        in_3d = resolved.per == "volume"
+        self.optics_form.setFieldVisible("light_sheet_fwhm_um", is_visible=in_3d)
         self.optics_form.offer_scale(resolved.bare_scale)
         self.gauge.setValue(None if resolved.optics is None else resolved.optics.cutoff)
         tone = _TONES.get(resolved.verdict, Tone.ERROR)

@@ -30,6 +30,11 @@ __all__ = ["PsfSection"]
 _BLUR_FILES = "Blur (*.json)"
 #: Stands in the list of models for one that is not in it.
 _OTHER_MODEL = object()
+_SCOPES = {
+    "plane": "one per plane",
+    "stack": "one per stack",
+    "volume": "one 3-D blur of the stack",
+}
 _FOCUS_SERIES = (
     "Tick this if the planes show one thin object at {step:g} µm from one another (the layer's "
     "scale), each deeper in the sample than the one before. The known defocus between them then "
@@ -75,10 +80,13 @@ class PsfSection(QWidget):
         self.model_box.setValue(resolved.model)
         card = self._models.get(resolved.model)
         self.model_box.setToolTip(literal(describe_model(resolved.model, card)))
+        if tuple(self.per_box.choices()) != resolved.scopes:
+            self.per_box.setChoices([(_SCOPES[scope], scope) for scope in resolved.scopes])
         self.per_box.setValue(resolved.per)
+        self._form.setRowVisible(self.model_box, resolved.per != "volume")
         step = resolved.focus_step_um
         self.focus_box.setVisible(step is not None)
-        self.focus_box.setChecked(resolved.z_step_um is not None)
+        self.focus_box.setChecked(resolved.is_focus_series)
         self.focus_box.setToolTip(_FOCUS_SERIES.format(step=step) if step is not None else "")
 
     def show_busy(self, *, busy: bool) -> None:
@@ -101,10 +109,11 @@ class PsfSection(QWidget):
         self.model_box = ChoiceBox()
         self.model_box.setToolTip("The trained model")
         self.per_box = ChoiceBox()
-        self.per_box.setChoices([("one per plane", "plane"), ("one per stack", "stack")])
         self.per_box.setToolTip(
             "Whether each plane has its own blur, or the whole stack has one: where the planes "
-            "do share their blur, the stack's is the more accurate"
+            "do share their blur, the stack's is the more accurate. A 3-D blur takes out the light "
+            "of other planes, too; it is read off the stack itself, of 5 planes or more whose z "
+            "step is known, and needs no model"
         )
         self.focus_box = QCheckBox("Focus series of a thin object")
         self.blur_panel = BlurPanel()
@@ -114,9 +123,9 @@ class PsfSection(QWidget):
         self.load_button.setToolTip("Use a blur that was saved, in place of an estimate")
 
     def _arrange(self) -> None:
-        form = QFormLayout()
+        self._form = form = QFormLayout()
+        add_row(form, "Blur", self.per_box)
         add_row(form, "Model", self.model_box)
-        add_row(form, "PSFs", self.per_box)
         form.addRow(self.focus_box)
         files = QHBoxLayout()
         files.addWidget(self.save_button)
