@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["check_writable", "replacing", "replacing_files"]
+__all__ = ["check_writable", "put_in_place", "replacing", "replacing_files"]
 
 
 def check_writable(path: Path) -> None:
@@ -94,6 +94,19 @@ def replacing_files(folder: Path) -> Iterator[Path]:
                 one.rmdir()
         raise
     _remove(aside)
+
+
+def put_in_place(new: Path, path: Path) -> None:
+    """Rename a file or folder that is whole; what it replaces is removed once that is done.
+
+    Parameters
+    ----------
+    new
+        File or folder, on the disk of `path`.
+    path
+        Its place.
+    """
+    _put([(new, path)])
 
 
 def _aside(path: Path) -> Path:

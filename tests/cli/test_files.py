@@ -2,8 +2,6 @@
 
 import json
 import os
-import tempfile
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -128,27 +126,25 @@ def test_a_full_disk_is_seen_before_the_work(plane, tmp_path, monkeypatch):
 
 
 def test_a_write_that_fails_keeps_the_result(plane, tmp_path, monkeypatch):
-    from napari_deepblur.io import write
+    from napari_deepblur.engine.deblur import _Deblurring
+    from napari_deepblur.io import partial_image
 
-    refuge = tmp_path / "refuge"
-    refuge.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(refuge))
-    writer, out = write.write_tiff, tmp_path / "sharp.tif"
+    def fails(*_):
+        raise OSError(28, "No space left on device")
 
-    def fails_here(aside, *content):
-        if aside.parent == tmp_path:
-            raise OSError(28, "No space left on device")
-        writer(aside, *content)
-
-    monkeypatch.setattr(write, "write_tiff", fails_here)
-    residual = tmp_path / "residual.tif"
-    line = fail("deblur", plane, *OPTICS, "--out", out, "--residual", residual)
-    assert "No space left on device" in line
-    for path in (out, residual):
-        (kept,) = Path(refuge).glob(f"*/{path.name}")
-        assert str(kept) in line
-        assert read_image(kept).shape == read_image(plane).shape
-        assert not path.exists()
+    out = tmp_path / "sharp.tif"
+    command = ("deblur", plane, *OPTICS, "--out", out)
+    with monkeypatch.context() as patch:
+        patch.setattr(partial_image, "write_tiff", fails)
+        result = run(*command)
+    assert result.exit_code == 1
+    assert "sharp.tif could not be written ([Errno 28] No space left on device)" in result.stderr
+    assert "goes on from there" in result.stderr
+    assert not out.exists()
+    monkeypatch.setattr(_Deblurring, "plane_job", None)  # it is not computed again
+    succeed(*command)
+    assert read_image(out).shape == read_image(plane).shape
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["plane.tif", "sharp.tif"]
 
 
 def test_a_write_that_fails_does_not_cost_the_estimate(plane, tmp_path, monkeypatch):

@@ -11,15 +11,15 @@ import numpy as np
 from napari_deepblur import __version__
 from napari_deepblur.cli.report import check_object, concern_lines, known_object, plain, psf_stack
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
-from napari_deepblur.errors import describe
 from napari_deepblur.io import Channel, ImageMetadata, write_image
 
 if TYPE_CHECKING:
     from napari_deepblur.engine.blur import BlurEstimate
-    from napari_deepblur.engine.request import Source
+    from napari_deepblur.engine.file_run import FileRun
+    from napari_deepblur.engine.request import Request, Source
     from napari_deepblur.engine.restore import Restored
 
-__all__ = ["write_psf", "write_restored"]
+__all__ = ["complete_outputs", "write_psf"]
 
 _OBJECTIVE = ("numerical_aperture", "refractive_index")
 
@@ -47,23 +47,21 @@ def write_psf(
     )
 
 
-def write_restored(
-    restored: Restored, source: Source, out: Path, residual: Path | None, *, overwrite: bool
+def complete_outputs(
+    run: FileRun, restored: Restored, source: Source, request: Request
 ) -> dict[str, Path]:
-    """Write a deblurred image and its residual, if there is one, on the grid of the image.
+    """Put a deblurred image and its residual, if there is one, in place.
 
     Parameters
     ----------
+    run
+        Their pixels.
     restored
         What was computed.
     source
         The image that it was computed from.
-    out
-        File for the deblurred image.
-    residual
-        File for the residual.
-    overwrite
-        Whether to replace existing files.
+    request
+        What was asked for.
 
     Returns
     -------
@@ -72,30 +70,24 @@ def write_restored(
     Raises
     ------
     OSError
-        If one of them cannot be written; the message says where it was put instead.
+        If one of them cannot be written.
     """
-    checked = {"check": plain(check_object(restored.check))} if restored.check else {}
-    provenance = _provenance(restored.blur) | checked
-    images = {"out": (out, restored.sharp)}
-    if residual is not None and restored.residual is not None:
-        images["residual"] = (residual, restored.residual)
-    metadata, failures = _on_grid_of(source, restored.blur), []
-    for path, pixels in images.values():
-        try:
-            write_image(
-                path,
-                pixels,
-                source.axes,
-                metadata=metadata,
-                provenance=provenance,
-                overwrite=overwrite,
-            )
-        # The other image is written all the same.
-        except OSError as error:
-            failures.append(describe(error))
-    if failures:
-        raise OSError("; ".join(failures))
-    return {option: path for option, (path, _) in images.items()}
+    blur = restored.blur
+    metadata, provenance = _on_grid_of(source, blur), _provenance(blur)
+    provenance["settings"] = request.model_dump(mode="json", exclude={"image", "blur", "known"})
+    provenance["coefficients"] = plain(blur.coefficients)
+    if restored.check is not None:
+        provenance["check"] = plain(check_object(restored.check))
+    written = {}
+    # The deblurred image last, for its folder holds what the run shares.
+    if run.residual is not None:
+        if restored.residual is None:
+            run.residual.discard()
+        else:
+            run.residual.complete(metadata, provenance)
+            written["residual"] = run.residual.path
+    run.sharp.complete(metadata, provenance)
+    return {"out": run.sharp.path} | written
 
 
 def _on_grid_of(source: Source, blur: BlurEstimate | VolumeBlurEstimate) -> ImageMetadata:
@@ -122,10 +114,16 @@ def _provenance(blur: BlurEstimate | VolumeBlurEstimate) -> dict[str, Any]:
         made: dict[str, Any] = {
             "z_step_um": blur.stack_optics.z_step_um,
             "light_sheet_fwhm_um": blur.stack_optics.light_sheet_fwhm_um,
-            "coefficients": plain(blur.coefficients),
         }
     else:
-        made = {"model": Path(blur.model).name}
+        card = blur.opened_model.card
+        networks = {"identification": card.identification, "deblurring": card.deblurring}
+        made = {
+            "model": Path(blur.model).name,
+            "model_sha256": {
+                kind: network.sha256 for kind, network in networks.items() if network is not None
+            },
+        }
         if blur.known is not None:
             made["psf"] = known_object(blur.known)
     return {

@@ -124,10 +124,14 @@ class Planes:
         -------
             Shape (Y, X) of the region; a copy.
         """
-        position = np.unravel_index(index, self.lead_shape) if self.lead_shape else ()
-        part = (*(int(p) for p in position), *(region or ()))
+        part = (*self.position(index), *(region or ()))
         # A copy: torch takes neither flipped nor read-only memory, and the caller's stays his.
         return np.array(self.data[part], np.float32, order="C")
+
+    def position(self, index: int) -> tuple[int, ...]:
+        """Index of a plane along the leading axes, by its number."""
+        position = np.unravel_index(index, self.lead_shape) if self.lead_shape else ()
+        return tuple(int(p) for p in position)
 
     def finite(self, index: int) -> NDArray[np.float32]:
         """Plane by its number, which may be constant: a result, not an observation.

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_deepblur.engine.axes import Planes
 from napari_deepblur.engine.blur import BlurEstimate
 from napari_deepblur.engine.concerns import Concern, ConcernKind
+from napari_deepblur.engine.destination import destination
 from napari_deepblur.engine.devices import (
     Device,
     is_out_of_memory,
@@ -20,7 +21,7 @@ from napari_deepblur.engine.devices import (
 )
 from napari_deepblur.engine.events import Job, Progress, Warned, finish
 from napari_deepblur.engine.models import Model, load_model
-from napari_deepblur.engine.partition import Tile, partition, smallest_side
+from napari_deepblur.engine.partition import Margins, Tile, partition, smallest_side
 from napari_deepblur.engine.photometry import Photometry
 from napari_deepblur.engine.plausibility import check_sampling_job
 from napari_deepblur.engine.tile_restoration import (
@@ -34,10 +35,11 @@ from napari_deepblur.engine.volume.deblur import deblur_volumes_job
 from napari_deepblur.optics.settings import Optics
 
 if TYPE_CHECKING:
+    from napari_deepblur.io.partial_image import PartialImage
     from napari_deepblur.networks.unrolled import Unrolled
     from napari_deepblur.operators.fourier_blur import FourierBlur
 
-__all__ = ["deblur", "deblur_job", "outside_training"]
+__all__ = ["deblur", "deblur_job", "outside_training", "usual_tile_px"]
 
 
 def deblur(
@@ -87,7 +89,10 @@ def deblur(
     """
     if isinstance(blur, VolumeBlurEstimate):
         return finish(deblur_volumes_job(image, blur, axes=axes))
-    return finish(deblur_job(image, blur, model=model, axes=axes, device=device, tile_px=tile_px))
+    sharp: NDArray[np.float32] = finish(
+        deblur_job(image, blur, model=model, axes=axes, device=device, tile_px=tile_px)
+    )
+    return sharp
 
 
 def deblur_job(
@@ -98,8 +103,12 @@ def deblur_job(
     axes: str | None = None,
     device: Device = "auto",
     tile_px: int | None = None,
-) -> Job[NDArray[np.float32]]:
-    """`deblur` as a job: yields before the work on a plane, and after each of its iterations."""
+    into: PartialImage | None = None,
+) -> Job[Any]:
+    """`deblur` as a job: yields before the work on a plane, and after each of its iterations.
+
+    With `into` the planes go to a file that grows, except those that it has, and it is returned.
+    """
     planes = Planes.of(image, axes)
     yield from check_sampling_job(blur.optics)
     blur.require_fit(planes)
@@ -110,12 +119,27 @@ def deblur_job(
     with memory_guard():
         network: Unrolled = opened.network("deblurring", resolve_device(device))
         work = _Deblurring(planes, blur, network, tile_px)
-        sharp = np.empty(planes.shape, np.float32)
-        flat = sharp.reshape(-1, *planes.plane_shape)
-        for index in range(len(planes)):
-            flat[index] = yield from work.plane_job(index)
+        sharp, missing = destination(planes, into)
+        for index in missing:
+            sharp[planes.position(index)] = yield from work.plane_job(index)
         yield work.progress(len(planes))
     return sharp
+
+
+def usual_tile_px(blur: BlurEstimate, *, model: str | None = None, device: Device = "auto") -> int:
+    """Find the side of tiles for which the memory that is free will do, pixels.
+
+    Parameters
+    ----------
+    blur
+        What is to be taken out.
+    model, device
+        As for `deblur`.
+    """
+    opened = load_model(blur.model if model is None else model)
+    with memory_guard():
+        network: Unrolled = opened.network("deblurring", resolve_device(device))
+        return _tile_side(network, blur, _margins_of(network, blur))
 
 
 class _Deblurring:
@@ -125,13 +149,9 @@ class _Deblurring:
         self, planes: Planes, blur: BlurEstimate, network: Unrolled, tile_px: int | None
     ) -> None:
         self._planes, self._blur, self._network = planes, blur, network
-        self._margins = tile_margins(network, max(blur.psf().shape), blur.optics.cutoff)
-        side = tile_px or largest_tile(network, blur.family.n_convolutions)
-        self._tiles = partition(
-            planes.plane_shape,
-            max(side, 0 if tile_px else smallest_side(self._margins)),
-            self._margins,
-        )
+        self._margins = _margins_of(network, blur)
+        side = tile_px or _tile_side(network, blur, self._margins)
+        self._tiles = partition(planes.plane_shape, side, self._margins)
 
     @property
     def n_steps(self) -> int:
@@ -196,6 +216,14 @@ class _Deblurring:
         gamma = self._blur.coefficients_of(index)[None]
         with torch.no_grad():
             return self._blur.family.tile_operator(gamma, tile.shape, torch.from_numpy(tile.region))
+
+
+def _margins_of(network: Unrolled, blur: BlurEstimate) -> Margins:
+    return tile_margins(network, max(blur.psf().shape), blur.optics.cutoff)
+
+
+def _tile_side(network: Unrolled, blur: BlurEstimate, margins: Margins) -> int:
+    return max(largest_tile(network, blur.family.n_convolutions), smallest_side(margins))
 
 
 def outside_training(model: Model, optics: Optics) -> Concern | None:

@@ -6,7 +6,7 @@ They need no network either, so any result can be checked, also one of another p
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +14,15 @@ from numpy.typing import NDArray
 from napari_deepblur.engine.axes import Planes
 from napari_deepblur.engine.blur import BlurEstimate
 from napari_deepblur.engine.concerns import Concern, ConcernKind
+from napari_deepblur.engine.destination import destination
 from napari_deepblur.engine.devices import memory_guard
 from napari_deepblur.engine.events import Job, Progress, finish
 from napari_deepblur.engine.forward_fit import ForwardFit
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.errors import ImageError
+
+if TYPE_CHECKING:
+    from napari_deepblur.io.partial_image import PartialImage
 
 __all__ = [
     "DeblurringCheck",
@@ -164,23 +168,34 @@ def residual_image(
     ImageError
         If an image cannot be used, or shapes or planes do not agree.
     """
-    return finish(residual_image_job(image, sharp, blur, axes=axes))
+    residual: NDArray[np.float32] = finish(residual_image_job(image, sharp, blur, axes=axes))
+    return residual
 
 
 def residual_image_job(
-    image: Any, sharp: Any, blur: BlurEstimate | VolumeBlurEstimate, *, axes: str | None = None
-) -> Job[NDArray[np.float32]]:
-    """`residual_image` as a job: yields after each plane."""
+    image: Any,
+    sharp: Any,
+    blur: BlurEstimate | VolumeBlurEstimate,
+    *,
+    axes: str | None = None,
+    into: PartialImage | None = None,
+) -> Job[Any]:
+    """`residual_image` as a job: yields after each plane.
+
+    With `into` the planes go to a file that grows, except those that it has, and it is returned.
+    """
     stage = "blurring the result again"
     observed, restored = _planes_of(image, sharp, blur, axes)
     assert isinstance(blur, BlurEstimate)
-    residual = np.empty(observed.shape, np.float32)
-    flat = residual.reshape(-1, *observed.plane_shape)
+    residual, missing = destination(observed, into)
     yield Progress(0, len(observed), stage)
     with memory_guard():
-        for index in range(len(observed)):
+        for index in missing:
             fit = ForwardFit.of(observed, restored, blur, index)
-            flat[index] = 0 if fit is None else fit.deviations
+            deviations = (
+                np.zeros(observed.plane_shape, np.float32) if fit is None else fit.deviations
+            )
+            residual[observed.position(index)] = deviations
             yield Progress(index + 1, len(observed), stage)
     return residual
 

@@ -8,10 +8,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, TypeVar
 
 from napari_deepblur.engine.axes import Planes
 from napari_deepblur.engine.blur import BlurEstimate
@@ -25,6 +22,7 @@ from napari_deepblur.engine.diagnostics import (
 )
 from napari_deepblur.engine.estimate import estimate_blur_job
 from napari_deepblur.engine.events import Job, Warned
+from napari_deepblur.engine.file_run import FileRun
 from napari_deepblur.engine.known.find import find_known_blur
 from napari_deepblur.engine.models import DEFAULT_MODEL, load_model
 from napari_deepblur.engine.request import Request, Source, open_source
@@ -56,7 +54,7 @@ class Restored:
     blur
         The blur, on the image's own pixels; that of volumes, where the image was deblurred in 3-D.
     sharp
-        Deblurred image, float32, shape of the image.
+        Deblurred image, float32, shape of the image: an array, or a file that has grown.
     check
         How it fits the image; None if the check failed.
     residual
@@ -65,9 +63,9 @@ class Restored:
     """
 
     blur: BlurEstimate | VolumeBlurEstimate
-    sharp: NDArray[np.float32]
+    sharp: Any
     check: DeblurringCheck | None
-    residual: NDArray[np.float32] | None = None
+    residual: Any = None
 
 
 def find_blur_job(
@@ -119,7 +117,9 @@ def find_blur_job(
     return blur
 
 
-def restore_job(request: Request, source: Source | None = None) -> Job[Restored]:
+def restore_job(
+    request: Request, source: Source | None = None, *, run: FileRun | None = None
+) -> Job[Restored]:
     """Deblur the request's image and check the result, as a job.
 
     A check or a residual that fails is a warning: it does not cost the deblurred image.
@@ -130,6 +130,8 @@ def restore_job(request: Request, source: Source | None = None) -> Job[Restored]
         Image, optics and choices.
     source
         The request's image, if it is open already.
+    run
+        Files that the results go to, plane by plane; by default they stay in memory.
 
     Raises
     ------
@@ -139,11 +141,18 @@ def restore_job(request: Request, source: Source | None = None) -> Job[Restored]
     source = source or open_source(request)
     blur = yield from find_blur_job(request, source)
     data, axes = source.data, source.axes
+    into = None if run is None else run.sharp
     if isinstance(blur, VolumeBlurEstimate):
-        sharp = yield from deblur_volumes_job(data, blur, axes=axes)
+        sharp = yield from deblur_volumes_job(data, blur, axes=axes, into=into)
     else:
         sharp = yield from deblur_job(
-            data, blur, model=request.model, axes=axes, device=request.device
+            data,
+            blur,
+            model=request.model,
+            axes=axes,
+            device=request.device,
+            tile_px=None if run is None else run.tile_px(blur, request),
+            into=into,
         )
     check = yield from _or_warned(
         check_deblurring_job(data, sharp, blur, axes=axes), "the deblurred image was not checked"
@@ -151,7 +160,10 @@ def restore_job(request: Request, source: Source | None = None) -> Job[Restored]
     residual = None
     if request.residual:
         residual = yield from _or_warned(
-            residual_image_job(data, sharp, blur, axes=axes), "there is no image of the residual"
+            residual_image_job(
+                data, sharp, blur, axes=axes, into=None if run is None else run.residual
+            ),
+            "there is no image of the residual",
         )
     if check is not None and isinstance(blur, BlurEstimate):
         check = _with_doubts(check, blur, request.model)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ __all__ = ["write_tiff"]
 #: A plain TIFF file ends at 4 GiB; what surrounds the pixels needs some of that.
 _LARGEST_PLAIN = 2**32 - 2**25
 _BYTES_AROUND_A_PLANE = 4096
+#: Side of the tiles of planes that are larger than two of them, pixels.
+_TILE = 512
 
 
 def write_tiff(
@@ -28,10 +31,12 @@ def write_tiff(
 
     shape = tuple(int(n) for n in data.shape)
     n_planes = math.prod(shape[:-2])
+    side = _TILE if min(shape[-2:]) >= 2 * _TILE else None
     n_bytes = math.prod(shape) * data.dtype.itemsize + n_planes * _BYTES_AROUND_A_PLANE
     imwrite(
         path,
-        _planes(data),
+        _parts(data, side),
+        tile=None if side is None else (side, side),
         shape=(n_planes, *shape[-2:]),
         dtype=data.dtype,
         bigtiff=n_bytes > _LARGEST_PLAIN,
@@ -42,9 +47,15 @@ def write_tiff(
     )
 
 
-def _planes(data: Any) -> Iterator[NDArray[Any]]:
+def _parts(data: Any, side: int | None) -> Iterator[NDArray[Any]]:
+    """Planes one by one, or the tiles of each."""
     for index in np.ndindex(tuple(data.shape[:-2])):
-        yield np.ascontiguousarray(data[index])
+        plane = np.ascontiguousarray(data[index])
+        if side is None:
+            yield plane
+            continue
+        for top, left in product(*(range(0, n, side) for n in plane.shape)):
+            yield plane[top : top + side, left : left + side]
 
 
 def _ome_xml(

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from napari_deepblur.io.metadata import Channel, ImageMetadata
+import numpy as np
 
-__all__ = ["write_ome_zarr"]
+from napari_deepblur.io.metadata import Channel, ImageMetadata
+from napari_deepblur.io.zarr_pyramid import ZarrPyramid
+
+__all__ = ["describe_ome_zarr", "write_ome_zarr"]
 
 _WHITE = (255, 255, 255)
 
@@ -16,31 +19,57 @@ _WHITE = (255, 255, 255)
 def write_ome_zarr(
     path: Path, data: Any, axes: str, metadata: ImageMetadata, provenance: Mapping[str, Any]
 ) -> None:
-    """Write an image of one level."""
+    """Write an image and its coarser levels, plane by plane."""
+    pyramid = ZarrPyramid(path, tuple(int(n) for n in data.shape), data.dtype, axes)
+    for index in np.ndindex(pyramid.shape[:-2]):
+        pyramid[index] = np.asarray(data[index])
+    describe_ome_zarr(path, pyramid, axes, metadata, provenance)
+
+
+def describe_ome_zarr(
+    path: Path,
+    pyramid: ZarrPyramid,
+    axes: str,
+    metadata: ImageMetadata,
+    provenance: Mapping[str, Any],
+) -> None:
+    """Make an image of the arrays in a folder, all of whose planes are written."""
     import zarr
     from yaozarrs import v05
-    from yaozarrs.write.v05 import write_image
 
     scale = _scale(metadata)
-    transformations: list[Any] = [
-        v05.ScaleTransformation(scale=[scale.get(letter) or 1.0 for letter in axes])
-    ]
-    shift = _shift(metadata)
-    if any(shift.values()):
-        shifts = [shift.get(letter, 0.0) for letter in axes]
-        transformations.append(v05.TranslationTransformation(translation=shifts))
-    dataset = v05.Dataset(path="0", coordinateTransformations=transformations)
     multiscale = v05.Multiscale(
         name=metadata.name or None,
         axes=[_axis(letter, scale.get(letter)) for letter in axes],
-        datasets=[dataset],
+        datasets=[
+            v05.Dataset(
+                path=str(level), coordinateTransformations=_transformations(axes, metadata, level)
+            )
+            for level in range(len(pyramid.levels))
+        ],
     )
-    image = v05.Image(multiscales=[multiscale], omero=_omero(metadata, data))
+    image = v05.Image(multiscales=[multiscale], omero=_omero(metadata, pyramid))
     own = {**provenance, **_own_fields(metadata)}
-    attributes = {"napari_deepblur": own} if own else None
-    # Empty planes too: without chunks they would look like those of an interrupted writer.
-    with zarr.config.set({"array.write_empty_chunks": True}):
-        write_image(path, image, data, writer="zarr", extra_attributes=attributes)
+    attributes = {"ome": image.model_dump(mode="json", exclude_none=True)}
+    group = zarr.open_group(path, mode="a", zarr_format=3)
+    group.update_attributes(attributes | ({"napari_deepblur": own} if own else {}))
+
+
+def _transformations(axes: str, metadata: ImageMetadata, level: int) -> list[Any]:
+    """Scale of a level, and the place of the middle of its first pixel."""
+    from yaozarrs import v05
+
+    factor = 2.0**level
+    scale = {letter: size or 1.0 for letter, size in _scale(metadata).items()}
+    scale |= {letter: factor * scale[letter] for letter in "YX"}
+    shift = _shift(metadata)
+    for letter in "YX":
+        shift[letter] = shift.get(letter, 0.0) + scale[letter] * (1 - 1 / factor) / 2
+    steps: list[Any] = [v05.ScaleTransformation(scale=[scale.get(letter, 1.0) for letter in axes])]
+    if any(shift.values()):
+        shifts = [shift.get(letter, 0.0) for letter in axes]
+        steps.append(v05.TranslationTransformation(translation=shifts))
+    return steps
 
 
 def _scale(metadata: ImageMetadata) -> dict[str, float | None]:
@@ -67,13 +96,13 @@ def _axis(letter: str, size: float | None) -> Any:
     return v05.SpaceAxis(name=name, unit=None if size is None else "micrometer")
 
 
-def _omero(metadata: ImageMetadata, data: Any) -> Any:
+def _omero(metadata: ImageMetadata, pyramid: ZarrPyramid) -> Any:
     """Names and colours of the channels, where the image has any."""
     from yaozarrs import v05
 
     if not any(channel.name or channel.colour for channel in metadata.channels):
         return None
-    low, high = float(data.min()), float(data.max())
+    low, high = pyramid.extent()
     window = v05.OmeroWindow(start=low, min=low, end=high, max=high)
     return v05.Omero(
         channels=[

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_deepblur.engine.destination import destination
 from napari_deepblur.engine.devices import memory_guard
 from napari_deepblur.engine.events import Job, Progress
 from napari_deepblur.engine.plausibility import check_sampling_job
@@ -20,6 +21,7 @@ from napari_deepblur.engine.volume.stacks import Region, Stacks
 
 if TYPE_CHECKING:
     from napari_deepblur.engine.volume.stack_optics import StackOptics
+    from napari_deepblur.io.partial_image import PartialImage
     from napari_deepblur.operators import VolumeBlur
 
 __all__ = ["deblur_volumes_job"]
@@ -38,8 +40,12 @@ _TILE, _OVERLAP = 256, 48
 
 
 def deblur_volumes_job(
-    image: Any, blur: VolumeBlurEstimate, *, axes: str | None = None
-) -> Job[NDArray[np.float32]]:
+    image: Any,
+    blur: VolumeBlurEstimate,
+    *,
+    axes: str | None = None,
+    into: PartialImage | None = None,
+) -> Job[Any]:
     """Take the 3-D blur out of each volume of an image; yields some times a second.
 
     The number of iterations is where the likelihood of one half of the photons, given the sample
@@ -53,10 +59,12 @@ def deblur_volumes_job(
         Of the image, or of another one of the same microscope.
     axes
         Letters of TCZYX, one per dimension; by default the last ones.
+    into
+        File that grows, which lacks the results of some volumes; by default they stay in memory.
 
     Returns
     -------
-        Sharper image, float32, same shape and unit, same flux in each volume.
+        Sharper image, float32, same shape and unit, same flux in each volume; or `into`.
 
     Raises
     ------
@@ -67,10 +75,12 @@ def deblur_volumes_job(
     blur.require_fit(stacks.n_volumes)
     yield from check_sampling_job(blur.optics)
     with memory_guard():
-        sharp = np.empty(stacks.planes.shape, np.float32)
-        volumes = sharp.reshape(stacks.n_volumes, *stacks.whole.shape)
-        for volume in range(stacks.n_volumes):
-            yield from _one_volume_job(stacks, volume, blur, volumes[volume])
+        sharp, missing = destination(stacks.planes, into)
+        for volume in sorted({index // stacks.n_planes for index in missing}):
+            restored = np.empty(stacks.whole.shape, np.float32)
+            yield from _one_volume_job(stacks, volume, blur, restored)
+            for z, plane in enumerate(restored):
+                sharp[stacks.planes.position(volume * stacks.n_planes + z)] = plane
     return sharp
 
 
