@@ -13,12 +13,10 @@ from napari_deepblur.engine.volume.stack_optics import StackOptics
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from napari_deepblur.engine.volume.identify import Probe
-
 __all__ = ["concerns_of_stack", "standard_errors", "tells_nothing"]
 
-#: Gain of the held-out likelihood over a wrong blur below which a stack tells nothing.
-_LEAST_GAIN = 10.0
+#: A stack tells nothing where more is left of a wrong start, waves RMS.
+_MOST_LEFT = 0.02
 
 _FEW_PLANES = 5
 
@@ -28,40 +26,34 @@ _COARSE_STEP = 4.0
 #: Fine detail of the first or last plane, by the sharpest, above which the focus may lie outside.
 _FOCUS_OUTSIDE_ABOVE = 0.9
 
-#: By which factor errors are larger than the curvature along the probe says, and what is added for
-#: what the model leaves out, waves: so that 95 % of true coefficients lie within 2 std.
-_INFLATION = 2.0
-_FLOOR = 0.003
+#: Errors by what is left of a wrong start, and what the model leaves out, waves: so that 95 % of
+#: true coefficients lie within 2 std.
+_BY_LEFT, _FLOOR = 1.0, 0.002
 
 
-def standard_errors(curvature: Tensor, probe: Probe, prior_std: tuple[float, ...]) -> Tensor:
+def standard_errors(left: Tensor, prior_std: tuple[float, ...]) -> Tensor:
     """Compute the standard errors of γ, shape (P,).
 
-    The curvature holds for a known sample. The unknown one takes up most of what a wrong γ
-    changes; what is left of the curvature along the probe says how much.
+    What they are was measured: noise matters less than how slowly γ is found, and light that comes
+    from outside the stack, and both show in what is left of a wrong start.
 
     Parameters
     ----------
-    curvature
-        Fisher information in γ for a known sample, shape (P, P).
-    probe
-        What a wrong blur cost.
+    left
+        Of a wrong start, waves, shape (P,).
     prior_std
         Standard deviation of each coefficient before the stack was seen.
     """
     import torch
 
     prior = torch.tensor(prior_std)
-    if tells_nothing(probe):
-        return prior
-    covariance = torch.linalg.inv(curvature * probe.share + prior.pow(-2).diag())
-    error = (covariance.diag() * _INFLATION**2 + _FLOOR**2).sqrt()
-    return torch.minimum(error, prior)
+    size = float(left.square().mean().sqrt()) * prior / prior.max()
+    return torch.minimum((_FLOOR**2 + (_BY_LEFT * size) ** 2).sqrt(), prior)
 
 
-def tells_nothing(probe: Probe) -> bool:
-    """Tell whether a wrong blur explains the stack as well as the one that was found."""
-    return not probe.gain > _LEAST_GAIN  # also where it is no number
+def tells_nothing(left: Tensor) -> bool:
+    """Tell whether what is found depends on where one begins."""
+    return not float(left.square().mean().sqrt()) <= _MOST_LEFT  # also where it is no number
 
 
 def concerns_of_stack(detail: Detail, known: StackOptics) -> list[Concern]:

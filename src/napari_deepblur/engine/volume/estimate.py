@@ -115,12 +115,12 @@ def _one_volume_job(stacks: Stacks, volume: int, known: StackOptics) -> Job[_Row
     if part.min() == part.max():
         raise ImageError(f"all voxels are equal in volume {volume}: there is no blur to read")
     work = yield from _identify_job(part, known)
-    if work.probe is None or work.curvature is None or tells_nothing(work.probe):
+    if work.left is None or tells_nothing(work.left):
         concerns.append(Concern.of(ConcernKind.TELLS_NOTHING))
         coefficients, std = yield from _by_network_job(stacks, volume, detail, known)
     else:
         coefficients = work.coefficients.numpy()
-        std = standard_errors(work.curvature, work.probe, known.prior_std).numpy()
+        std = standard_errors(work.left, known.prior_std).numpy()
     return coefficients, std, tuple(concerns)
 
 
@@ -143,9 +143,10 @@ def _identify_job(part: NDArray[np.float32], known: StackOptics) -> Job[Identifi
             step = next(steps, None)
             if step is None:
                 return work
-            if step.done >= shown + _SHOWN_EVERY:
+            if not step.checks and step.done >= shown + _SHOWN_EVERY:
                 psf, shown = work.psf(_SHOWN).numpy(), step.done
-        yield PsfProgress(step.done, step.total, "estimating the PSF", psf)
+        stage = "trying another start" if step.checks else "estimating the PSF"
+        yield PsfProgress(step.done, step.total, stage, psf)
 
 
 def _by_network_job(

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from napari_deepblur.operators import VolumeBlur
     from napari_deepblur.optics.pupil_3d import Aberrated, Pupil3d
 
-__all__ = ["Identification", "Probe", "Step"]
+__all__ = ["Identification", "Step"]
 
-#: Iterations of the two passes, and of looking at what a wrong blur costs.
-_N_FIRST, _N_SECOND, _N_PROBE = 30, 80, 18
+#: Iterations at most of the two passes, and of the one that begins with a wrong blur.
+_N_FIRST, _N_SECOND, _N_ELSEWHERE = 30, 80, 40
 
 #: Iterations of a pass in which γ stays: the sample has no detail yet, and every PSF looks too
 #: broad.
@@ -61,28 +61,14 @@ class Step:
         Iterations, and how many there may be.
     coefficients
         γ, shape (P,), waves.
+    checks
+        True once γ is found, and only tried from elsewhere.
     """
 
     done: int
     total: int
     coefficients: Tensor
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """Cost of a wrong blur: a measure of how much a stack tells of its blur.
-
-    Attributes
-    ----------
-    gain
-        Held-out log-likelihood of the γ that was found, over that of a wrong one, both with
-        samples of their own.
-    share
-        The same by what the wrong γ would cost if the sample were known, between 0 and 1.
-    """
-
-    gain: float
-    share: float
+    checks: bool
 
 
 class Identification:
@@ -98,6 +84,15 @@ class Identification:
         Of one half, photons per voxel.
     prior_std
         Standard deviation of each coefficient before the stack was seen, waves, shape (P,).
+
+    Attributes
+    ----------
+    coefficients
+        γ as it is known now, waves, shape (P,).
+    left
+        By how far γ misses what was found where it begins with a wrong blur, waves, shape (P,);
+        None where noise alone kept it from moving. A stack that tells its blur leaves next to
+        nothing of any start.
     """
 
     def __init__(
@@ -117,19 +112,19 @@ class Identification:
         self._prior = torch.tensor(prior_std).pow(-2).diag()
         self.coefficients = torch.zeros(len(prior_std))
         self.curvature: Tensor | None = None
-        self.probe: Probe | None = None
+        self.left: Tensor | None = None
         self._slopes: Tensor | None = None
         self._slopes_at = self.coefficients
         self._blur: VolumeBlur
         self._held_out: list[float] = []
         self._n_done = 0
-        self._n_most = _N_FIRST + _N_SECOND + 2 * _N_PROBE
+        self._n_most = _N_FIRST + _N_SECOND + _N_ELSEWHERE
 
     def run(self) -> Iterator[Step]:
-        """Do both passes; yields before each half of each iteration."""
+        """Do both passes, and one from elsewhere; yields before each half of each iteration."""
         yield from self._pass(_N_FIRST)
         yield from self._pass(_N_SECOND)
-        yield from self._try_a_wrong_blur()
+        yield from self._begin_elsewhere()
 
     def psf(self, shape: tuple[int, int, int]) -> Tensor:
         """PSF as it is now: its centre in the middle of a shape of odd sides, sum 1.
@@ -148,24 +143,19 @@ class Identification:
         taken.copy_(whole)
         return psf / psf.sum()
 
-    def _try_a_wrong_blur(self) -> Iterator[Step]:
+    def _begin_elsewhere(self) -> Iterator[Step]:
         import torch
 
         if self.curvature is None:  # noise alone: no pass came to moving γ
             return
         wrong = torch.where(self._prior.diag() < _LOW_ORDER_ABOVE**-2, _WRONG_BY, 0.0)
         wrong[::2] *= -1
-        found, lowest = self.coefficients, []
-        for coefficients in (found, found + wrong):
-            self.coefficients = coefficients
-            yield from self._pass(_N_PROBE, moves=False)
-            lowest.append(min(self._held_out))
-        self.coefficients = found
-        gain = lowest[1] - lowest[0]
-        known = float(wrong @ self.curvature @ wrong) / 2
-        self.probe = Probe(gain, min(max(gain / max(known, 1e-30), 1e-6), 1.0))
+        found = self.coefficients
+        self.coefficients = found + wrong
+        yield from self._pass(_N_ELSEWHERE, checks=True)
+        self.left, self.coefficients = self.coefficients - found, found
 
-    def _pass(self, n_iterations: int, *, moves: bool = True) -> Iterator[Step]:
+    def _pass(self, n_iterations: int, *, checks: bool = False) -> Iterator[Step]:
         import torch
 
         from napari_deepblur.operators import VolumeBlur
@@ -178,15 +168,15 @@ class Identification:
         pupil = self._pupil.at(point)
         self._blur = VolumeBlur(pupil.transfer, self._shape, self._pupil.shape)
         for number in range(1, n_iterations + 1):
-            moves_now = moves and number > _N_HELD
+            moves = number > _N_HELD
             held_out, pull = 0.0, torch.zeros(())
             for index, sample in enumerate(self._samples):
-                yield Step(self._n_done, self._n_most, gamma)
+                yield Step(self._n_done, self._n_most, gamma, checks)
                 fit = sample.advance(self._blur)
                 other = self._photons[1 - index]
                 held_out += deviance(other, fit.expected)
                 sample.adjust_background(other, fit.expected)
-                if moves_now:
+                if moves:
                     pull = pull + self._pull(self._blur, fit, other)
             self._n_done += 1
             self._held_out.append(held_out)
@@ -195,7 +185,7 @@ class Identification:
                 lowest, best = held_out, gamma
             elif n_worse >= _PATIENCE:
                 break
-            if moves_now:
+            if moves:
                 curvature = self.curvature
                 if curvature is None or number % _SAME_CURVATURE == 0:
                     curvature = self.curvature = self._curvature(point, pupil)

@@ -35,6 +35,9 @@ _BACKGROUND_STEP = 0.6
 #: Largest b by that of the darkest places, which noise makes too dark.
 _MOST_BACKGROUND = 1.3
 
+#: Factor of the steps after one that made the fit worse, and their least length.
+_SHORTER, _SHORTEST = 0.7, 0.2
+
 #: By which no voxel grows in one iteration.
 _LARGEST_FACTOR = 10.0
 
@@ -87,6 +90,7 @@ class Sample:
         self.estimate = self._previous = self._photons.new_zeros(self._domain_shape)
         self._change: Tensor | None = None
         self.momentum = 0.0
+        self._step, self._misfit = 1.0, float("inf")
         self._n_done = 0
 
     def advance(self, blur: VolumeBlur) -> Fit:
@@ -98,7 +102,9 @@ class Sample:
         expected = blur.crop(blur.image(spectrum * blur.transfer)) + self.background
         expected = expected.clamp_min_(_LEAST)
         misfit = blur.spectrum(blur.embed(self._photons / expected - 1))
-        factor = self._back_projected(misfit, blur).add_(1).clamp_(0, _LARGEST_FACTOR)
+        self._shorten_step(deviance(self._photons, expected))
+        step = self._back_projected(misfit, blur).mul_(self._step)
+        factor = step.add_(1).clamp_(0, _LARGEST_FACTOR)
         following = point * factor
         self._move(following, following - point)
         return Fit(spectrum, expected)
@@ -123,6 +129,12 @@ class Sample:
         level = max(float(light.mean()), _LEAST)
         seen = blur.adjoint(light.new_ones(blur.range_shape)).clamp_min_(_LEAST_SENSITIVITY)
         return (blur.adjoint(light) / seen).clamp_min_(_LEAST_SHARE * level)
+
+    def _shorten_step(self, misfit: float) -> None:
+        """Take shorter steps from where the sample overshoots: single points do, in sharp PSFs."""
+        if misfit > self._misfit and self._n_done > _N_GENTLE:
+            self._step = max(_SHORTER * self._step, _SHORTEST)
+        self._misfit = misfit
 
     def _back_projected(self, misfit: Tensor, blur: VolumeBlur) -> Tensor:
         self._n_done += 1
