@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 
     from napari_deepblur.operators import ProductConvolutionFamily
 
-__all__ = ["calibration_content", "check_folder", "load_calibration", "save_calibration"]
+__all__ = [
+    "acquisitions_in",
+    "calibration_content",
+    "check_folder",
+    "load_calibration",
+    "save_calibration",
+]
 
 _FORMAT = "napari-deepblur calibration 2"
 
@@ -134,6 +140,23 @@ def load_calibration(folder: str | Path) -> CalibrationResult:
         notes=content.notes,
         settings=content.settings,
     )
+
+
+def acquisitions_in(folder: Path) -> tuple[str, ...]:
+    """Read the names of a calibration's acquisitions, and nothing else.
+
+    Parameters
+    ----------
+    folder
+        The calibration's folder.
+
+    Raises
+    ------
+    ModelError
+        If it holds no calibration, or a damaged one.
+    """
+    content = _read_content(folder / "calibration.json")
+    return tuple(one.name for one in content.acquisitions)
 
 
 class _Acquisition(BaseModel):

@@ -189,7 +189,8 @@ def _fitted_job(blur: BlurEstimate, source: Source) -> Job[BlurEstimate]:
     if size_um is not None:
         was_um = blur.optics.pixel_size_um
         blur = blur.at_pixel_size(size_um, planes.plane_shape)
-        if blur.optics.pixel_size_um != was_um:
+        # A known PSF has pixels of its own, which nobody takes for the image's.
+        if blur.known is None and blur.optics.pixel_size_um != was_um:
             yield Warned(
                 f"the blur was estimated for pixels of {was_um:g} µm, the image's are "
                 f"{size_um:g} µm: it was computed anew for those, from its optics and coefficients"

@@ -111,7 +111,7 @@ class BlurPanel(QWidget):
             return
         self._tell(value)
         self.show_psf(value.psf)
-        self.bars.setValue(_coefficients(value))
+        self.bars.setValue(None if value.known else _coefficients(value))
         self.curve.setValue(_curve(value))
         self.curve.setPlane(value.plane)
 
@@ -177,8 +177,8 @@ class BlurPanel(QWidget):
             self.over_field.setText(_over_field(value.over_field))
         known = _SIGN_KNOWN if value.z_step_um is None else _SIGN_KNOWN_IN_3D
         sign = known if value.twin_resolved else _SIGN_UNKNOWN
-        further = [] if value.over_field is not None else [sign]
-        self.limits.setText("\n".join([*value.others, *further]))
+        further = [] if value.over_field is not None or value.known else [sign]
+        self.limits.setText("\n".join([value.known, *value.others, *further]).strip())
         self.limits.setToolTip(_SIGN_TIP if further and not value.twin_resolved else "")
 
 

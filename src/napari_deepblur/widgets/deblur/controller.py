@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari_deepblur.widgets.calibrations import MadeCalibration
 from napari_deepblur.widgets.deblur.display import ResultDisplay
 from napari_deepblur.widgets.deblur.psf_actions import PsfActions
 from napari_deepblur.widgets.deblur.readiness import Resolved
@@ -67,6 +68,8 @@ class DeblurController:
         self._watch.edited.connect(self._on_edited)
         self._display = ResultDisplay(viewer, view, session.results, pace)
         self._work.changed.connect(self._refresh)
+        self._made = MadeCalibration.of(viewer)
+        self._made.changed.connect(self._refresh)
         self.settings.events.connect(self._on_settings)
         self.psf = PsfActions(self._work)
         self.sharp = SharpActions(self._work)
@@ -153,6 +156,7 @@ class DeblurController:
         self._work.slot.silence()
         self._watch.close()
         self._display.close()
+        self._made.changed.disconnect(self._refresh)
         self.settings.events.disconnect(self._on_settings)
 
     # Viewer and settings

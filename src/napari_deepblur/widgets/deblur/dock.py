@@ -98,7 +98,7 @@ class DeblurDock(DockWidget):
             summary_of_image(self.image.layer_box.currentText(), resolved)
         )
         if not resolved.can_run:
-            self.sections["Image"].setOpen(is_open=True)
+            self.sections["PSF" if resolved.known.ask else "Image"].setOpen(is_open=True)
         self._set_state()
 
     def show_busy(self, *, busy: bool) -> None:
@@ -171,6 +171,7 @@ class DeblurDock(DockWidget):
         self.image.axesNamed.connect(controller.name_axes)
         self.image.splitClicked.connect(controller.split_channels)
         self.psf.settingEdited.connect(edit)
+        self.psf.source_form.calibrationChosen.connect(controller.psf.choose_calibration)
         self.psf.blur_panel.planeChosen.connect(controller.go_to_plane)
         self.psf.modelFolderChosen.connect(controller.psf.choose_model)
         self.psf.saveChosen.connect(controller.psf.save)
@@ -200,3 +201,5 @@ class DeblurDock(DockWidget):
         self.deblur.show_busy(busy=self._busy)
         can_run = self._resolved is not None and self._resolved.can_run
         self.run_bar.set_state(busy=self._busy, can_run=can_run)
+        is_known = self._resolved is not None and self._resolved.known.source != "estimate"
+        self.run_bar.set_known(is_known=is_known)

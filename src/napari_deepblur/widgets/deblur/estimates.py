@@ -86,6 +86,7 @@ def blur_table(
         n_planes=len(blur.coefficients),
         planes=planes,
         twin_resolved=_signs_are_known(blur, row),
+        known=estimated.known,
     )
 
 

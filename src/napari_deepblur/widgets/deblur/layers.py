@@ -194,6 +194,7 @@ def _metadata(
             "std": _numbers(blur.std),
             "concerns": [list(reasons) for reasons in blur.concerns],
             "in_domain": blur.in_domain.tolist(),
+            "known": estimated.known or None,
             "source": layer.name,
             **checked,
             **more,

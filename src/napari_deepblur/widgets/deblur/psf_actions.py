@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_deepblur.calibration.files import acquisitions_in
 from napari_deepblur.engine.blur import BlurEstimate
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.errors import ModelError
@@ -51,6 +52,16 @@ class PsfActions:
             task = estimate_task(pixels_of(layer), wanted)
             self._work.run(task, partial(self._take_blur, layer), wanted)
 
+    def choose_calibration(self, folder: str | Path) -> None:
+        """Use the calibration in a folder."""
+        try:
+            acquisitions_in(Path(folder))
+        except (ModelError, OSError) as error:
+            self._work.view.show_message(Tone.ERROR, str(error))
+        else:
+            self._work.view.show_message(Tone.INFO, "")
+            self._work.session.settings.update({"calibration": Path(folder), "acquisition": 0})
+
     def save(self, path: str | Path) -> None:
         """Write the layer's blur to a JSON file, in place of what was there."""
         result = self._work.session.results.of(self._work.layer)
@@ -81,12 +92,15 @@ class PsfActions:
 
     def _take_blur(self, layer: Image, estimated: Estimated) -> None:
         self._work.keep(layer, estimated)
-        self._work.report(f"Estimated the blur of {layer.name!r}.", estimated.blur)
+        text = f"Estimated the blur of {layer.name!r}."
+        if estimated.known:
+            text = f"The blur of {layer.name!r} is known: {estimated.known}."
+        self._work.report(text, estimated.blur)
 
     def _take_loaded(self, layer: Image, file_name: str, estimated: Estimated) -> None:
         blur, session = estimated.blur, self._work.session
         session.settings.update(blur.optics.model_dump() | _settings_of(blur))
-        if isinstance(blur, BlurEstimate):
+        if isinstance(blur, BlurEstimate) and blur.known is None:
             self._use_model(session.models.add(blur.model))
         self._work.keep(layer, estimated, file_name=file_name)
         self._work.report(f"Loaded the blur of {layer.name!r} from {file_name}.", blur)

@@ -23,6 +23,7 @@ from napari_deepblur.engine.request import Request, TypedOptics
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.errors import describe
 from napari_deepblur.optics.settings import Optics, Sampling
+from napari_deepblur.widgets.deblur.known_wish import KnownWish
 from napari_deepblur.widgets.deblur.settings import DeblurSettings
 from napari_deepblur.widgets.layers.facts import LayerFacts, axes_of, facts_of, pixels_of
 from napari_deepblur.widgets.layers.optics_fields import LABELS, STACK_FIELDS, with_labels
@@ -111,6 +112,8 @@ class Resolved:
         Number of channels in the layer; several must be split.
     is_stack
         Whether the layer has planes along Z.
+    known
+        The known PSF that is used, if one is wished for.
     """
 
     verdict: Verdict
@@ -131,6 +134,7 @@ class Resolved:
     asks_axes: bool = False
     n_channels: int = 1
     is_stack: bool = False
+    known: KnownWish = field(default_factory=KnownWish)
 
     def request(self, image: Any, blur: BlurEstimate | VolumeBlurEstimate | None = None) -> Request:
         """Request to the engine for an image, whose blur may be known already.
@@ -143,6 +147,15 @@ class Resolved:
             Its blur.
         """
         assert self.optics is not None
+        if blur is None and self.known.choice is not None:
+            return Request(
+                image=image,
+                axes=self.axes,
+                optics=self.optics,
+                known=self.known.choice,
+                device=self.device,
+                residual=self.residual_layer,
+            )
         per = self.per if blur is None else blur.per
         in_3d = per == "volume"
         return Request(
@@ -166,8 +179,8 @@ class Resolved:
 
     @property
     def can_run(self) -> bool:
-        """True if a blur can be estimated."""
-        return self.verdict in (Verdict.UNDERSAMPLED, Verdict.WELL_SAMPLED)
+        """True if a blur can be estimated, or the known one be used."""
+        return not self.known.ask and self.verdict in (Verdict.UNDERSAMPLED, Verdict.WELL_SAMPLED)
 
 
 def resolve(
@@ -235,6 +248,8 @@ def _scope(
 
     A z-stack of a widefield microscope, whose planes hold each other's light, has a 3-D blur.
     """
+    if settings.psf_source != "estimate":
+        return "stack"
     scopes = _scopes(facts)
     if settings.per is not None:
         return settings.per if settings.per in scopes else "plane"

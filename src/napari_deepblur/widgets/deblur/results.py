@@ -12,6 +12,7 @@ from napari_deepblur.engine.blur import BlurEstimate
 from napari_deepblur.engine.diagnostics import DeblurringCheck
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.engine.volume.stack_optics import StackOptics
+from napari_deepblur.widgets.deblur.known_wish import is_same
 from napari_deepblur.widgets.deblur.readiness import Resolved
 from napari_deepblur.widgets.deblur.tasks import Estimated
 from napari_deepblur.widgets.layers.optics_fields import OPTICS_FIELDS
@@ -53,6 +54,10 @@ class LayerResult:
             for name, label in OPTICS_FIELDS.items()
             if not np.isclose(getattr(had, name), getattr(has, name))
         ]
+        if not is_same(self.estimated.choice, wanted.known.choice):
+            others.append(self.estimated.known or "an estimated PSF")
+        if self.estimated.choice is not None or wanted.known.choice is not None:
+            return ", ".join(others)
         if blur.per != wanted.per:
             others.append(_SCOPES[blur.per])
         elif isinstance(blur, VolumeBlurEstimate):

@@ -10,6 +10,9 @@ from napari_deepblur.widgets.parts.progress_row import ProgressRow
 
 __all__ = ["RunBar"]
 
+_ESTIMATE_TIP = "Read the blur off the image; the PSF becomes a layer"
+_SHOW_TIP = "Show the known PSF at the pixels of the image; it becomes a layer"
+
 
 class RunBar(QWidget):
     """Estimate, Deblur, Cancel and a progress bar.
@@ -26,8 +29,8 @@ class RunBar(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.estimate = QPushButton("Estimate PSF")
-        self.estimate.setToolTip("Read the blur off the image; the PSF becomes a layer")
+        self.estimate = QPushButton()
+        self.set_known(is_known=False)
         self.deblur = QPushButton("Deblur")
         self.deblur.setToolTip(
             "Take the blur out of the image; estimates it first where that was not done"
@@ -49,6 +52,11 @@ class RunBar(QWidget):
         self.estimate.setEnabled(can_run and not busy)
         self.deblur.setEnabled(can_run and not busy)
         self._progress.set_busy(busy=busy)
+
+    def set_known(self, *, is_known: bool) -> None:
+        """Say whether the PSF is known, and needs no estimate."""
+        self.estimate.setText("Show PSF" if is_known else "Estimate PSF")
+        self.estimate.setToolTip(_SHOW_TIP if is_known else _ESTIMATE_TIP)
 
     def setValue(self, progress: Progress) -> None:  # noqa: N802
         """Show the progress of the task; a total of 0 means unknown."""

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from typing import Literal
+
 from psygnal import EventedModel
 
 from napari_deepblur.engine.blur import Scope
 from napari_deepblur.engine.devices import Device
 from napari_deepblur.engine.models import DEFAULT_MODEL
 
-__all__ = ["DeblurSettings"]
+__all__ = ["DeblurSettings", "PsfSource"]
+
+#: Where the PSF comes from: read off the image, or one of the known ones.
+PsfSource = Literal["estimate", "ideal", "psf", "calibration"]
 
 
 class DeblurSettings(EventedModel):
@@ -39,6 +45,16 @@ class DeblurSettings(EventedModel):
         Distance from one plane of a stack to the next, µm.
     light_sheet_fwhm_um
         Full width at half maximum of the light sheet, µm; None for widefield.
+    psf_source
+        Where the PSF comes from.
+    psf_image
+        Path of a PSF image, or `unique_id` of the layer that holds one.
+    psf_pixel_size_um
+        Side of a pixel of the PSF image, µm; None for what it states.
+    calibration
+        Path of a calibration's folder; None, or `known_wish.MADE`, for the one that was just made.
+    acquisition
+        Number of the acquisition of the calibration.
     """
 
     model: str = DEFAULT_MODEL
@@ -52,3 +68,8 @@ class DeblurSettings(EventedModel):
     pixel_size_um: float | None = None
     z_step_um: float | None = None
     light_sheet_fwhm_um: float | None = None
+    psf_source: PsfSource = "estimate"
+    psf_image: Hashable = None
+    psf_pixel_size_um: float | None = None
+    calibration: Hashable = None
+    acquisition: int = 0

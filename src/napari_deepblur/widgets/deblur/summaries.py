@@ -23,4 +23,6 @@ def summary_of_psf(table: BlurTable | None) -> str:
     """Say how far the PSF is known."""
     if table is None:
         return "not estimated yet"
+    if table.known:
+        return table.known
     return "in doubt" if table.concerns else "estimated"

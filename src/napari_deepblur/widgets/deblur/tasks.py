@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_deepblur.engine.blur import BlurEstimate
 from napari_deepblur.engine.diagnostics import DeblurringCheck
 from napari_deepblur.engine.events import Job, Progress
+from napari_deepblur.engine.known.choice import KnownChoice
 from napari_deepblur.engine.psf_field import MosaicGrid, PsfWidth, mosaic_grid, psf_field
 from napari_deepblur.engine.request import Request
 from napari_deepblur.engine.restore import find_blur_job, restore_job
@@ -80,6 +81,8 @@ class Estimated:
         Number of the first coefficients that have `unit`; None for all.
     planes_per_row
         Number of planes that share a row: those of a volume, where blurs are 3-D.
+    choice
+        The known PSF that was asked for; None for an estimate, or a blur from a file.
     """
 
     blur: BlurEstimate | VolumeBlurEstimate
@@ -90,11 +93,18 @@ class Estimated:
     quality: PsfQuality | None = None
     n_modes: int | None = None
     planes_per_row: int = 1
+    choice: KnownChoice | None = None
 
     @property
     def is_3d(self) -> bool:
         """True for blurs of volumes."""
         return isinstance(self.blur, VolumeBlurEstimate)
+
+    @property
+    def known(self) -> str:
+        """Name of the PSF where it was known and not estimated; empty otherwise."""
+        known = self.blur.known if isinstance(self.blur, BlurEstimate) else None
+        return "" if known is None else known.name
 
     def row(self, plane: int) -> int:
         """Return the row of `coefficients` and `psfs` that belongs to a plane."""
@@ -137,7 +147,8 @@ def estimate_task(image: Any, wanted: Resolved) -> Job[Estimated]:
     """Estimate an image's blur."""
     yield Progress(0, 0, "loading what is needed (longer the first time)")
     request = wanted.request(image)
-    return (yield from _pictured((yield from find_blur_job(request)), request))
+    found = yield from _pictured((yield from find_blur_job(request)), request)
+    return replace(found, choice=wanted.known.choice)
 
 
 def deblur_task(image: Any, wanted: Resolved, estimated: Estimated | None) -> Job[Deblurred]:

@@ -127,6 +127,8 @@ class BlurTable:
         True where the signs of the even modes are the true ones.
     outdated
         Settings that it was estimated with and that are others now; empty if none.
+    known
+        Name of the PSF, where it was known and not estimated.
     """
 
     title: str
@@ -147,6 +149,7 @@ class BlurTable:
     planes: str = "plane"
     twin_resolved: bool = False
     outdated: str = ""
+    known: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
 from napari_deepblur.engine.events import Job
 from napari_deepblur.widgets.deblur import sentences
+from napari_deepblur.widgets.deblur.known_wish import wish_of
 from napari_deepblur.widgets.deblur.readiness import Resolved, resolve
 from napari_deepblur.widgets.deblur.result_layers import ResultLayers
 from napari_deepblur.widgets.deblur.session import Session
@@ -69,7 +71,8 @@ class Work:
         """Values that a task would be started with now, or the reason why none can be."""
         facts = facts_of(self.layer) if self.layer is not None else None
         settings = self.session.settings
-        return resolve(settings, facts, varies=self.session.models.varies(settings.model))
+        resolved = resolve(settings, facts, varies=self.session.models.varies(settings.model))
+        return replace(resolved, known=wish_of(settings, self.viewer, self.layer))
 
     @property
     def busy(self) -> bool:
@@ -99,7 +102,7 @@ class Work:
             self.say_busy()
             return False
         if not wanted.can_run:
-            self.view.show_message(Tone.ERROR, wanted.message)
+            self.view.show_message(Tone.ERROR, wanted.known.ask or wanted.message)
         return wanted.can_run
 
     def say_busy(self) -> None:

@@ -28,6 +28,7 @@ __all__ = [
     "data_position",
     "facts_of",
     "name_axes",
+    "pixel_size_of",
     "pixels_of",
     "take_scale_as_um",
     "unit_factor",
@@ -190,6 +191,15 @@ def facts_of(layer: Image) -> LayerFacts:
         n_depths=n_depths,
         is_light_sheet=isinstance(own, Mapping) and own.get("microscope") == "light sheet",
     )
+
+
+def pixel_size_of(layer: Image) -> float | None:
+    """Return the side of a pixel, µm, as a layer or its file says it, be it ever so small."""
+    sides, _, _ = _pixel_sides_um(layer)
+    if sides is not None:
+        return sides[1]
+    file = file_of(layer)
+    return None if file is None else file.metadata.pixel_size_um
 
 
 def _pixel_sides_um(layer: Image) -> tuple[tuple[float, float] | None, str, float | None]:

@@ -20,6 +20,7 @@ from napari_deepblur.engine.model_card import ModelCard
 from napari_deepblur.widgets.deblur.blur_panel import BlurPanel
 from napari_deepblur.widgets.deblur.model_words import describe_model, title_of_model
 from napari_deepblur.widgets.deblur.readiness import Resolved
+from napari_deepblur.widgets.deblur.sections.psf_source import PsfSourceForm
 from napari_deepblur.widgets.deblur.view import BlurTable, ShownPsf
 from napari_deepblur.widgets.parts.choice_box import ChoiceBox
 from napari_deepblur.widgets.parts.form_row import add_row
@@ -76,6 +77,8 @@ class PsfSection(QWidget):
 
     def show_resolved(self, resolved: Resolved) -> None:
         """Show how the blur would be found now."""
+        self.source_form.setValue(resolved.known)
+        self._estimate_form.setVisible(resolved.known.source == "estimate")
         self._model = resolved.model
         self.model_box.setValue(resolved.model)
         card = self._models.get(resolved.model)
@@ -92,7 +95,7 @@ class PsfSection(QWidget):
     def show_busy(self, *, busy: bool) -> None:
         """Lock the choices while a task runs; what is shown can still be looked at."""
         self._busy = busy
-        for widget in (self.model_box, self.per_box, self.focus_box, self.load_button):
+        for widget in (self.source_form, self._estimate_form, self.load_button):
             widget.setEnabled(not busy)
         self.save_button.setEnabled(not busy and self.blur_panel.value() is not None)
 
@@ -106,6 +109,8 @@ class PsfSection(QWidget):
         self.blur_panel.show_psf(picture)
 
     def _make_widgets(self) -> None:
+        self.source_form = PsfSourceForm()
+        self._estimate_form = QWidget()
         self.model_box = ChoiceBox()
         self.model_box.setToolTip("The trained model")
         self.per_box = ChoiceBox()
@@ -123,7 +128,8 @@ class PsfSection(QWidget):
         self.load_button.setToolTip("Use a blur that was saved, in place of an estimate")
 
     def _arrange(self) -> None:
-        self._form = form = QFormLayout()
+        self._form = form = QFormLayout(self._estimate_form)
+        form.setContentsMargins(0, 0, 0, 0)
         add_row(form, "Blur", self.per_box)
         add_row(form, "Model", self.model_box)
         form.addRow(self.focus_box)
@@ -132,11 +138,13 @@ class PsfSection(QWidget):
         files.addWidget(self.load_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 0, 0, 4)
-        layout.addLayout(form)
+        layout.addWidget(self.source_form)
+        layout.addWidget(self._estimate_form)
         layout.addWidget(self.blur_panel)
         layout.addLayout(files)
 
     def _connect(self) -> None:
+        self.source_form.settingEdited.connect(self.settingEdited.emit)
         self.model_box.valueChanged.connect(self._choose_model)
         self.per_box.valueChanged.connect(lambda value: self.settingEdited.emit("per", value))
         # Clicked, not toggled: only the user's own edits are wishes.

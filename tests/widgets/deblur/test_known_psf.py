@@ -1,0 +1,180 @@
+"""Known PSFs in the dock: ideal, a PSF image, a calibration; without Qt but for the last."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from napari.layers import Image
+
+import napari_deepblur as ndb
+from helpers.bench import Bench
+from helpers.calibrations import bead_table, calibrated
+from helpers.layers import OPTICS, known_layer
+from napari_deepblur.engine.events import finish
+from napari_deepblur.io import write_image
+from napari_deepblur.widgets.calibrations import MadeCalibration
+from napari_deepblur.widgets.deblur.dock import DeblurDock
+from napari_deepblur.widgets.deblur.known_wish import MADE
+from napari_deepblur.widgets.parts.tone import Tone
+from napari_deepblur.widgets.tasks.task import Done
+
+MICROSCOPE = ndb.Optics(**OPTICS)
+
+
+def bead() -> np.ndarray:
+    """Counts of a bead at pixels of 0.05 µm."""
+    optics = MICROSCOPE.model_copy(update={"pixel_size_um": 0.05})
+    return (20 + 1e4 * ndb.ideal_blur(optics).psf()).astype(np.float32)
+
+
+def calibration(shape=(115, 115)):
+    result = calibrated([bead_table(), bead_table(1)], shape).result
+    beads = result.beads.assign(peak=900.0, background=100.0, residual_db=-20.0)
+    return replace(result, beads=beads, pixel_size_um=0.1)
+
+
+@pytest.fixture
+def bench(layer: Image) -> Bench:
+    bench = Bench(layer)
+    bench.controller.settings.device = "cpu"
+    return bench
+
+
+def show_psf(bench: Bench):
+    """Run what a click on the first button starts, and return what is shown of it."""
+    bench.controller.psf.estimate()
+    bench.runner.on_end(Done(finish(bench.runner.started[-1])))
+    return bench.view.show_blur.call_args.args[0]
+
+
+def test_ideal_shows_the_psf_without_coefficients(bench: Bench) -> None:
+    bench.controller.settings.psf_source = "ideal"
+    table = show_psf(bench)
+    assert (table.known, table.outdated) == ("ideal PSF", "")
+    np.testing.assert_allclose(table.psf.psf, ndb.ideal_blur(MICROSCOPE).psf(), atol=1e-6)
+    assert table.quality.strehl[0] == pytest.approx(1, abs=1e-3)
+    assert bench.message == (Tone.GOOD, "The blur of 'cells' is known: ideal PSF.")
+    assert bench.names == ["cells", "cells PSF"]
+
+
+def test_deblur_uses_the_known_psf(bench: Bench) -> None:
+    bench.controller.settings.psf_source = "ideal"
+    bench.controller.sharp.deblur()
+    result = finish(bench.runner.started[-1])
+    bench.runner.on_end(Done(result))
+    image = bench.controller.layer.data
+    expected = ndb.deblur(image, ndb.ideal_blur(MICROSCOPE), device="cpu")
+    np.testing.assert_array_equal(bench.viewer.layers["cells deblurred"].data, expected)
+
+
+def test_another_source_marks_what_is_shown(bench: Bench) -> None:
+    bench.controller.settings.psf_source = "ideal"
+    show_psf(bench)
+    bench.controller.settings.psf_source = "estimate"
+    assert "ideal PSF" in bench.view.show_blur.call_args.args[0].outdated
+    bench.controller.settings.psf_source = "ideal"
+    assert not bench.view.show_blur.call_args.args[0].outdated
+
+
+def test_a_layer_is_asked_for_its_pixel_size(bench: Bench) -> None:
+    settings = bench.controller.settings
+    psf = bench.viewer.add_image(bead(), name="bead")
+    settings.psf_source = "psf"
+    assert not bench.resolved.can_run
+    assert "Choose the PSF image" in bench.resolved.known.ask
+    assert bench.resolved.known.images == (("bead", psf.unique_id),)
+    settings.psf_image = psf.unique_id
+    bench.controller.psf.estimate()
+    assert bench.message == (Tone.ERROR, "Type the pixel size of the PSF image.")
+    settings.psf_pixel_size_um = 0.05
+    table = show_psf(bench)
+    assert table.known == "bead, pixels of 0.05 µm"
+    difference = np.abs(table.psf.psf - ndb.blur_from_psf(bead(), 0.05, optics=MICROSCOPE).psf())
+    assert difference.max() == 0
+
+
+def test_a_layer_that_states_its_pixel_size_is_not_asked(bench: Bench) -> None:
+    psf = bench.viewer.add_image(bead(), scale=(0.05, 0.05), units=("um", "um"))
+    bench.controller.settings.update({"psf_source": "psf", "psf_image": psf.unique_id})
+    assert bench.resolved.known.pixel_size_um == pytest.approx(0.05)
+    assert bench.resolved.can_run
+
+
+def test_a_removed_layer_is_no_choice_any_more(bench: Bench) -> None:
+    psf = bench.viewer.add_image(bead(), scale=(0.05, 0.05), units=("um", "um"))
+    bench.controller.settings.update({"psf_source": "psf", "psf_image": psf.unique_id})
+    bench.viewer.layers.remove(psf)
+    assert "Choose the PSF image" in bench.resolved.known.ask
+
+
+def test_a_file_says_its_pixel_size(bench: Bench, tmp_path) -> None:
+    write_image(tmp_path / "bead.tif", bead(), "YX", pixel_size_um=0.05)
+    path = tmp_path / "bead.tif"
+    bench.controller.settings.update({"psf_source": "psf", "psf_image": path})
+    assert bench.resolved.known.pixel_size_um == pytest.approx(0.05)
+    assert "bead.tif" in show_psf(bench).known
+
+
+def test_a_calibration_that_was_just_made_is_offered(bench: Bench) -> None:
+    settings = bench.controller.settings
+    settings.psf_source = "calibration"
+    assert "Choose the folder" in bench.resolved.known.ask
+    result = calibration()
+    MadeCalibration.of(bench.viewer).keep(result)
+    assert bench.resolved.known.calibration == MADE
+    assert bench.resolved.known.acquisitions == ("time 0", "time 1")
+    settings.acquisition = 1
+    table = show_psf(bench)
+    assert table.known == "calibration, acquisition 1"
+    assert table.over_field is not None
+    assert bench.names == ["cells", "cells eigen-PSFs", "cells PSF field"]
+
+
+def test_a_saved_calibration_is_used(bench: Bench, tmp_path) -> None:
+    calibration().save(tmp_path / "beads")
+    bench.controller.settings.psf_source = "calibration"
+    bench.controller.psf.choose_calibration(tmp_path)
+    assert bench.message[0] is Tone.ERROR
+    bench.controller.psf.choose_calibration(tmp_path / "beads")
+    assert bench.resolved.known.calibrations == (("beads", tmp_path / "beads"),)
+    assert show_psf(bench).known == "beads, acquisition 0"
+
+
+def test_a_saved_known_psf_is_loaded_and_used(bench: Bench, tmp_path) -> None:
+    bench.controller.settings.psf_source = "ideal"
+    show_psf(bench)
+    bench.controller.psf.save(tmp_path / "ideal.json")
+    bench.controller.settings.psf_source = "estimate"
+    bench.controller.psf.load(tmp_path / "ideal.json")
+    bench.runner.on_end(Done(finish(bench.runner.started[-1])))
+    table = bench.view.show_blur.call_args.args[0]
+    assert (table.known, table.outdated) == ("ideal PSF", "")
+
+
+def test_the_form_asks_for_what_is_missing(viewer, qtbot) -> None:
+    viewer.add_layer(known_layer(96, 96))
+    viewer.add_image(bead(), name="bead")
+    dock = DeblurDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Deep-Blur")
+    dock.controller.select(viewer.layers["cells"])
+    dock.controller.settings.device = "cpu"
+    form = dock.psf.source_form
+    assert dock.run_bar.estimate.text() == "Estimate PSF"
+    form.source_box.setCurrentIndex(form.source_box.choices().index("psf"))
+    form.source_box.activated.emit(form.source_box.currentIndex())
+    assert dock.run_bar.estimate.text() == "Show PSF"
+    assert not dock.run_bar.estimate.isEnabled()
+    assert "Choose the PSF image" in form.ask.text()
+    assert not form.image_box.isHidden()
+    form.image_box.activated.emit(0)
+    assert "Type the pixel size" in form.ask.text()
+    form.size_edit.setText("50 nm")
+    form.size_edit.editingFinished.emit()
+    assert dock.run_bar.estimate.isEnabled()
+    dock.run_bar.estimate.click()
+    qtbot.waitUntil(lambda: not dock.controller.busy, timeout=60_000)
+    assert "bead" in dock.sections["PSF"].summary.text()
+    assert dock.psf.blur_panel.bars.value() is None
+    assert viewer.layers["cells PSF"].data.sum() == pytest.approx(1, abs=1e-4)
