@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["concerns_of_stack", "standard_errors", "tells_nothing"]
 
 #: A stack tells nothing where more is left of a wrong start, waves RMS.
-_MOST_LEFT = 0.02
+_MOST_LEFT = 0.012
 
 _FEW_PLANES = 5
 
@@ -28,7 +28,7 @@ _FOCUS_OUTSIDE_ABOVE = 0.9
 
 #: Errors by what is left of a wrong start, and what the model leaves out, waves: so that 95 % of
 #: true coefficients lie within 2 std.
-_BY_LEFT, _FLOOR = 1.0, 0.002
+_BY_LEFT, _FLOOR = 3.0, 0.003
 
 
 def standard_errors(left: Tensor, prior_std: tuple[float, ...]) -> Tensor:
@@ -47,7 +47,7 @@ def standard_errors(left: Tensor, prior_std: tuple[float, ...]) -> Tensor:
     import torch
 
     prior = torch.tensor(prior_std)
-    size = float(left.square().mean().sqrt()) * prior / prior.max()
+    size = float(left.square().mean().sqrt()) * (prior / prior.max()).sqrt()
     return torch.minimum((_FLOOR**2 + (_BY_LEFT * size) ** 2).sqrt(), prior)
 
 
