@@ -77,6 +77,7 @@ class OpticsForm(QWidget):
         for row, name in enumerate(fields):
             text = LABELS[name]
             edit = LengthEdit() if name.endswith("_um") else NumberEdit()
+            edit.setPlaceholderText("" if name in optional else "?")
             source, label = plain_label(tip=_SOURCES, wrap=True), plain_label(text, wrap=True)
             label.setBuddy(edit)
             edit.setAccessibleName(text)

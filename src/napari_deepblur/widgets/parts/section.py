@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from superqt import QElidingLabel
 
-from napari_deepblur.widgets.parts.text import literal, plain_label
+from napari_deepblur.widgets.parts.text import literal
 
 __all__ = ["Section"]
 
@@ -36,7 +37,9 @@ class Section(QWidget):
         font = self.button.font()
         font.setBold(True)
         self.button.setFont(font)
-        self.summary = plain_label(tip="The present choice in short")
+        self.summary = QElidingLabel()
+        self.summary.setTextFormat(Qt.TextFormat.PlainText)
+        self.summary.setToolTip("The present choice in short")
         self.summary.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.content = content
         heading = QHBoxLayout()
@@ -60,7 +63,7 @@ class Section(QWidget):
         self._on_toggled(is_open)
 
     def setSummary(self, text: str) -> None:  # noqa: N802
-        """Say beside the heading what is chosen; the tooltip has it where there is no room."""
+        """Say beside the heading what is chosen; the tooltip has all of it."""
         self.summary.setText(text)
         self.summary.setToolTip(literal(text) if text else "")
 
