@@ -103,7 +103,7 @@ def deblurred(found: Estimated, *shape: int, residual: bool = False, **changes) 
         "check": checked(n_planes),
         "residual": np.zeros(shape, np.float32) if residual else None,
     } | changes
-    return Deblurred(found, np.ones(shape, np.float32), (1, 1), **fields)
+    return Deblurred(found, np.ones(shape, np.float32), (1, 1), **{"bright": 1.0} | fields)
 
 
 def assert_same_geometry(one: Image, other: Image) -> None:

@@ -76,6 +76,17 @@ def test_estimate_shows_table_and_psf_layer(bench: Bench) -> None:
     assert bench.message[0] is Tone.GOOD
 
 
+@pytest.mark.parametrize("zoomed", [False, True])
+def test_the_first_psf_comes_into_view_unless_the_user_zoomed_in(bench: Bench, zoomed) -> None:
+    bench.viewer.layers["cells"].corner_pixels = np.array([[0, 0], [127, 60 if zoomed else 127]])
+    asked = []
+    bench.viewer.events.reset_view.connect(asked.append)
+    for _ in range(2):
+        bench.controller.psf.estimate()
+        bench.runner.on_end(Done(estimated()))
+    assert len(asked) == (0 if zoomed else 1)
+
+
 def test_a_second_estimate_takes_the_place_of_the_first(bench: Bench) -> None:
     for _ in range(2):
         bench.controller.psf.estimate()

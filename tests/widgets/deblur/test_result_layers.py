@@ -44,6 +44,11 @@ def test_deblurred_layer_lies_on_the_image(stack: Image) -> None:
     assert np.shape(own["coefficients"]) == np.shape(own["std"]) == (3, 7)
 
 
+def test_bright_spots_of_a_deblurred_image_are_not_cut(stack: Image) -> None:
+    _, arguments = deblurred_layer(stack, deblurred(estimated(3), 3, 64, 96, bright=4000.0))
+    assert tuple(arguments["contrast_limits"]) == (50, 4000)
+
+
 def test_metadata_are_plain_and_tell_what_speaks_against_the_blur(stack: Image) -> None:
     found = estimated(3, concerns=((), ("saturated: 3 %",), ()), twin_resolved=True)
     sharp = deblurred(found, 3, 64, 96, residual=True)

@@ -41,12 +41,13 @@ _RESIDUAL_LIMIT = 4.0
 def deblurred_layer(layer: Image, result: Deblurred) -> LayerData:
     """Make data and arguments of the layer of a deblurred image.
 
-    The contrast is that of the observed image, so the two can be compared.
+    Black is that of the observed image; white is brighter where bright spots grew.
     """
+    low, high = layer.contrast_limits
     arguments = geometry_of(layer) | {
         "name": f"{layer.name} deblurred",
         "colormap": layer.colormap.name,
-        "contrast_limits": tuple(layer.contrast_limits),
+        "contrast_limits": (low, max(high, result.bright)),
         "gamma": layer.gamma,
         "metadata": _metadata("deblurred", layer, result.estimated, result.check),
     }

@@ -45,13 +45,20 @@ class ResultLayers:
         self._sources = sources
 
     def show_blur(self, source: Image, estimated: Estimated) -> None:
-        """Add the layers of a blur in place of those of the former one; none becomes active."""
-        for former in self._blur_layers(source):
+        """Add the layers of a blur in place of those of the former one; none becomes active.
+
+        Where all of the image is in view, so is then the first PSF beside it.
+        """
+        formers = self._blur_layers(source)
+        makes_room = not formers and _is_whole_in_view(self._viewer, source)
+        for former in formers:
             self._viewer.layers.remove(former)
         active = self._viewer.layers.selection.active
         for made in psf_layers(source, estimated):
             self._add(source, made)
         self._viewer.layers.selection.active = active
+        if makes_room:
+            self._viewer.reset_view()
 
     def move_blur(self, source: Image, estimated: Estimated) -> None:
         """Let the layers of a blur follow their image, which was moved."""
@@ -99,6 +106,14 @@ class ResultLayers:
         """Layers of the viewer that show results of an image."""
         own = self._sources.get
         return [layer for layer in self._viewer.layers if own(layer) == source.unique_id]
+
+
+def _is_whole_in_view(viewer: ViewerModel, layer: Image) -> bool:
+    """Tell whether the viewer shows all of an image's plane: nobody zoomed in."""
+    shown = layer.data[layer.data_level] if layer.multiscale else layer.data
+    first, last = np.array(layer.corner_pixels)[:, -2:]
+    reaches = (first <= 0).all() and (last >= np.array(shown.shape[-2:]) - 1).all()
+    return viewer.dims.ndisplay == 2 and bool(reaches)
 
 
 def _put_at(shown: Image, geometry: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,6 +34,10 @@ __all__ = [
     "estimate_task",
     "load_task",
 ]
+
+
+#: Share of pixels that are shown as the brightest, and how many are looked at for that.
+_BRIGHT, _LOOKED_AT = 1 / 5000, 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +134,8 @@ class Deblurred:
         Deblurred image, float32, shape of the image.
     extent
         Least and largest intensity of `sharp`.
+    bright
+        Intensity that one in 5000 of its pixels exceeds.
     check
         Check of the deblurred image against the observed one; None if the check failed.
     residual
@@ -139,6 +146,7 @@ class Deblurred:
     estimated: Estimated
     sharp: NDArray[np.float32]
     extent: tuple[float, float]
+    bright: float
     check: DeblurringCheck | None
     residual: NDArray[np.float32] | None = None
 
@@ -159,7 +167,13 @@ def deblur_task(image: Any, wanted: Resolved, estimated: Estimated | None) -> Jo
     restored = yield from restore_job(wanted.request(image, estimated.blur))
     sharp = restored.sharp
     extent = float(sharp.min()), float(sharp.max())
-    return Deblurred(estimated, sharp, extent, restored.check, restored.residual)
+    return Deblurred(estimated, sharp, extent, _bright(sharp), restored.check, restored.residual)
+
+
+def _bright(sharp: NDArray[np.float32]) -> float:
+    """Intensity that few pixels exceed; of large images some pixels are looked at."""
+    apart = math.ceil((sharp.size / _LOOKED_AT) ** 0.5)
+    return float(np.quantile(sharp[..., ::apart, ::apart], 1 - _BRIGHT))
 
 
 def load_task(request: Request) -> Job[Estimated]:
