@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,13 +15,15 @@ from napari_deepblur.engine.plausibility import check_sampling_job
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.engine.volume.detail import find_detail_job
 from napari_deepblur.engine.volume.photons import halves, photons_of
-from napari_deepblur.engine.volume.sample import Sample, deviance
-from napari_deepblur.engine.volume.stacks import Region, Stacks
+from napari_deepblur.engine.volume.sample import deviance
+from napari_deepblur.engine.volume.sharpening import Sharpening
+from napari_deepblur.engine.volume.stack_blur import StackBlur
+from napari_deepblur.engine.volume.stacks import Stacks
+from napari_deepblur.engine.volume.tiles import tiles_of, weights_of
 
 if TYPE_CHECKING:
     from napari_deepblur.engine.volume.stack_optics import StackOptics
     from napari_deepblur.io.partial_image import PartialImage
-    from napari_deepblur.operators import VolumeBlur
 
 __all__ = ["deblur_volumes_job"]
 
@@ -35,8 +36,8 @@ _PATIENCE = 3
 #: A whole stack has twice the photons of a half, and bears a little more sharpening.
 _MORE_FOR_THE_WHOLE = 1.2
 
-#: Side of the lateral tiles, and how far they overlap, pixels.
-_TILE, _OVERLAP = 256, 48
+#: Voxels of a tile and of what lies around it: about 40 bytes each.
+_LARGEST_DOMAIN = 26_000_000
 
 
 def deblur_volumes_job(
@@ -86,54 +87,84 @@ def deblur_volumes_job(
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """Settings of deblurring a volume: the same in all of its tiles.
+    """Settings of deblurring a volume: the same in all of its tiles, so that no seam shows.
 
     Attributes
     ----------
-    n_iterations
-        Where to stop.
+    momenta
+        Of each iteration.
     gain, zero
         Counts of a photon, and of none.
     background
         Photons per voxel.
     """
 
-    n_iterations: int
+    momenta: tuple[float, ...]
     gain: float
     zero: float
     background: float
 
 
+class _Optics:
+    """Blurs of one pupil for stacks of any shape; tiles of one shape share theirs."""
+
+    def __init__(self, known: StackOptics, gamma: NDArray[np.float32]) -> None:
+        self.known = known
+        self._gamma = gamma
+        self._last: StackBlur | None = None
+
+    def blur(self, shape: tuple[int, ...]) -> StackBlur:
+        """Blur of stacks of a shape."""
+        import torch
+
+        if self._last is None or self._last.shape != shape:
+            self._last = None  # memory, before that of the next is taken
+            domain = self.known.domain_of(shape)
+            with torch.no_grad():
+                transfer = self.known.pupil(domain).transfer(torch.from_numpy(self._gamma))
+            self._last = StackBlur(transfer, shape, domain)
+        return self._last
+
+
 def _one_volume_job(
     stacks: Stacks, volume: int, blur: VolumeBlurEstimate, sharp: NDArray[np.float32]
 ) -> Job[None]:
-    known, gamma = blur.stack_optics, blur.row(volume)
-    plan = yield from _plan_job(stacks, volume, known, gamma)
+    import torch
+
+    optics = _Optics(blur.stack_optics, blur.row(volume))
+    plan = yield from _plan_job(stacks, volume, optics)
+    image = stacks.read(volume, stacks.whole)
     if plan is None:  # a blank volume stays as it is
-        sharp[:] = stacks.read(volume, stacks.whole)
+        sharp[:] = image
         return
     sharp[:] = 0
     weights = np.zeros(sharp.shape[1:], np.float32)
-    tiles = list(_tiles(stacks.whole))
-    total, observed = len(tiles) * plan.n_iterations, 0.0
+    tiles = tiles_of(stacks.whole, optics.known.domain_of, _LARGEST_DOMAIN)
+    total = len(tiles) * len(plan.momenta)
+    observed = (float(image.mean(dtype=float)) - plan.zero) / plan.gain
+    light = max(observed - plan.background, 0.0)
     for number, tile in enumerate(tiles):
-        photons = (stacks.read(volume, tile) - plan.zero) / plan.gain
-        operator = _operator(known, gamma, tile.shape)
-        estimate = yield from _sample_job(
-            np.maximum(photons, 0), operator, plan, (number * plan.n_iterations, total)
+        photons = (image[:, tile.rows, tile.columns] - plan.zero) / plan.gain
+        sharpening = Sharpening(
+            torch.from_numpy(np.maximum(photons, 0, out=photons)),
+            plan.background,
+            light,
+            optics.blur(tile.shape),
         )
-        ramp = _ramp(tile, stacks.whole)
-        sharp[:, tile.rows, tile.columns] += estimate * ramp
-        weights[tile.rows, tile.columns] += ramp
+        for done, momentum in enumerate(plan.momenta, number * len(plan.momenta)):
+            yield Progress(done, total, _STAGE)
+            sharpening.advance(momentum)
+        weight = weights_of(tile, stacks.whole)
+        sharp[:, tile.rows, tile.columns] += sharpening.estimate.numpy() * weight
+        weights[tile.rows, tile.columns] += weight
+    yield Progress(total, total, _STAGE)
     sharp /= weights
-    for z in range(stacks.n_planes):
-        observed += float((stacks.plane(volume, z) - plan.zero).sum(dtype=float))
-    _back_to_counts(sharp, plan, observed)
+    # The light above the background is that of the observation.
+    sharp *= plan.gain * light / max(float(sharp.mean(dtype=float)), 1e-30)
+    sharp += plan.gain * plan.background + plan.zero
 
 
-def _plan_job(
-    stacks: Stacks, volume: int, known: StackOptics, gamma: NDArray[np.float32]
-) -> Job[_Plan | None]:
+def _plan_job(stacks: Stacks, volume: int, optics: _Optics) -> Job[_Plan | None]:
     """Stop, gain and background by the part of the volume that has most detail."""
     import torch
 
@@ -141,91 +172,23 @@ def _plan_job(
     part = stacks.read(volume, detail.region)
     if part.min() == part.max():
         return None
-    photons = photons_of(part, known.optics.cutoff)
-    two = [torch.from_numpy(half) for half in halves(photons.values)]
-    operator = _operator(known, gamma, part.shape)
-    samples = [Sample(half, photons.background / 2, operator.domain_shape) for half in two]
+    photons = photons_of(part, optics.known.optics.cutoff)
+    half, other = (torch.from_numpy(half) for half in halves(photons.values))
+    darkest = photons.background / 2
+    light = max(float(half.mean()) - darkest, 0.0)
+    sharpening = Sharpening(half, darkest, light, optics.blur(part.shape))
+    momenta: list[float] = []
     lowest, best, background = float("inf"), 1, photons.background
     for number in range(1, _MOST_ITERATIONS + 1):
-        held_out = 0.0
-        for sample, other in zip(samples, reversed(two), strict=True):
-            yield Progress(number, _MOST_ITERATIONS, "finding where to stop")
-            with torch.no_grad():
-                expected = sample.advance(operator).expected
-                held_out += deviance(other, expected)
-                sample.adjust_background(other, expected)
+        yield Progress(number, _MOST_ITERATIONS, "finding where to stop")
+        momenta.append(sharpening.momentum)
+        expected = sharpening.advance()
+        held_out = deviance(other, expected)
         if held_out < lowest:
-            lowest, best = held_out, number
-            background = sum(sample.background for sample in samples)
+            lowest, best, background = held_out, number, 2 * sharpening.background
         elif number - best >= _PATIENCE:
             break
+        sharpening.adjust_background(other, expected)
     n_iterations = max(1, round(_MORE_FOR_THE_WHOLE * (best - 1)))
-    return _Plan(n_iterations, photons.gain, photons.zero, background)
-
-
-def _operator(known: StackOptics, gamma: NDArray[np.float32], shape: tuple[int, ...]) -> VolumeBlur:
-    import torch
-
-    from napari_deepblur.operators import VolumeBlur
-
-    domain = known.domain_of(shape)
-    with torch.no_grad():
-        transfer = known.pupil(domain).transfer(torch.from_numpy(gamma))
-    return VolumeBlur(transfer, shape, domain)
-
-
-def _sample_job(
-    photons: NDArray[np.float32], operator: VolumeBlur, plan: _Plan, at: tuple[int, int]
-) -> Job[NDArray[np.float32]]:
-    """Sample of one tile, photons, shape (Z, Y, X)."""
-    import torch
-
-    sample = Sample(torch.from_numpy(photons), plan.background, operator.domain_shape)
-    done, total = at
-    for number in range(plan.n_iterations):
-        yield Progress(done + number, total, _STAGE)
-        with torch.no_grad():
-            sample.advance(operator)
-    yield Progress(done + plan.n_iterations, total, _STAGE)
-    estimate: NDArray[np.float32] = operator.crop(sample.estimate).numpy()
-    return estimate
-
-
-def _back_to_counts(sharp: NDArray[np.float32], plan: _Plan, observed: float) -> None:
-    """Photons to counts in place, the light above the zero being that of the observation."""
-    floor = plan.background
-    light = float(sharp.sum(dtype=float))
-    scale = max(observed / plan.gain - floor * sharp.size, 0.0) / max(light, 1e-30)
-    sharp *= scale * plan.gain
-    sharp += floor * plan.gain + plan.zero
-
-
-def _tiles(whole: Region) -> list[Region]:
-    """Lateral tiles that overlap; each holds all planes."""
-    rows, columns = (_tile_slices(part.stop - part.start) for part in (whole.rows, whole.columns))
-    return [Region(whole.planes, row, column) for row, column in product(rows, columns)]
-
-
-def _tile_slices(side: int) -> list[slice]:
-    if side <= _TILE + _OVERLAP:
-        return [slice(0, side)]
-    n_tiles = -(-(side - _OVERLAP) // (_TILE - _OVERLAP))
-    starts = np.linspace(0, side - _TILE, n_tiles).round().astype(int)
-    return [slice(start, start + _TILE) for start in starts.tolist()]
-
-
-def _ramp(tile: Region, whole: Region) -> NDArray[np.float32]:
-    """Weights of a tile, shape (Y, X): small near borders beyond which other tiles know more."""
-    row, column = (
-        _ramp_along(part, side.stop)
-        for part, side in ((tile.rows, whole.rows), (tile.columns, whole.columns))
-    )
-    return row[:, None] * column
-
-
-def _ramp_along(part: slice, side: int) -> NDArray[np.float32]:
-    places = np.arange(part.stop - part.start, dtype=np.float32)
-    quarter = _OVERLAP / 4
-    before = np.clip((places - quarter) / (2 * quarter), 1e-6, 1) if part.start else 1
-    after = np.clip((places[::-1] - quarter) / (2 * quarter), 1e-6, 1) if part.stop < side else 1
-    return np.asarray(before * after * np.ones_like(places), np.float32)
+    momenta += momenta[-1:] * (n_iterations - len(momenta))
+    return _Plan(tuple(momenta[:n_iterations]), photons.gain, photons.zero, background)
