@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from napari_deepblur import __version__
+from napari_deepblur.cli.batch import batch
 from napari_deepblur.cli.calibrate import calibrate
 from napari_deepblur.cli.deblur import deblur
 from napari_deepblur.cli.demo import demo
@@ -30,7 +31,7 @@ app = typer.Typer(
     # Plain text: opens faster, reads the same in a log.
     rich_markup_mode=None,
 )
-for command in (demo, estimate, deblur, calibrate, info, models, simulate, train):
+for command in (demo, estimate, deblur, batch, calibrate, info, models, simulate, train):
     app.command()(command)
 app.add_typer(evaluate, name="evaluate")
 
