@@ -2,7 +2,8 @@
 
     python benchmarks/volume.py --n 6 [--jobs 2] [--pollen sharp.tif] [--only ROW ...] [--write]
 
-Each row is a kind of sample and of noise; each of its n stacks has a blur of its own. With
+Each row is a kind of sample and of noise; each of its n stacks has a blur of its own. The first
+`--deblurred` of them are deblurred too, with the blur that was found and with the true one. With
 `--beside`, the column classical holds what Richardson-Lucy with the unaberrated PSF reaches, at
 the best of three stops, which is chosen with the truth. `--write` puts the table into accuracy.md
 of the folder --docs.
@@ -158,6 +159,12 @@ def estimate(row: Row, case: Case) -> tuple[ndb.VolumeBlurEstimate, StackOptics]
     return ndb.VolumeBlurEstimate(work.coefficients.numpy()[None], std, known), known
 
 
+def unaberrated(known: StackOptics) -> ndb.VolumeBlurEstimate:
+    """What is taken for the blur where nothing is known of it."""
+    nothing = np.zeros((1, len(known.noll_indices)), np.float32)
+    return ndb.VolumeBlurEstimate(nothing, np.zeros_like(nothing), known)
+
+
 def psf_snr(row: Row, case: Case, blur: ndb.VolumeBlurEstimate, known: StackOptics) -> float:
     """3-D PSF-SNR, dB."""
     true = microscope(row).pupil(SHAPE).psf(torch.from_numpy(case.gamma))
@@ -183,7 +190,9 @@ def classical(case: Case) -> float:
     return max(correlation(result, case.sharp) for result in results)
 
 
-def measure(row: Row, seed: int, pollen: Volume | None, *, beside: bool) -> dict[str, float]:
+def measure(
+    row: Row, seed: int, pollen: Volume | None, *, deblurs: bool, beside: bool
+) -> dict[str, float]:
     """Figures of one stack."""
     torch.set_num_threads(1)
     case = simulate(row, seed, pollen)
@@ -192,9 +201,12 @@ def measure(row: Row, seed: int, pollen: Volume | None, *, beside: bool) -> dict
     estimated = time.process_time()
     figures = {
         "psf_snr": psf_snr(row, case, blur, known),
+        "floor": psf_snr(row, case, unaberrated(known), known),
         "estimate_s": estimated - begun,
         "observed": correlation(case.stack, case.sharp),
     }
+    if not deblurs:
+        return figures
     begun = time.process_time()
     figures["deblurred"] = correlation(ndb.deblur(case.stack, blur), case.sharp)
     figures["deblur_s"] = time.process_time() - begun
@@ -212,7 +224,8 @@ COLUMNS = ("psf_snr", "observed", "deblurred", "with_true_psf", "classical")
 
 def table_of(results: dict[str, list[dict[str, float]]]) -> Table:
     """Means of each row."""
-    head = ["sample", "PSF-SNR (least), dB", *COLUMNS[1:], "estimate, deblur: CPU seconds"]
+    head = ["sample", "PSF-SNR (least), dB", "unaberrated PSF, dB", *COLUMNS[1:],
+            "estimate, deblur: CPU seconds"]  # fmt: skip
     rows, record = [], {}
     for name, measured in results.items():
         means = {
@@ -222,7 +235,8 @@ def table_of(results: dict[str, list[dict[str, float]]]) -> Table:
         least = min(one["psf_snr"] for one in measured)
         cells = [f"{means[key]:.3f}" if key in means else "" for key in COLUMNS[1:]]
         seconds = f"{means['estimate_s']:.0f}, {means['deblur_s']:.0f}"
-        rows.append([name, f"**{means['psf_snr']:.1f}** ({least:.1f})", *cells, seconds])
+        rows.append([name, f"**{means['psf_snr']:.1f}** ({least:.1f})", f"{means['floor']:.1f}",
+                     *cells, seconds])  # fmt: skip
         record |= {f"{name} {key}": value for key, value in means.items()}
     memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
     text = f"{markdown(head, rows)}\n\nLargest memory of a process {memory:.1f} GB."
@@ -236,6 +250,7 @@ def main() -> None:
     )
     parser.add_argument("--n", type=int, default=6, help="stacks of each row")
     parser.add_argument("--first", type=int, default=0, help="seed of the first")
+    parser.add_argument("--deblurred", type=int, default=2, help="of these, stacks to deblur")
     parser.add_argument("--jobs", type=int, default=1, help="processes of one thread each")
     parser.add_argument("--only", nargs="*", help="begins the names of the rows to measure")
     parser.add_argument("--pollen", type=Path, help="a sharp 3-D structure, TIFF (Z, Y, X)")
@@ -256,8 +271,15 @@ def main() -> None:
     results: dict[str, list[dict[str, float]]] = {row.name: [] for row in chosen}
     with ProcessPoolExecutor(given.jobs) as pool:
         running = {
-            pool.submit(measure, row, seed, pollen, beside=given.beside): (row.name, seed)
-            for seed in range(given.first, given.first + given.n)
+            pool.submit(
+                measure,
+                row,
+                given.first + number,
+                pollen,
+                deblurs=number < given.deblurred,
+                beside=given.beside,
+            ): (row.name, given.first + number)
+            for number in range(given.n)
             for row in chosen
         }
         for done in as_completed(running):
