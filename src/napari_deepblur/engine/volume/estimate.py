@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +32,9 @@ __all__ = ["PsfProgress", "estimate_volume_blur_job"]
 
 #: PSF of the progress events: what is looked at is the middle.
 _SHOWN = (31, 49, 49)
+
+#: From so many voxels on, every second plane does where planes are close.
+_MANY_VOXELS = 600_000
 
 #: Iterations between two of them.
 _SHOWN_EVERY = 5
@@ -114,7 +117,7 @@ def _one_volume_job(stacks: Stacks, volume: int, known: StackOptics) -> Job[_Row
     part = stacks.read(volume, detail.region)
     if part.min() == part.max():
         raise ImageError(f"all voxels are equal in volume {volume}: there is no blur to read")
-    work = yield from _identify_job(part, known)
+    work = yield from _identify_job(*_thinned(part, known))
     if work.left is None or tells_nothing(work.left):
         concerns.append(Concern.of(ConcernKind.TELLS_NOTHING))
         coefficients, std = yield from _by_network_job(stacks, volume, detail, known)
@@ -122,6 +125,15 @@ def _one_volume_job(stacks: Stacks, volume: int, known: StackOptics) -> Job[_Row
         coefficients = work.coefficients.numpy()
         std = standard_errors(work.left, known.prior_std).numpy()
     return coefficients, std, tuple(concerns)
+
+
+def _thinned(
+    part: NDArray[np.float32], known: StackOptics
+) -> tuple[NDArray[np.float32], StackOptics]:
+    """Take every second plane of many close ones: half the time, and nearly the same γ."""
+    if part.size <= _MANY_VOXELS or known.z_step_um > known.depth_of_field_um:
+        return part, known
+    return part[::2], replace(known, z_step_um=2 * known.z_step_um)
 
 
 def _identify_job(part: NDArray[np.float32], known: StackOptics) -> Job[Identification]:
