@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from napari_deepblur.engine.models import Model, available_models, load_model
     from napari_deepblur.engine.volume.bead import blur_from_bead
     from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
+    from napari_deepblur.engine.volume.halves import PlaneHalves, estimate_halves
     from napari_deepblur.optics.settings import Optics
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "DeblurringCheck",
     "Model",
     "Optics",
+    "PlaneHalves",
     "VolumeBlurEstimate",
     "available_models",
     "blur_from_bead",
@@ -48,6 +50,7 @@ __all__ = [
     "check_deblurring",
     "deblur",
     "estimate_blur",
+    "estimate_halves",
     "ideal_blur",
     "load_blur",
     "load_calibration",
@@ -63,6 +66,7 @@ _HOMES = {
     "DeblurringCheck": "engine.diagnostics",
     "Model": "engine.models",
     "Optics": "optics.settings",
+    "PlaneHalves": "engine.volume.halves",
     "VolumeBlurEstimate": "engine.volume.blur",
     "available_models": "engine.models",
     "blur_from_bead": "engine.volume.bead",
@@ -72,6 +76,7 @@ _HOMES = {
     "check_deblurring": "engine.diagnostics",
     "deblur": "engine.deblur",
     "estimate_blur": "engine.estimate",
+    "estimate_halves": "engine.volume.halves",
     "ideal_blur": "engine.known.blurs",
     "load_blur": "engine.blur_file",
     "load_calibration": "calibration.files",

@@ -88,6 +88,28 @@ def test_the_z_step_is_the_files_unless_it_is_given(stack, asked):
     assert (asked["z_step_um"], asked["light_sheet_fwhm_um"]) == (0.4, 3)
 
 
+@pytest.mark.usefixtures("asked")
+def test_halves_are_compared(pixels, tmp_path, monkeypatch):
+    sizes = {"pixel_size_um": OPTICS.pixel_size_um, "z_step_um": Z_STEP_UM}
+    stack = write(tmp_path / "deep.tif", np.tile(pixels, (2, 1, 1)), "ZYX", **sizes)
+    steps = []
+
+    def job(image, **given):
+        steps.append((image.shape[0], given["z_step_um"]))
+        yield from ()
+        shift = np.float32(0.03 * (len(steps) - 1))
+        return ndb.VolumeBlurEstimate(GAMMA[None] + shift, np.full((1, len(GAMMA)), 0.01), KNOWN)
+
+    monkeypatch.setattr("napari_deepblur.engine.volume.halves.estimate_volume_blur_job", job)
+    printed = succeed("estimate", stack, *VOLUME, "--halves").stdout
+    assert "the halves differ by up to 0.030 waves: they do not agree" in printed
+    assert steps == [(len(pixels), pytest.approx(2 * Z_STEP_UM))] * 2
+
+
+def test_halves_are_those_of_volumes(stack):
+    assert "--per volume" in fail("estimate", stack, *MICROSCOPE, "--halves")
+
+
 def test_deblur_with_a_blur_file(stack, pixels, known_blur, tmp_path):
     out = tmp_path / "sharp.tif"
     result = succeed("deblur", stack, "--blur", known_blur, "--out", out)

@@ -18,12 +18,16 @@ from napari_deepblur.cli.report import (
     print_json,
     warn_of_concerns,
 )
+from napari_deepblur.cli.volume import halves_lines, halves_object
 from napari_deepblur.io import check_image_output, check_output
 
 if TYPE_CHECKING:
     from napari_deepblur.engine.blur import BlurEstimate
+    from napari_deepblur.engine.events import Job
     from napari_deepblur.engine.request import Source
     from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
+    from napari_deepblur.engine.volume.halves import PlaneHalves
+    from napari_deepblur.engine.volume.stack_optics import StackOptics
 
 __all__ = ["estimate"]
 
@@ -52,6 +56,14 @@ def estimate(
             "PSF too.",
         ),
     ] = False,
+    halves: Annotated[
+        bool,
+        typer.Option(
+            "--halves",
+            help="With --per volume: read the blur off the even and off the odd planes, too, and "
+            "say whether they agree.",
+        ),
+    ] = False,
     third: given.StackOptions,
     device: given.DeviceOption = "auto",
     out: Annotated[Path | None, typer.Option(help="Blur file (.json) to write.")] = None,
@@ -71,6 +83,7 @@ def estimate(
     """
     from napari_deepblur.engine.request import Request, open_source
     from napari_deepblur.engine.restore import find_blur_job
+    from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 
     if out is not None:
         check_output(out, overwrite=overwrite, source=image)
@@ -91,9 +104,16 @@ def estimate(
         light_sheet_fwhm_um=third.light_sheet_fwhm,
         device=device,
     )
+    if halves and (per != "volume" or bead):
+        raise ValueError("--halves compares 3-D blurs of a sample: give --per volume")
     source = open_source(request)
     blur = drive(find_blur_job(request, source))
     warn_of_concerns(blur)
+    compared = (
+        drive(_halves_job(source, blur.stack_optics))
+        if halves and isinstance(blur, VolumeBlurEstimate)
+        else None
+    )
     written: list[Path] = []
     try:
         if out is not None:
@@ -104,7 +124,19 @@ def estimate(
             written.append(psf)
     finally:
         # A file that cannot be written does not cost the estimate.
-        _report(image, source, blur, written, as_json=as_json)
+        _report(image, source, blur, written, compared, as_json=as_json)
+
+
+def _halves_job(source: "Source", known: "StackOptics") -> "Job[PlaneHalves]":
+    from napari_deepblur.engine.volume.halves import estimate_halves_job
+
+    return estimate_halves_job(
+        source.data,
+        optics=known.optics,
+        z_step_um=known.z_step_um,
+        axes=source.axes,
+        light_sheet_fwhm_um=known.light_sheet_fwhm_um,
+    )
 
 
 def _report(
@@ -112,16 +144,21 @@ def _report(
     source: "Source",
     blur: "BlurEstimate | VolumeBlurEstimate",
     written: list[Path],
+    compared: "PlaneHalves | None",
     *,
     as_json: bool,
 ) -> None:
     if as_json:
         told = {"origins": source.origins, "written": written}
+        if compared is not None:
+            told["halves"] = halves_object(compared)
         print_json({"image": image, **blur_object(blur), **told})
         return
     typer.echo(f"{image}: {source.axes} {source.shape}, {maker_of(blur)}")
     typer.echo(optics_line(blur.optics, source.origins))
     typer.echo(f"cutoff {blur.optics.cutoff:.3f} cycles/pixel")
     typer.echo("\n".join(blur_lines(blur)))
+    if compared is not None:
+        typer.echo("\n".join(halves_lines(compared)))
     for path in written:
         typer.echo(f"wrote {path}")

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from napari_deepblur.cli.tables import coefficient_rows, coefficient_summary, table
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
+from napari_deepblur.engine.volume.halves import PlaneHalves
 
-__all__ = ["SIGN_NOTE", "volume_lines", "volume_object"]
+__all__ = ["SIGN_NOTE", "halves_lines", "halves_object", "volume_lines", "volume_object"]
 
 #: Volumes that get a column each; of more there is a summary.
 _MOST_COLUMNS = 4
@@ -39,6 +40,35 @@ def volume_lines(blur: VolumeBlurEstimate) -> list[str]:
         f"aberration: RMS {rms} waves",
         SIGN_NOTE,
     ]
+
+
+def halves_lines(halves: PlaneHalves) -> list[str]:
+    """Coefficients of the even and of the odd planes of each volume, and whether they agree."""
+    lines = []
+    for volume, agrees in enumerate(halves.agree):
+        most = float(np.abs(halves.differences[volume]).max())
+        rows = [
+            [name, f"{even:+.3f}", f"{odd:+.3f}"]
+            for name, even, odd in zip(
+                halves.even.coefficient_names,
+                halves.even.coefficients[volume],
+                halves.odd.coefficients[volume],
+                strict=True,
+            )
+        ]
+        verdict = "they agree" if agrees else "they do not agree: do not rely on this blur"
+        lines += table([f"volume {volume}", "even planes", "odd planes"], rows)
+        lines.append(f"the halves differ by up to {most:.3f} waves: {verdict}")
+    return lines
+
+
+def halves_object(halves: PlaneHalves) -> dict[str, Any]:
+    """Convert blurs of halves into a JSON object."""
+    return {
+        "even": halves.even.coefficients,
+        "odd": halves.odd.coefficients,
+        "agree": halves.agree.tolist(),
+    }
 
 
 def volume_object(blur: VolumeBlurEstimate) -> dict[str, Any]:
