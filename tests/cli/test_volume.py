@@ -121,6 +121,16 @@ def test_deblur_with_a_blur_file(stack, pixels, known_blur, tmp_path):
     assert "3-D blur" in result.stdout
 
 
+def test_a_deblurred_stack_is_checked_and_its_residual_written(stack, known_blur, tmp_path):
+    residual = tmp_path / "residual.tif"
+    arguments = ("--out", tmp_path / "sharp.tif", "--residual", residual, "--json")
+    check = json.loads(succeed("deblur", stack, "--blur", known_blur, *arguments).stdout)["check"]
+    written = read_image(residual)
+    assert written.axes == "ZYX"
+    assert len(check["residual"]) == len(written.data)
+    assert float(np.square(written.data).mean()) ** 0.5 == pytest.approx(1, abs=0.4)
+
+
 def test_a_blur_goes_to_stacks_of_other_voxels(pixels, known_blur, tmp_path):
     stack = write(tmp_path / "other.tif", pixels, "ZYX", pixel_size_um=0.12, z_step_um=0.25)
     arguments = ("--blur", known_blur, "--out", tmp_path / "sharp.tif", "--json")

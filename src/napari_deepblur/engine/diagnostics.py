@@ -5,6 +5,7 @@ They need no network either, so any result can be checked, also one of another p
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,23 +26,34 @@ if TYPE_CHECKING:
     from napari_deepblur.io.partial_image import PartialImage
 
 __all__ = [
+    "CHECKING",
+    "CheckedPlane",
     "DeblurringCheck",
     "check_deblurring",
     "check_deblurring_job",
+    "check_of",
+    "check_plane_job",
     "residual_image",
     "residual_image_job",
+    "unknown_plane",
 ]
 
+#: Stage of progress.
+CHECKING = "checking the result"
 
-#: What is measured of each plane, by the name in `DeblurringCheck`.
-_MEASURES = {
-    "residual": ForwardFit.residual,
-    "border_ringing": ForwardFit.border_ringing,
-    "flux_moved": ForwardFit.flux_moved,
-    "noise_deviation": ForwardFit.noise_deviation,
-    "residual_of_bright": ForwardFit.residual_of_bright,
-    "unsupported": ForwardFit.unsupported,
-}
+
+#: What is measured of each plane: methods of `ForwardFit`, and names in `DeblurringCheck`.
+_MEASURES = (
+    "residual",
+    "border_ringing",
+    "flux_moved",
+    "noise_deviation",
+    "residual_of_bright",
+    "unsupported",
+)
+
+#: Numbers of a plane by their names, and concerns.
+CheckedPlane = tuple[dict[str, float], tuple[Concern, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,30 +124,42 @@ def check_deblurring_job(
     image: Any, sharp: Any, blur: BlurEstimate | VolumeBlurEstimate, *, axes: str | None = None
 ) -> Job[DeblurringCheck]:
     """`check_deblurring` as a job: yields between the steps of work on a plane."""
-    stage = "checking the result"
     observed, restored = _planes_of(image, sharp, blur, axes)
     assert isinstance(blur, BlurEstimate)
-    rows = []
-    concerns: list[tuple[Concern, ...]] = []
-    yield Progress(0, len(observed), stage)
+    checked = []
+    yield Progress(0, len(observed), CHECKING)
     with memory_guard():
         for index in range(len(observed)):
-            at = Progress(index, len(observed), stage)
+            at = Progress(index, len(observed), CHECKING)
             fit = ForwardFit.of(observed, restored, blur, index)
-            yield at
-            if fit is None:
-                rows.append((np.nan,) * len(_MEASURES))
-                concerns.append((Concern.of(ConcernKind.BLANK, which="of this plane"),))
-                continue
-            found = {}
-            for name, measure in _MEASURES.items():
-                found[name] = measure(fit)
-                yield at
-            rows.append(tuple(found.values()))
-            concerns.append(fit.concerns(found))
-        yield Progress(len(observed), len(observed), stage)
-    columns = dict(zip(_MEASURES, np.array(rows, np.float32).T, strict=True))
-    return DeblurringCheck(**columns, concerns=tuple(concerns))
+            checked.append((yield from check_plane_job(fit, at)))
+        yield Progress(len(observed), len(observed), CHECKING)
+    return check_of(checked)
+
+
+def check_plane_job(fit: ForwardFit | None, at: Progress) -> Job[CheckedPlane]:
+    """Check a plane by its fit, None if it is blank; yields how far the work is after each step."""
+    yield at
+    if fit is None:
+        return unknown_plane(Concern.of(ConcernKind.BLANK, which="of this plane"))
+    found = {}
+    for name in _MEASURES:
+        found[name] = getattr(fit, name)()
+        yield at
+    return found, fit.concerns(found)
+
+
+def unknown_plane(*concerns: Concern) -> CheckedPlane:
+    """Describe a plane that has no numbers."""
+    return dict.fromkeys(_MEASURES, float("nan")), concerns
+
+
+def check_of(planes: Sequence[CheckedPlane]) -> DeblurringCheck:
+    """Collect what was found of the planes of an image."""
+    columns = {
+        name: np.array([found[name] for found, _ in planes], np.float32) for name in _MEASURES
+    }
+    return DeblurringCheck(**columns, concerns=tuple(concerns for _, concerns in planes))
 
 
 def residual_image(
@@ -205,7 +229,8 @@ def _planes_of(
 ) -> tuple[Planes, Planes]:
     if isinstance(blur, VolumeBlurEstimate):
         raise ImageError(
-            "images deblurred in 3-D cannot be checked yet: the check blurs plane by plane"
+            "an image deblurred in 3-D cannot be checked afterwards: the light outside the stack "
+            "is known only while it is deblurred; `deepblur deblur` checks it then"
         )
     observed = Planes.of(image, axes)
     restored = Planes.of(sharp, observed.axes)

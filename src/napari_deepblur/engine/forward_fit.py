@@ -16,7 +16,7 @@ from napari_deepblur.engine.noise import noise_model
 from napari_deepblur.engine.valid_pixels import ValidPlane
 from napari_deepblur.optics.settings import CANONICAL_CUTOFF
 
-__all__ = ["ForwardFit"]
+__all__ = ["ForwardFit", "inside_and_border"]
 
 #: Width of the Gaussian that fine detail is the difference to, in units of 1 / cutoff: nearly the
 #: full width at half maximum of the PSF without aberrations, 0.51 / cutoff.
@@ -121,7 +121,7 @@ class ForwardFit:
         cutoff = blur.optics.cutoff
         noise = noise_model(seen.image, cutoff, seen.valid)
         noise_map = noise.map(seen.image, cutoff)
-        inside, border = _inside_and_border(seen, margins)
+        inside, border = inside_and_border(seen, margins)
         return cls(seen.image, sharp, reblurred, noise.deviation, noise_map, inside, border, cutoff)
 
     @property
@@ -200,7 +200,7 @@ class ForwardFit:
         return tuple(concerns)
 
 
-def _inside_and_border(
+def inside_and_border(
     seen: ValidPlane, margins: list[int]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Pixels that no unseen light reaches, and the other ones that hold data."""

@@ -28,7 +28,8 @@ from napari_deepblur.engine.models import DEFAULT_MODEL, load_model
 from napari_deepblur.engine.request import Request, Source, open_source
 from napari_deepblur.engine.volume.bead import blur_from_bead_job
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
-from napari_deepblur.engine.volume.deblur import deblur_volumes_job
+from napari_deepblur.engine.volume.check import VolumeChecks
+from napari_deepblur.engine.volume.deblur import VolumeResult, deblur_volumes_job
 from napari_deepblur.engine.volume.estimate import estimate_volume_blur_job
 from napari_deepblur.engine.volume.stacks import Stacks
 from napari_deepblur.errors import ImageError, describe
@@ -38,6 +39,8 @@ __all__ = ["Restored", "find_blur_job", "restore_job"]
 _LOG = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
+
+_NOT_CHECKED = "the deblurred image was not checked"
 
 _NO_SIGN = (
     "the planes do not change as those of a focus series with this distance would, or too "
@@ -141,22 +144,18 @@ def restore_job(
     source = source or open_source(request)
     blur = yield from find_blur_job(request, source)
     data, axes = source.data, source.axes
-    into = None if run is None else run.sharp
     if isinstance(blur, VolumeBlurEstimate):
-        sharp = yield from deblur_volumes_job(data, blur, axes=axes, into=into)
-    else:
-        sharp = yield from deblur_job(
-            data,
-            blur,
-            model=request.model,
-            axes=axes,
-            device=request.device,
-            tile_px=None if run is None else run.tile_px(blur, request),
-            into=into,
-        )
-    check = yield from _or_warned(
-        check_deblurring_job(data, sharp, blur, axes=axes), "the deblurred image was not checked"
+        return (yield from _restore_volumes_job(request, source, blur, run))
+    sharp = yield from deblur_job(
+        data,
+        blur,
+        model=request.model,
+        axes=axes,
+        device=request.device,
+        tile_px=None if run is None else run.tile_px(blur, request),
+        into=None if run is None else run.sharp,
     )
+    check = yield from _or_warned(check_deblurring_job(data, sharp, blur, axes=axes), _NOT_CHECKED)
     residual = None
     if request.residual:
         residual = yield from _or_warned(
@@ -165,9 +164,34 @@ def restore_job(
             ),
             "there is no image of the residual",
         )
-    if check is not None and isinstance(blur, BlurEstimate):
+    if check is not None:
         check = _with_doubts(check, blur, request.model)
     return Restored(blur, sharp, check, residual)
+
+
+def _restore_volumes_job(
+    request: Request, source: Source, blur: VolumeBlurEstimate, run: FileRun | None
+) -> Job[Restored]:
+    """Deblur volumes in 3-D and check each, while the light outside it is known."""
+    checks = VolumeChecks(
+        source.data,
+        source.axes,
+        blur.optics.cutoff,
+        residual=request.residual,
+        residual_into=None if run is None else run.residual,
+    )
+
+    def checked_job(result: VolumeResult) -> Job[None]:
+        yield from _or_warned(checks.volume_job(result), _NOT_CHECKED)
+
+    sharp = yield from deblur_volumes_job(
+        source.data,
+        blur,
+        axes=source.axes,
+        into=None if run is None else run.sharp,
+        then=checked_job,
+    )
+    return Restored(blur, sharp, checks.check(), checks.residual)
 
 
 def _given_blur_job(request: Request, source: Source) -> Job[BlurEstimate | VolumeBlurEstimate]:

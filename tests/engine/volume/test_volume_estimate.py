@@ -154,5 +154,5 @@ def test_it_warns_that_it_is_not_calibrated(run):
 
 def test_a_3d_result_cannot_be_checked_plane_by_plane(run, stack):
     _, blur = run
-    with pytest.raises(ImageError, match="cannot be checked yet"):
+    with pytest.raises(ImageError, match="cannot be checked afterwards"):
         ndb.check_deblurring(stack, stack, blur)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from napari_deepblur.engine.volume.stack_optics import StackOptics
     from napari_deepblur.io.partial_image import PartialImage
 
-__all__ = ["deblur_volumes_job"]
+__all__ = ["VolumeResult", "deblur_volumes_job"]
 
 _STAGE = "deblurring"
 
@@ -40,12 +41,34 @@ _MORE_FOR_THE_WHOLE = 1.2
 _LARGEST_DOMAIN = 26_000_000
 
 
+@dataclass(frozen=True, slots=True)
+class VolumeResult:
+    """One volume, before and after, each of shape (Z, Y, X) and in the image's unit.
+
+    Attributes
+    ----------
+    number
+        Of the volume.
+    image, sharp
+        Observed, hot pixels repaired, and deblurred.
+    expected
+        Observed without noise, as it should be: the sample blurred again, with the light from
+        outside the stack and the background that were found with it; None if nobody asked.
+    """
+
+    number: int
+    image: NDArray[np.float32]
+    sharp: NDArray[np.float32]
+    expected: NDArray[np.float32] | None
+
+
 def deblur_volumes_job(
     image: Any,
     blur: VolumeBlurEstimate,
     *,
     axes: str | None = None,
     into: PartialImage | None = None,
+    then: Callable[[VolumeResult], Job[None]] | None = None,
 ) -> Job[Any]:
     """Take the 3-D blur out of each volume of an image; yields some times a second.
 
@@ -62,6 +85,8 @@ def deblur_volumes_job(
         Letters of TCZYX, one per dimension; by default the last ones.
     into
         File that grows, which lacks the results of some volumes; by default they stay in memory.
+    then
+        What is done with each volume before the next one.
 
     Returns
     -------
@@ -78,10 +103,11 @@ def deblur_volumes_job(
     with memory_guard():
         sharp, missing = destination(stacks.planes, into)
         for volume in sorted({index // stacks.n_planes for index in missing}):
-            restored = np.empty(stacks.whole.shape, np.float32)
-            yield from _one_volume_job(stacks, volume, blur, restored)
-            for z, plane in enumerate(restored):
+            result = yield from _one_volume_job(stacks, volume, blur, explains=then is not None)
+            for z, plane in enumerate(result.sharp):
                 sharp[stacks.planes.position(volume * stacks.n_planes + z)] = plane
+            if then is not None:
+                yield from then(result)
     return sharp
 
 
@@ -127,18 +153,18 @@ class _Optics:
 
 
 def _one_volume_job(
-    stacks: Stacks, volume: int, blur: VolumeBlurEstimate, sharp: NDArray[np.float32]
-) -> Job[None]:
+    stacks: Stacks, volume: int, blur: VolumeBlurEstimate, *, explains: bool
+) -> Job[VolumeResult]:
     import torch
 
     optics = _Optics(blur.stack_optics, blur.row(volume))
     plan = yield from _plan_job(stacks, volume, optics)
     image = stacks.read(volume, stacks.whole)
     if plan is None:  # a blank volume stays as it is
-        sharp[:] = image
-        return
-    sharp[:] = 0
-    weights = np.zeros(sharp.shape[1:], np.float32)
+        return VolumeResult(volume, image, image, image)
+    sharp = np.zeros(image.shape, np.float32)
+    expected = np.zeros(image.shape, np.float32) if explains else None
+    weights = np.zeros(image.shape[1:], np.float32)
     tiles = tiles_of(stacks.whole, optics.known.domain_of, _LARGEST_DOMAIN)
     total = len(tiles) * len(plan.momenta)
     observed = (float(image.mean(dtype=float)) - plan.zero) / plan.gain
@@ -156,12 +182,18 @@ def _one_volume_job(
             sharpening.advance(momentum)
         weight = weights_of(tile, stacks.whole)
         sharp[:, tile.rows, tile.columns] += sharpening.estimate.numpy() * weight
+        if expected is not None:
+            expected[:, tile.rows, tile.columns] += sharpening.expected().numpy() * weight
         weights[tile.rows, tile.columns] += weight
     yield Progress(total, total, _STAGE)
     sharp /= weights
     # The light above the background is that of the observation.
     sharp *= plan.gain * light / max(float(sharp.mean(dtype=float)), 1e-30)
     sharp += plan.gain * plan.background + plan.zero
+    if expected is not None:
+        expected *= plan.gain / weights
+        expected += plan.zero
+    return VolumeResult(volume, image, sharp, expected)
 
 
 def _plan_job(stacks: Stacks, volume: int, optics: _Optics) -> Job[_Plan | None]:
