@@ -27,7 +27,7 @@ def test_sample_knows_its_optics_and_its_truth(viewer, name: str, n_coefficients
     (layer,) = viewer.open_sample("napari-deepblur", name)
     facts = facts_of(layer)
     assert not facts.problem
-    assert set(facts.known) == set(OPTICS)
+    assert set(facts.known) == {*OPTICS, *(["z_step_um"] if "Z" in facts.axes else [])}
     assert layer.axis_labels == tuple(facts.axes.lower())
     assert layer.metadata["deepblur"]["true_coefficients"].size == n_coefficients
 
