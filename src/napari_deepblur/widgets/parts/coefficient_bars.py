@@ -23,9 +23,9 @@ _BAR = "#56b4e9"
 _DOUBTFUL = "#888888"
 _ERROR = "#e69f00"
 _MEANING = (
-    "Bars are the coefficients, the lines on them ± twice the standard error: of images like "
-    "those of the training, 95 % of the true coefficients lie within. This does not hold where "
-    "there is a warning"
+    "Bars are the coefficients, the lines on them ± twice the standard error, within which 95 % of "
+    "the true coefficients are meant to lie. This does not hold where there is a warning, or of "
+    "images unlike those that a network was trained with"
 )
 
 
