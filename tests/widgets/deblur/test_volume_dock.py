@@ -55,7 +55,9 @@ def test_a_choice_is_there_for_stacks_only(viewer, dock: DeblurDock) -> None:
     assert (box.value(), box.currentText()) == ("volume", "one 3-D blur of the stack")
     assert form.value()["z_step_um"] == 0.5
     assert dock.psf.model_box.isHidden()
+    assert dock.deblur.device_box.isHidden()
     box.valueChanged.emit("plane")
+    assert not dock.deblur.device_box.isHidden()
     assert not dock.psf.model_box.isHidden()
     assert form.field("light_sheet_fwhm_um").isHidden()
     assert not form.field("z_step_um").isHidden()

@@ -41,7 +41,7 @@ class DeblurSection(QWidget):
             "Where all is well it looks like noise alone"
         )
         self.check_panel = CheckPanel()
-        form = QFormLayout()
+        self._form = form = QFormLayout()
         add_row(form, "Device", self.device_box)
         form.addRow(self.residual)
         layout = QVBoxLayout(self)
@@ -56,6 +56,8 @@ class DeblurSection(QWidget):
     def show_resolved(self, resolved: Resolved) -> None:
         """Show how the image would be deblurred now."""
         self.device_box.setValue(resolved.device)
+        # No network runs in 3-D, and there is no choice yet.
+        self._form.setRowVisible(self.device_box, resolved.per != "volume")
         self.residual.setChecked(resolved.residual_layer)
 
     def show_busy(self, *, busy: bool) -> None:
