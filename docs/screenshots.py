@@ -10,12 +10,14 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import napari
 import numpy as np
 import torch
 from qtpy.QtWidgets import QApplication
 
+from napari_deepblur.engine.known.blurs import ideal_blur
 from napari_deepblur.engine.models import available_models, load_model
 from napari_deepblur.optics.light_sheet import LightSheetMicroscope
 from napari_deepblur.samples.sample import photograph
@@ -116,6 +118,25 @@ def calibration(viewer, path: Path) -> None:
     viewer.window.screenshot(str(path), canvas_only=False, flash=False)
 
 
+def inspector(viewer, path: Path) -> None:
+    """The estimated PSF of the podosomes beside the ideal one, in the inspector."""
+    viewer.layers.clear()
+    _, dock = viewer.window.add_plugin_dock_widget("napari-deepblur", "Deep-Blur")
+    viewer.open_sample("napari-deepblur", "podosomes")
+    dock.controller.psf.estimate()
+    finish(dock)
+    optics = dock.controller.resolved.optics
+    _, inspected = viewer.window.add_plugin_dock_widget("napari-deepblur", "PSF inspector")
+    with TemporaryDirectory() as folder:
+        ideal_blur(optics).save(Path(folder) / "ideal.json")
+        inspected.controller.open(1, Path(folder) / "ideal.json")
+        while inspected.controller.busy:
+            settle(0.05)
+    inspected.resize(inspected.width(), 960)
+    settle(1)
+    inspected.grab().save(str(path))
+
+
 def main(folder: Path) -> None:
     """Take the pictures."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -146,6 +167,8 @@ def main(folder: Path) -> None:
         varying_blur(viewer, dock, folder / "varying_blur.png")
     else:
         print(f"there is no model {VARYING_MODEL!r}: varying_blur.png is left as it is")
+    viewer.window.remove_dock_widget("all")
+    inspector(viewer, folder / "inspector.png")
     viewer.window.remove_dock_widget("all")
     calibration(viewer, folder / "calibrate_dock.png")
     viewer.close()

@@ -14,9 +14,9 @@ from helpers.calibrations import bead_table, calibrated
 from helpers.layers import OPTICS, known_layer
 from napari_deepblur.engine.events import finish
 from napari_deepblur.io import write_image
-from napari_deepblur.widgets.calibrations import MadeCalibration
 from napari_deepblur.widgets.deblur.dock import DeblurDock
 from napari_deepblur.widgets.deblur.known_wish import MADE
+from napari_deepblur.widgets.made import Made
 from napari_deepblur.widgets.parts.tone import Tone
 from napari_deepblur.widgets.tasks.task import Done
 
@@ -122,7 +122,7 @@ def test_a_calibration_that_was_just_made_is_offered(bench: Bench) -> None:
     settings.psf_source = "calibration"
     assert "Choose the folder" in bench.resolved.known.ask
     result = calibration()
-    MadeCalibration.of(bench.viewer).keep(result)
+    Made.of(bench.viewer).keep(result)
     assert bench.resolved.known.calibration == MADE
     assert bench.resolved.known.acquisitions == ("time 0", "time 1")
     settings.acquisition = 1

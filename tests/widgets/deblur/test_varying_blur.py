@@ -9,7 +9,7 @@ from napari.layers import Image
 from helpers.bench import Bench
 from helpers.layers import GEOMETRY, deblurred, estimated, known_layer
 from napari_deepblur.engine.models import DEFAULT_MODEL
-from napari_deepblur.widgets.deblur.estimates import current_pixel, current_plane
+from napari_deepblur.widgets.layers.looked_at import current_pixel, current_plane
 from napari_deepblur.widgets.parts.tone import Tone
 from napari_deepblur.widgets.tasks.task import Done
 

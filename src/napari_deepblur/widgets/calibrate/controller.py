@@ -29,11 +29,11 @@ from napari_deepblur.widgets.calibrate.tasks import (
 )
 from napari_deepblur.widgets.calibrate.view import CalibrateView
 from napari_deepblur.widgets.calibrate.wishes import CalibrationWishes
-from napari_deepblur.widgets.calibrations import MadeCalibration
 from napari_deepblur.widgets.layers.facts import facts_of, pixels_of
 from napari_deepblur.widgets.layers.optics_fields import OPTICS_FIELDS
 from napari_deepblur.widgets.layers.stack_plane import current_index
 from napari_deepblur.widgets.layers.watch import LayerWatch
+from napari_deepblur.widgets.made import Made
 from napari_deepblur.widgets.parts.tone import Tone
 from napari_deepblur.widgets.tasks.task_slot import StartTask, TaskSlot
 
@@ -234,7 +234,7 @@ class CalibrateController:
         self, layers: Sequence[Image], positions: Positions, calibrated: Calibrated
     ) -> None:
         self._results[_key(layers)] = calibrated
-        MadeCalibration.of(self._viewer).keep(calibrated.result)
+        Made.of(self._viewer).keep(calibrated.result)
         if calibrated.found is not None:
             self._found[_key(layers)] = calibrated.found
         for number, (layer, times) in enumerate(times_of(layers)):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari_deepblur.widgets.calibrations import MadeCalibration
 from napari_deepblur.widgets.deblur.display import ResultDisplay
 from napari_deepblur.widgets.deblur.psf_actions import PsfActions
 from napari_deepblur.widgets.deblur.readiness import Resolved
@@ -19,6 +18,7 @@ from napari_deepblur.widgets.layers.cursor import Pace
 from napari_deepblur.widgets.layers.facts import name_axes, take_scale_as_um
 from napari_deepblur.widgets.layers.stack_plane import go_to_index, go_to_plane
 from napari_deepblur.widgets.layers.watch import LayerWatch
+from napari_deepblur.widgets.made import Made
 from napari_deepblur.widgets.parts.tone import Tone
 from napari_deepblur.widgets.tasks.task_slot import StartTask
 
@@ -68,7 +68,7 @@ class DeblurController:
         self._watch.edited.connect(self._on_edited)
         self._display = ResultDisplay(viewer, view, session.results, pace)
         self._work.changed.connect(self._refresh)
-        self._made = MadeCalibration.of(viewer)
+        self._made = Made.of(viewer)
         self._made.changed.connect(self._refresh)
         self.settings.events.connect(self._on_settings)
         self.psf = PsfActions(self._work)

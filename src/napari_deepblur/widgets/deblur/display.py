@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 from napari_deepblur.widgets.deblur.estimates import (
     blur_table,
     check_table,
-    current_pixel,
-    current_plane,
     psf_picture,
 )
 from napari_deepblur.widgets.deblur.readiness import Resolved
 from napari_deepblur.widgets.deblur.results import LayerResult, Results
 from napari_deepblur.widgets.deblur.view import DeblurView
 from napari_deepblur.widgets.layers.cursor import CursorWatch, Pace
+from napari_deepblur.widgets.layers.looked_at import current_pixel, current_plane
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

@@ -13,40 +13,16 @@ from napari_deepblur.engine.psf_field import psf_width
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.widgets.deblur.tasks import Estimated
 from napari_deepblur.widgets.deblur.view import BlurTable, CheckTable, OverField, ShownPsf
-from napari_deepblur.widgets.layers.facts import data_position, pixels_of
 
 if TYPE_CHECKING:
-    from napari.components import ViewerModel
     from napari.layers import Image
 
 __all__ = [
     "blur_table",
     "check_table",
-    "current_pixel",
-    "current_plane",
     "flagged_planes",
     "psf_picture",
 ]
-
-
-def current_plane(viewer: ViewerModel, layer: Image) -> int:
-    """Return the number of the layer's plane that the viewer's sliders stand at."""
-    lead = pixels_of(layer).shape[:-2]
-    if not lead:
-        return 0
-    position = np.round(data_position(viewer, layer, viewer.dims.point)[: len(lead)])
-    inside = np.clip(position, 0, np.array(lead) - 1).astype(int)
-    return int(np.ravel_multi_index(tuple(inside), lead))
-
-
-def current_pixel(viewer: ViewerModel, layer: Image) -> tuple[int, int] | None:
-    """Return the pixel (y, x) of the layer under the mouse; None if the mouse is elsewhere."""
-    cursor = viewer.cursor.position
-    if not viewer.mouse_over_canvas or viewer.dims.ndisplay != 2 or len(cursor) < layer.ndim:
-        return None
-    y, x = np.round(data_position(viewer, layer, cursor)[-2:]).astype(int).tolist()
-    rows, columns = pixels_of(layer).shape[-2:]
-    return (y, x) if 0 <= y < rows and 0 <= x < columns else None
 
 
 def psf_picture(estimated: Estimated, plane: int, position_yx: tuple[int, int] | None) -> ShownPsf:

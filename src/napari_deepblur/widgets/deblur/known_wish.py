@@ -14,9 +14,9 @@ from napari_deepblur.calibration.files import acquisitions_in
 from napari_deepblur.engine.known.choice import IdealPsf, KnownChoice, MeasuredPsf, PsfImage
 from napari_deepblur.errors import ImageError, ModelError
 from napari_deepblur.io import read_image
-from napari_deepblur.widgets.calibrations import MadeCalibration
 from napari_deepblur.widgets.deblur.settings import DeblurSettings, PsfSource
 from napari_deepblur.widgets.layers.facts import pixel_size_of, pixels_of
+from napari_deepblur.widgets.made import Made
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -86,7 +86,7 @@ def wish_of(settings: DeblurSettings, viewer: ViewerModel, layer: Image | None) 
     if settings.psf_source == "psf":
         return _image_wish(settings, [one for one in viewer.layers if one is not layer])
     if settings.psf_source == "calibration":
-        return _calibration_wish(settings, MadeCalibration.of(viewer))
+        return _calibration_wish(settings, Made.of(viewer))
     choice = IdealPsf() if settings.psf_source == "ideal" else None
     return KnownWish(settings.psf_source, choice)
 
@@ -123,7 +123,7 @@ def _image_wish(settings: DeblurSettings, layers: Sequence[Any]) -> KnownWish:
     return replace(shown, choice=choice)
 
 
-def _calibration_wish(settings: DeblurSettings, made: MadeCalibration) -> KnownWish:
+def _calibration_wish(settings: DeblurSettings, made: Made) -> KnownWish:
     calibrations: list[tuple[str, Hashable]] = []
     if made.result is not None:
         calibrations.append(("the one just made", MADE))

@@ -17,6 +17,7 @@ from napari_deepblur.widgets.deblur.session import Session
 from napari_deepblur.widgets.deblur.tasks import Estimated
 from napari_deepblur.widgets.deblur.view import DeblurView
 from napari_deepblur.widgets.layers.facts import facts_of
+from napari_deepblur.widgets.made import Made
 from napari_deepblur.widgets.parts.tone import Tone
 from napari_deepblur.widgets.tasks.task_slot import StartTask, TaskSlot
 
@@ -121,6 +122,7 @@ class Work:
         """Remember a layer's blur and show its PSFs."""
         self.layers.show_blur(layer, estimated)
         self.session.results.keep(layer, estimated.without_mosaics(), file_name=file_name)
+        Made.of(self.viewer).keep_blur(layer, estimated.blur)
         self.changed.emit()
 
     def report(

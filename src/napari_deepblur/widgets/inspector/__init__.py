@@ -1,0 +1,1 @@
+"""The dock PSF inspector: one blur closely, or two side by side."""
