@@ -79,7 +79,7 @@ class ResultDisplay:
         plane = current_plane(self._viewer, layer)
         self._pixel = current_pixel(self._viewer, layer)
         table = blur_table(layer, result.estimated, plane, self._pixel)
-        origin = f" (from {result.file_name})" if result.file_name else ""
+        origin = f" (from {result.file.name})" if result.file is not None else ""
         outdated = result.outdated(self._wanted)
         self._view.show_blur(replace(table, title=f"{table.title}{origin}", outdated=outdated))
         check = result.check

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QApplication, QVBoxLayout, QWidget
 from superqt.utils import qthrottled
 
 from napari_deepblur.engine.events import Progress
@@ -125,6 +125,10 @@ class DeblurDock(DockWidget):
         self.message.setText(tone.marked(text))
         self.message.setVisible(bool(text))
 
+    def copy_text(self, text: str) -> None:
+        """Put a text on the clipboard."""
+        QApplication.clipboard().setText(text)
+
     def show_blur(self, table: BlurTable | None) -> None:
         """Show the blur of the current plane, or none; a first one takes the image's room."""
         is_first = table is not None and self.psf.blur_panel.value() is None
@@ -177,6 +181,8 @@ class DeblurDock(DockWidget):
         self.psf.saveChosen.connect(controller.psf.save)
         self.psf.loadChosen.connect(controller.psf.load)
         self.deblur.settingEdited.connect(edit)
+        self.deblur.pythonClicked.connect(controller.sharp.copy_as_python)
+        self.deblur.commandClicked.connect(controller.sharp.copy_as_command)
         self.run_bar.estimateClicked.connect(controller.psf.estimate)
         self.run_bar.deblurClicked.connect(controller.sharp.deblur)
         self.run_bar.cancelClicked.connect(controller.cancel)

@@ -87,7 +87,7 @@ class PsfActions:
         elif facts_of(layer).problem:
             self._work.view.show_message(Tone.ERROR, facts_of(layer).problem)
         elif not self._work.busy:
-            take = partial(self._take_loaded, layer, Path(path).name)
+            take = partial(self._take_loaded, layer, Path(path))
             self._work.run(load_task(blur_request(layer, path, self._work.resolved.fields)), take)
 
     def _take_blur(self, layer: Image, estimated: Estimated) -> None:
@@ -97,13 +97,13 @@ class PsfActions:
             text = f"The blur of {layer.name!r} is known: {estimated.known}."
         self._work.report(text, estimated.blur)
 
-    def _take_loaded(self, layer: Image, file_name: str, estimated: Estimated) -> None:
+    def _take_loaded(self, layer: Image, file: Path, estimated: Estimated) -> None:
         blur, session = estimated.blur, self._work.session
         session.settings.update(blur.optics.model_dump() | _settings_of(blur))
         if isinstance(blur, BlurEstimate) and blur.known is None:
             self._use_model(session.models.add(blur.model))
-        self._work.keep(layer, estimated, file_name=file_name)
-        self._work.report(f"Loaded the blur of {layer.name!r} from {file_name}.", blur)
+        self._work.keep(layer, estimated, file=file)
+        self._work.report(f"Loaded the blur of {layer.name!r} from {file.name}.", blur)
 
     def _use_model(self, model: str) -> None:
         self._work.view.show_models(self._work.session.models.cards)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -31,14 +32,14 @@ class LayerResult:
     ----------
     estimated
         The blur.
-    file_name
-        Name of the file that it was loaded from; empty where it was estimated from the layer.
+    file
+        File that it was loaded from; None where it was estimated from the layer.
     check
         Check of the deblurred image, if there is one.
     """
 
     estimated: Estimated
-    file_name: str = ""
+    file: Path | None = None
     check: DeblurringCheck | None = None
 
     def outdated(self, wanted: Resolved) -> str:
@@ -46,7 +47,7 @@ class LayerResult:
 
         A blur from a file is used until another one takes its place, so it is never outdated.
         """
-        if self.file_name or wanted.optics is None:
+        if self.file is not None or wanted.optics is None:
             return ""
         blur, had, has = self.estimated.blur, self.estimated.blur.optics, wanted.optics
         others = [
@@ -94,9 +95,9 @@ class Results:
         """Return the result of a layer, if there is one."""
         return None if layer is None else self._by_layer.get(layer)
 
-    def keep(self, layer: Image, estimated: Estimated, *, file_name: str = "") -> None:
+    def keep(self, layer: Image, estimated: Estimated, *, file: Path | None = None) -> None:
         """Remember a layer's blur; the check of what another blur made is forgotten."""
-        self._by_layer[layer] = LayerResult(estimated, file_name)
+        self._by_layer[layer] = LayerResult(estimated, file)
 
     def keep_check(self, layer: Image, check: DeblurringCheck | None) -> None:
         """Remember the check of a layer's deblurred version, or that it has none."""

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
 from napari_deepblur.widgets.deblur import sentences
+from napari_deepblur.widgets.deblur.scripts import Script, as_command, as_python
 from napari_deepblur.widgets.deblur.tasks import Deblurred, deblur_task
 from napari_deepblur.widgets.deblur.work import Work
 from napari_deepblur.widgets.layers.facts import pixels_of
+from napari_deepblur.widgets.parts.tone import Tone
 
 if TYPE_CHECKING:
     from napari.layers import Image
+
+    from napari_deepblur.engine.request import Request
 
 __all__ = ["SharpActions"]
 
@@ -37,6 +42,32 @@ class SharpActions:
             known = result.estimated if result is not None and fits else None
             task = deblur_task(pixels_of(layer), wanted, known)
             self._work.run(task, partial(self._take_sharp, layer, is_new=known is None), wanted)
+
+    def copy_as_python(self) -> None:
+        """Put the Python that repeats a click on Deblur on the clipboard."""
+        self._copy(as_python, "Python")
+
+    def copy_as_command(self) -> None:
+        """Put the command that repeats a click on Deblur on the clipboard."""
+        self._copy(as_command, "a command")
+
+    def _copy(self, write: Callable[[Request, Image, Image | None], Script], what: str) -> None:
+        work, layer, wanted = self._work, self._work.layer, self._work.resolved
+        result = work.session.results.of(layer)
+        if layer is None or not wanted.can_run:
+            work.view.show_message(Tone.ERROR, wanted.known.ask or wanted.message)
+            return
+        request = wanted.request(pixels_of(layer))
+        if result is not None and result.file is not None:
+            blur = result.estimated.blur
+            request = wanted.request(pixels_of(layer), blur).model_copy(
+                update={"blur": result.file.resolve()}
+            )
+        psf = next((one for one in work.viewer.layers if one.unique_id == wanted.known.image), None)
+        script = write(request, layer, psf)
+        work.view.copy_text(script.text)
+        first = f" Before you run it, {script.first}." if script.first else ""
+        work.view.show_message(Tone.GOOD, f"Copied as {what}.{first}")
 
     def _take_sharp(self, layer: Image, result: Deblurred, *, is_new: bool) -> None:
         if is_new:

@@ -207,6 +207,9 @@ class DeblurView(Protocol):
     def show_message(self, tone: Tone, text: str) -> None:
         """Show one message in place of the former one."""
 
+    def copy_text(self, text: str) -> None:
+        """Put a text on the clipboard."""
+
     def show_blur(self, table: BlurTable | None) -> None:
         """Show the blur of the current plane, or none."""
 

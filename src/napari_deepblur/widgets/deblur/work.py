@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
@@ -118,10 +119,10 @@ class Work:
             self.slot.abandon()
             self.view.show_message(tone, text)
 
-    def keep(self, layer: Image, estimated: Estimated, *, file_name: str = "") -> None:
+    def keep(self, layer: Image, estimated: Estimated, *, file: Path | None = None) -> None:
         """Remember a layer's blur and show its PSFs."""
         self.layers.show_blur(layer, estimated)
-        self.session.results.keep(layer, estimated.without_mosaics(), file_name=file_name)
+        self.session.results.keep(layer, estimated.without_mosaics(), file=file)
         Made.of(self.viewer).keep_blur(layer, estimated.blur)
         self.changed.emit()
 

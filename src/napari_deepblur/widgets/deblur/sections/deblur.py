@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QFormLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_deepblur.engine.devices import Device
 from napari_deepblur.widgets.deblur.check_panel import CheckPanel
@@ -28,6 +28,8 @@ class DeblurSection(QWidget):
 
     #: Name of a setting, and its new value.
     settingEdited = Signal(str, object)  # noqa: N815
+    pythonClicked = Signal()  # noqa: N815
+    commandClicked = Signal()  # noqa: N815
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -48,10 +50,26 @@ class DeblurSection(QWidget):
         layout.setContentsMargins(8, 0, 0, 4)
         layout.addLayout(form)
         layout.addWidget(self.check_panel)
+        layout.addLayout(self._copy_buttons())
         self.check_panel.hide()
         self.device_box.valueChanged.connect(lambda value: self.settingEdited.emit("device", value))
         # Clicked, not toggled: only the user's own edits are wishes.
         self.residual.clicked.connect(lambda on: self.settingEdited.emit("residual_layer", on))
+
+    def _copy_buttons(self) -> QHBoxLayout:
+        self.python, self.command = QPushButton("Copy as Python"), QPushButton("Copy as command")
+        self.python.setToolTip(
+            "Copy the call that repeats a click on Deblur, for scripts and napari's console"
+        )
+        self.command.setToolTip(
+            "Copy the command that repeats a click on Deblur, for a terminal or many images"
+        )
+        row = QHBoxLayout()
+        row.addWidget(self.python)
+        row.addWidget(self.command)
+        self.python.clicked.connect(lambda _checked: self.pythonClicked.emit())
+        self.command.clicked.connect(lambda _checked: self.commandClicked.emit())
+        return row
 
     def show_resolved(self, resolved: Resolved) -> None:
         """Show how the image would be deblurred now."""

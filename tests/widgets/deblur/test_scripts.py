@@ -1,0 +1,126 @@
+"""Copied Python and copied commands are run, and must give what the click gave."""
+
+from __future__ import annotations
+
+import shlex
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.layers import Image
+
+import napari_deepblur as ndb
+from helpers.bench import Bench
+from helpers.command_line import run
+from helpers.layers import OPTICS, known_layer, spots
+from napari_deepblur.engine.events import finish
+from napari_deepblur.io import read_image, write_image
+from napari_deepblur.widgets.parts.tone import Tone
+from napari_deepblur.widgets.tasks.task import Done
+
+MICROSCOPE = ndb.Optics(**OPTICS)
+
+
+@pytest.fixture
+def opened(tmp_path) -> ViewerModel:
+    """A viewer with a stack that was read from a file, as napari reads it."""
+    write_image(tmp_path / "cells.tif", spots(2, 96, 112), "ZYX", pixel_size_um=0.09)
+    layer = Image(spots(2, 96, 112), name="cells")
+    layer._source = layer.source.model_copy(update={"path": str(tmp_path / "cells.tif")})
+    viewer = ViewerModel()
+    viewer.add_layer(layer)
+    return viewer
+
+
+def bench_of(*layers: Image, viewer: ViewerModel | None = None) -> Bench:
+    bench = Bench(*layers, viewer=viewer)
+    typed = {name: value for name, value in OPTICS.items() if name != "pixel_size_um"}
+    bench.controller.settings.update(typed | {"device": "cpu", "per": "plane"})
+    return bench
+
+
+def clicked(bench: Bench) -> np.ndarray:
+    """Deblur as a click does."""
+    bench.controller.sharp.deblur()
+    result = finish(bench.runner.started[-1])
+    bench.runner.on_end(Done(result))
+    return result.sharp
+
+
+def assert_same(found: np.ndarray, expected: np.ndarray) -> None:
+    """Equal up to the rounding of single precision: 1e-6 of the value was seen."""
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6 * np.ptp(expected))
+
+
+def python_of(bench: Bench) -> np.ndarray:
+    """Run the copied Python."""
+    bench.controller.sharp.copy_as_python()
+    text = bench.view.copy_text.call_args.args[0]
+    names = {"viewer": bench.viewer}
+    exec(text, names)
+    return names["sharp"]
+
+
+def command_of(bench: Bench) -> np.ndarray:
+    """Run the copied command."""
+    bench.controller.sharp.copy_as_command()
+    words = shlex.split(bench.view.copy_text.call_args.args[0])
+    assert words[:2] == ["deepblur", "deblur"]
+    result = run(*words[1:])
+    assert result.exit_code == 0, result.output
+    return np.asarray(read_image(words[words.index("--out") + 1]).data)
+
+
+@pytest.mark.parametrize("settings", [{"per": "plane"}, {"per": "stack"}, {"psf_source": "ideal"}])
+def test_an_image_from_a_file(opened, tiny_model, settings) -> None:
+    bench = bench_of(viewer=opened)
+    bench.controller.settings.update({"model": str(tiny_model)} | settings)
+    expected = clicked(bench)
+    assert_same(python_of(bench), expected)
+    assert bench.message == (Tone.GOOD, "Copied as Python.")
+    assert_same(command_of(bench), expected)
+    assert bench.message == (Tone.GOOD, "Copied as a command.")
+
+
+def test_a_psf_file(opened, tmp_path) -> None:
+    psf = (1e4 * ndb.ideal_blur(MICROSCOPE).psf()).astype(np.float32)
+    write_image(tmp_path / "a bead.tif", psf, "YX")
+    bench = bench_of(viewer=opened)
+    chosen = {"psf_image": tmp_path / "a bead.tif", "psf_pixel_size_um": 0.1}
+    bench.controller.settings.update({"psf_source": "psf"} | chosen)
+    expected = clicked(bench)
+    assert_same(python_of(bench), expected)
+    assert_same(command_of(bench), expected)
+
+
+def test_a_blur_from_a_file(opened, tmp_path) -> None:
+    bench = bench_of(viewer=opened)
+    ndb.ideal_blur(MICROSCOPE.model_copy(update={"pixel_size_um": 0.1})).save(tmp_path / "b.json")
+    bench.controller.psf.load(tmp_path / "b.json")
+    bench.runner.on_end(Done(finish(bench.runner.started[-1])))
+    expected = clicked(bench)
+    assert_same(python_of(bench), expected)
+    assert_same(command_of(bench), expected)
+
+
+def test_layers_without_files(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    psf = (1e4 * ndb.ideal_blur(MICROSCOPE).psf()).astype(np.float32)
+    bench = bench_of(known_layer(96, 96))
+    bead = bench.viewer.add_image(psf, name="bead", scale=(0.09, 0.09), units=("um", "um"))
+    bench.controller.settings.update({"psf_source": "psf", "psf_image": bead.unique_id})
+    expected = clicked(bench)
+    assert_same(python_of(bench), expected)
+    write_image(tmp_path / "cells.tif", bench.controller.layer.data, "YX")
+    write_image(tmp_path / "bead.tif", psf, "YX")
+    assert_same(command_of(bench), expected)
+    first = "save 'cells' as cells.tif and 'bead' as bead.tif"
+    assert bench.message == (Tone.GOOD, f"Copied as a command. Before you run it, {first}.")
+
+
+def test_nothing_is_copied_where_nothing_could_run() -> None:
+    bench = Bench(Image(spots(96, 96), name="bare"))
+    bench.controller.sharp.copy_as_python()
+    bench.controller.sharp.copy_as_command()
+    assert bench.message[0] is Tone.ERROR
+    bench.view.copy_text.assert_not_called()
