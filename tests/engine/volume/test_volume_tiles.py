@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import napari_deepblur as ndb
-from helpers.stacks import photographed, points
+from helpers.stacks import GAMMA, KNOWN, photographed, points
 from napari_deepblur.engine.volume import deblur, tiles
 from napari_deepblur.engine.volume.stack_optics import StackOptics
 from napari_deepblur.engine.volume.stacks import Region
@@ -58,6 +58,19 @@ def test_in_tiles_the_result_is_that_of_the_whole(monkeypatch):
     difference = np.abs(tiled - whole)[inside] / np.ptp(whole)
     assert np.sqrt(np.square(difference).mean()) < 1e-3
     assert np.quantile(difference, 0.99) < 1e-3
+
+
+def test_a_tile_ends_before_it_goes_astray(monkeypatch):
+    """A course that overshoots ever more leaves no light in the sample, unless it is ended."""
+    noise = np.random.default_rng(0).poisson(20, (8, 64, 64)).astype(np.float32)
+    blur = ndb.VolumeBlurEstimate(GAMMA[None], np.full((1, len(GAMMA)), 0.01, np.float32), KNOWN)
+
+    def plan_job(*_):
+        yield from ()
+        return deblur._Plan((1.5,) * 60, 1.0, 0.0, 15.0)
+
+    monkeypatch.setattr(deblur, "_plan_job", plan_job)
+    assert np.ptp(ndb.deblur(noise, blur)) > 5
 
 
 def _seen(sharp, known):
