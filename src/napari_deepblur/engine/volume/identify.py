@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Identification", "Step"]
 
 #: Iterations at most of the two passes, and of the one that begins with a wrong blur.
-_N_FIRST, _N_SECOND, _N_ELSEWHERE = 30, 80, 40
+_N_FIRST, _N_SECOND, _N_ELSEWHERE = 60, 80, 40
 
 #: Iterations of a pass in which γ stays: the sample has no detail yet, and every PSF looks too
 #: broad.
