@@ -32,6 +32,9 @@ __all__ = ["InspectorDock"]
 _MOUSE_PAUSE = 40
 
 _SIDE = 96
+
+#: Less is the rounding of single precision.
+_NONE_BELOW_DB = -120.0
 _FILE, _FOLDER = object(), object()
 _EMPTY = (
     "No blur yet: estimate one in the dock Deep-Blur, calibrate from beads, or open a blur file or "
@@ -174,8 +177,14 @@ def _words(comparison: Comparison) -> str:
         for pair in zip(("First (blue)", "Second (orange)"), comparison.blurs, strict=False)
     ]
     if comparison.difference is not None:
-        lines.append(f"Difference: {comparison.difference_db:.1f} dB of the first PSF's energy")
+        lines.append(_difference(comparison.difference_db))
     return "\n".join(lines)
+
+
+def _difference(energy_db: float) -> str:
+    if energy_db < _NONE_BELOW_DB:
+        return "Difference: none"
+    return f"Difference: {energy_db:.1f} dB of the first PSF's energy"
 
 
 def _line(place: str, blur: ShownBlur) -> str:

@@ -52,8 +52,6 @@ class LinePlot(QWidget):
         if self.isHidden():
             return
         if self._plot is None:
-            # Only then the theme's colours are known.
-            self.ensurePolished()
             bottom, left = self._names
             self._plot = make_plot(self, height=_HEIGHT, bottom=bottom, left=left)
             self._plot.showGrid(x=True, y=True, alpha=0.3)
