@@ -19,6 +19,7 @@ from napari_deepblur.widgets.layers.facts import Known
 from napari_deepblur.widgets.parts.choice_box import ChoiceBox
 from napari_deepblur.widgets.parts.number_edit import LengthEdit, NumberEdit
 from napari_deepblur.widgets.parts.optics_form import OpticsForm
+from napari_deepblur.widgets.parts.plot import make_plot
 from napari_deepblur.widgets.parts.progress_row import ProgressRow
 from napari_deepblur.widgets.parts.text import literal, plain_label
 from napari_deepblur.widgets.parts.vertical_scroll_area import VerticalScrollArea
@@ -416,3 +417,12 @@ def test_the_section_tells_of_clicks_on_the_residual_only(qtbot) -> None:
     with qtbot.waitSignal(section.settingEdited) as signal:
         section.residual.click()
     assert signal.args == ["residual_layer", False]
+
+
+def test_a_plot_takes_the_text_colour_that_a_theme_sets_later(qtbot) -> None:
+    widget = QWidget()
+    qtbot.addWidget(widget)
+    plot = make_plot(widget, height=80, bottom="x (µm)")
+    widget.setStyleSheet("QWidget { color: rgb(1, 200, 3); }")
+    widget.show()
+    assert plot.getAxis("bottom").textPen().color().getRgb()[:3] == (1, 200, 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QWidget
 
 __all__ = ["make_plot"]
@@ -28,12 +29,31 @@ def make_plot(parent: QWidget, *, height: int, bottom: str = "", left: str = "")
     plot.setMouseEnabled(x=False, y=False)
     plot.hideButtons()
     plot.setMenuEnabled(False)
-    colour = parent.palette().color(parent.foregroundRole())
     for side, text in (("bottom", bottom), ("left", left)):
         axis = plot.getAxis(side)
-        axis.setPen(colour)
-        axis.setTextPen(colour)
         axis.enableAutoSIPrefix(False)
         if text:
             axis.setLabel(text)
+    parent.installEventFilter(_TextColour(plot, parent))
     return plot
+
+
+class _TextColour(QObject):
+    """Keeps a plot's axes in the text colour of a widget, which a theme sets after it is made."""
+
+    def __init__(self, plot: Any, widget: QWidget) -> None:
+        super().__init__(plot)
+        self._plot = plot
+        self._paint(widget)
+
+    def eventFilter(self, widget: Any, event: Any) -> bool:  # noqa: N802 - Qt's name
+        if event.type() in (QEvent.Type.Show, QEvent.Type.PaletteChange, QEvent.Type.StyleChange):
+            self._paint(widget)
+        return False
+
+    def _paint(self, widget: QWidget) -> None:
+        colour = widget.palette().color(widget.foregroundRole())
+        for side in ("bottom", "left"):
+            axis = self._plot.getAxis(side)
+            axis.setPen(colour)
+            axis.setTextPen(colour)
