@@ -75,7 +75,9 @@ def test_sample_images(name):
     for image in images:
         # The camera's read-out noise, its offset, and as many photons as counts above it.
         expected = np.sqrt(30**2 + (image - 100).mean())
-        assert noise_deviation(image, sample.optics.cutoff) == pytest.approx(expected, rel=0.05)
+        # A small plane has few frequencies beyond the optics' reach.
+        rel = 0.05 if image.size > 100_000 else 0.12
+        assert noise_deviation(image, sample.optics.cutoff) == pytest.approx(expected, rel=rel)
 
 
 @pytest.mark.parametrize("cutoff", CUTOFFS)
