@@ -6,12 +6,8 @@ import pytest
 import napari_deepblur as ndb
 from helpers.stacks import GAMMA, OPTICS, Z_STEP_UM, blurred, photographed, points, psf_snr
 from napari_deepblur.engine.concerns import ConcernKind
-from napari_deepblur.engine.events import Warned
 from napari_deepblur.engine.volume.estimate import PsfProgress, estimate_volume_blur_job
 from napari_deepblur.errors import ImageError
-
-#: Estimates of volumes warn that they are not calibrated yet.
-pytestmark = pytest.mark.filterwarnings("ignore:3-D blurs are new")
 
 
 @pytest.fixture(scope="module")
@@ -144,12 +140,6 @@ def test_noise_alone_tells_nothing():
     blur = ndb.estimate_blur(noise, optics=OPTICS, per="volume", z_step_um=Z_STEP_UM)
     assert ConcernKind.TELLS_NOTHING in kinds(blur)
     assert float(blur.std.min()) > 0.029
-
-
-def test_it_warns_that_it_is_not_calibrated(run):
-    events, _ = run
-    (warned,) = [event for event in events if isinstance(event, Warned)]
-    assert "even and the odd planes" in warned.text
 
 
 def test_a_3d_result_cannot_be_checked_plane_by_plane(run, stack):

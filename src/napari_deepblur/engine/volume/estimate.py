@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_deepblur.engine.concerns import Concern, ConcernKind
 from napari_deepblur.engine.devices import memory_guard
-from napari_deepblur.engine.events import Job, Progress, Warned
+from napari_deepblur.engine.events import Job, Progress
 from napari_deepblur.engine.plausibility import check_sampling_job
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.engine.volume.detail import Detail, find_detail_job
@@ -90,7 +90,6 @@ def estimate_volume_blur_job(
     known = StackOptics(optics, z_step_um, light_sheet_fwhm_um)
     stacks = Stacks.of(image, axes)
     yield from check_sampling_job(optics)
-    yield Warned(_NEW)
     shape = (stacks.n_volumes, len(known.noll_indices))
     coefficients, std = np.empty(shape, np.float32), np.empty(shape, np.float32)
     concerns: list[tuple[Concern, ...]] = []
@@ -101,12 +100,6 @@ def estimate_volume_blur_job(
             concerns.append(row[2])
     return VolumeBlurEstimate(coefficients, std, known, tuple(concerns))
 
-
-#: What is known against these estimates; to go when their standard errors are calibrated.
-_NEW = (
-    "3-D blurs are new, and not calibrated yet: the standard errors can be far too small. Estimate "
-    "the even and the odd planes of the stack apart, and rely on the blur only where both agree"
-)
 
 _Row = tuple[NDArray[np.float32], NDArray[np.float32], tuple[Concern, ...]]
 
