@@ -1,4 +1,4 @@
-"""What `deepblur demo` found, beside the truth of its sample."""
+"""Figures of `deepblur demo`: what it found, beside the truth of its sample."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from torch import Tensor, fft, nn
 from napari_deepblur.optics.settings import Optics
 from napari_deepblur.optics.zernike import zernike
 
-__all__ = ["Aberrated", "Pupil3d"]
+__all__ = ["Aberrated", "Pupil3d", "multiplicity"]
 
 #: Above this cutoff the intensity, whose spectrum ends at 2 f_c, needs pixels of half the size.
 _FINER_ABOVE = 0.25
@@ -228,17 +228,22 @@ class Aberrated:
         _, height, width = self._pupil.shape
         planes = fft.ifft(weights, dim=0)
         # The sum of the PSF stays 1: what the weights have in common does not count.
-        counted = torch.full_like(planes[0].real, 2.0)
-        counted[:, 0] = 1
-        if width % 2 == 0:
-            counted[:, -1] = 1
         product = planes.real * self.planes.real + planes.imag * self.planes.imag
-        mean = (product * counted).sum() / (height * width * self._total)
+        mean = (product * multiplicity(width)).sum() / (height * width * self._total)
         planes[:, 0, 0] -= mean * height * width
         pulled = self._pupil.pupil_of(self._pupil.intensity_of(planes) * self._amplitude)
         turned = (self._field * pulled.conj()).imag.sum(0)
         slope: Tensor = self._pupil.modes @ turned
         return slope * (-4 * math.pi / (self._amplitude[0].numel() * self._total))
+
+
+def multiplicity(width: int) -> Tensor:
+    """Count how often each bin of a half spectrum stands in the whole one, shape (X // 2 + 1,)."""
+    times = torch.full((width // 2 + 1,), 2.0)
+    times[0] = 1
+    if width % 2 == 0:
+        times[-1] = 1
+    return times
 
 
 def _mirrored(half: Tensor) -> Tensor:

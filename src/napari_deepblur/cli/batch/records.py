@@ -1,4 +1,4 @@
-"""What became of each piece of a batch, kept beside the outputs."""
+"""Records of what became of each piece of a batch, kept beside the outputs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _COLUMNS = (
 
 
 class Record(BaseModel):
-    """What became of one channel of one image.
+    """Record of what became of one channel of one image.
 
     Attributes
     ----------

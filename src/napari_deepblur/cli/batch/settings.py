@@ -23,7 +23,7 @@ def _path(value: Any) -> Any:
 
 
 class BatchSettings(BaseModel):
-    """What all images of a batch share; the fields of `Request` but the image.
+    """Settings that all images of a batch share: the fields of `Request` but the image.
 
     Attributes
     ----------

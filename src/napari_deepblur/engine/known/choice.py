@@ -1,4 +1,4 @@
-"""Which known PSF a request asks for."""
+"""Choice of the known PSF that a request asks for."""
 
 from __future__ import annotations
 

@@ -215,23 +215,14 @@ class Identification:
         """Fisher information of both halves in γ if the sample were known, shape (P, P)."""
         import torch
 
+        from napari_deepblur.optics.pupil_3d import multiplicity
+
         if self._slopes is None or float((point - self._slopes_at).abs().max()) > _SAME_SLOPES:
             self._slopes = torch.stack(list(pupil.transfer_slopes())).flatten(1)
             self._slopes_at = point
         power = sum(self._blur.spectrum(one.estimate).abs().square() for one in self._samples)
         mean = float(self._photons[0].mean() + self._photons[1].mean()) / 2
-        weights = power * _multiplicity(self._pupil.shape)
+        weights = power * multiplicity(self._pupil.shape[-1])
         weights = (weights / (mean * math.prod(self._pupil.shape))).flatten()
         fisher: Tensor = ((self._slopes * weights) @ self._slopes.mH).real
         return fisher
-
-
-def _multiplicity(shape: tuple[int, int, int]) -> Tensor:
-    """Count how often each bin of a half spectrum stands in the whole one."""
-    import torch
-
-    times = torch.full((shape[-1] // 2 + 1,), 2.0)
-    times[0] = 1
-    if shape[-1] % 2 == 0:
-        times[-1] = 1
-    return times
