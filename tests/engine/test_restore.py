@@ -124,15 +124,15 @@ class TestPixelsOfABlur:
 
     def test_pixels_larger_than_the_blur_are_refused(self, tiny_model):
         with pytest.raises(SamplingError, match="no blur left"):
-            blur_of(tiny_model).at_pixel_size(0.5)
+            blur_of(tiny_model).at(pixel_size_um=0.5)
 
     def test_a_varying_blur_keeps_its_field(self, tiny_varying_model):
         blur = blur_of(tiny_varying_model, field_shape=(96, 128))
         size = CANONICAL_OPTICS.pixel_size_um
-        finer = blur.at_pixel_size(size / 2, (192, 256))
+        finer = blur.at(pixel_size_um=size / 2, plane_shape=(192, 256))
         assert finer.field_shape == (192, 256)
         with pytest.raises(ImageError, match="another field"):
-            blur.at_pixel_size(size / 2, (96, 128))
+            blur.at(pixel_size_um=size / 2, plane_shape=(96, 128))
 
 
 class TestDoubts:

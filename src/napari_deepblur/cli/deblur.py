@@ -30,7 +30,14 @@ def deblur(
     out: Annotated[Path, typer.Option(help="Image to write: .ome.tif, .tif or .ome.zarr.")],
     blur: Annotated[
         Path | None,
-        typer.Option(help="Blur file of `deepblur estimate`, instead of optics."),
+        typer.Option(
+            help="Blur file of `deepblur estimate`, instead of optics. For another channel its "
+            "pupil is brought to the wavelength that IMAGE states or --wavelength says."
+        ),
+    ] = None,
+    blur_plane: Annotated[
+        int | None,
+        typer.Option(help="With --blur: its plane or time point, from 0, that serves all planes."),
     ] = None,
     residual: Annotated[
         Path | None,
@@ -60,8 +67,8 @@ def deblur(
         check_image_output(residual, overwrite=overwrite, source=image)
         if residual.resolve() == out.resolve():
             raise ValueError(f"--out and --residual are both {out}: choose two names")
-    if blur is not None and (optics.na, optics.wavelength, optics.refractive_index) != (None,) * 3:
-        raise ValueError("the blur file knows the optics: give either --blur or the optics")
+    if blur is not None and (optics.na, optics.refractive_index) != (None, None):
+        raise ValueError("the blur file knows the objective: leave out --na and --refractive-index")
     if blur is not None and third.light_sheet_fwhm is not None:
         raise ValueError("the blur file knows the light sheet: leave out --light-sheet-fwhm")
     given.refuse_model(model, per)
@@ -72,6 +79,7 @@ def deblur(
         series=stored.series,
         optics=optics.typed,
         blur=blur,
+        blur_plane=blur_plane,
         known=known.choice,
         model=model,
         per=per,

@@ -228,6 +228,8 @@ def blur_object(blur: BlurEstimate | VolumeBlurEstimate) -> dict[str, Any]:
         "in_domain": blur.in_domain.tolist(),
         "twin_resolved": blur.twin_resolved,
         "known": None if blur.known is None else known_object(blur.known),
+        "source": blur.source,
+        "read_at_um": blur.read_at_um,
         **_figures_object(blur),
     }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -31,8 +30,8 @@ Per = Literal["plane", "stack"]
 #: What may be asked for: a blur of planes, or a 3-D one of each volume.
 Scope = Literal["plane", "stack", "volume"]
 
-#: Relative difference up to which two pixel sizes, or the sides of two fields, count as equal.
-_SAME_PIXEL = 0.01
+#: Relative difference up to which the sides of two fields count as equal.
+_SAME_FIELD = 0.01
 
 
 @dataclass(frozen=True)
@@ -67,6 +66,10 @@ class BlurEstimate:
         blur varies over it.
     known
         The PSF, where it was known and not estimated.
+    source
+        Name of the image that it was read off, for people.
+    read_at_um
+        Wavelength of that image, µm, where the blur was brought to another one; else None.
     """
 
     coefficients: NDArray[np.float32]
@@ -79,6 +82,8 @@ class BlurEstimate:
     twin_resolved: bool = False
     field_shape: tuple[int, int] | None = None
     known: KnownPsf | None = None
+    source: str = ""
+    read_at_um: float | None = None
 
     @property
     def in_domain(self) -> NDArray[np.bool_]:
@@ -208,17 +213,68 @@ class BlurEstimate:
                 "estimate it anew, or once for the whole stack (per='stack')"
             )
 
-    def at_pixel_size(
-        self, pixel_size_um: float, plane_shape: tuple[int, int] | None = None
-    ) -> BlurEstimate:
-        """Bring the blur to pixels of another size, through its optics.
+    def only(self, plane: int) -> BlurEstimate:
+        """Keep the blur of one plane, for all planes of any image.
 
-        The coefficients are physical, so they stay, and the PSF is computed at the new pixels.
+        Raises
+        ------
+        IndexError
+            If there is no such plane.
+        """
+        row = slice(self.row_of(plane), self.row_of(plane) + 1)
+        return replace(
+            self,
+            coefficients=self.coefficients[row],
+            std=self.std[row],
+            concerns=self.concerns[row],
+            per="stack",
+            n_planes=1,
+        )
+
+    def for_planes(self, planes: Planes) -> BlurEstimate:
+        """Use the blur for the planes of an image: one serves all, those of a stack each time.
+
+        Raises
+        ------
+        ImageError
+            If each plane has its own blur and their numbers differ, or if the blur varies over
+            a field of another shape.
+        """
+        blur, n_planes = self, len(planes)
+        n_times = n_planes // self.n_planes
+        is_repeated = self.per == "plane" and planes.lead_shape[-1:] == (self.n_planes,)
+        if self.n_planes == 1 and n_planes > 1:
+            blur = replace(self, per="stack", n_planes=n_planes)
+        elif is_repeated and n_times > 1:
+            blur = replace(
+                self,
+                coefficients=np.tile(self.coefficients, (n_times, 1)),
+                std=np.tile(self.std, (n_times, 1)),
+                concerns=self.concerns * n_times,
+                n_planes=n_planes,
+            )
+        blur.require_fit(planes)
+        return blur
+
+    def at(
+        self,
+        *,
+        wavelength_um: float | None = None,
+        pixel_size_um: float | None = None,
+        plane_shape: tuple[int, int] | None = None,
+    ) -> BlurEstimate:
+        """Bring the blur to another channel, or to pixels of another size, of the same objective.
+
+        Lengths stay: at a longer wavelength the aberrations and the extra blur are fewer
+        wavelengths. Of a blur without a pupil the whole PSF becomes wider with the wavelength,
+        but for a PSF image, which stays as it is.
 
         Parameters
         ----------
+        wavelength_um
+            Emission wavelength of the other image, µm; by default the same.
         pixel_size_um
-            Side of the new pixels, µm. Up to a difference of 1 % the blur is returned as it is.
+            Side of its pixels, µm; by default the same. Values up to 1 % apart are the same.
         plane_shape
             (Y, X) of the image with these pixels; needed where the blur varies over the field,
             which must be the same field.
@@ -228,21 +284,34 @@ class BlurEstimate:
         ImageError
             If the new pixels are too coarse or too fine, or the image shows another field.
         """
-        if math.isclose(pixel_size_um, self.optics.pixel_size_um, rel_tol=_SAME_PIXEL):
+        optics = self.optics.moved(wavelength_um, pixel_size_um)
+        if optics == self.optics:
             return self
-        optics = Optics.model_validate(self.optics.model_dump() | {"pixel_size_um": pixel_size_um})
         optics.require_resolved_blur()
-        if self.field_shape is None:
-            return replace(self, optics=optics)
-        zoom = self.optics.pixel_size_um / pixel_size_um
-        sides = np.array(self.field_shape) * zoom
-        if plane_shape is None or not np.allclose(sides, plane_shape, rtol=_SAME_PIXEL):
+        was_um, now_um = self.optics.wavelength_um, optics.wavelength_um
+        share = np.float32(was_um / now_um if self._own_family.in_wavelengths else 1)
+        return replace(
+            self,
+            coefficients=self.coefficients * share,
+            std=self.std * share,
+            optics=optics,
+            field_shape=self._field_at(optics, plane_shape),
+            read_at_um=self.read_at_um or (was_um if now_um != was_um else None),
+        )
+
+    def _field_at(self, optics: Optics, shape: tuple[int, int] | None) -> tuple[int, int] | None:
+        """Shape of the field with the pixels of other optics, which an image must have."""
+        size_um, was_um = optics.pixel_size_um, self.optics.pixel_size_um
+        if self.field_shape is None or size_um == was_um:
+            return self.field_shape
+        sides = np.array(self.field_shape) * was_um / size_um
+        if shape is None or not np.allclose(sides, shape, rtol=_SAME_FIELD):
             raise ImageError(
                 f"the blur varies over a field of {_sides(self.field_shape)} pixels of "
-                f"{self.optics.pixel_size_um:g} µm, and {_sides(plane_shape)} pixels of "
-                f"{pixel_size_um:g} µm are another field: estimate it anew"
+                f"{was_um:g} µm, and {_sides(shape)} pixels of "
+                f"{size_um:g} µm are another field: estimate it anew"
             )
-        return replace(self, optics=optics, field_shape=plane_shape)
+        return shape
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write to a JSON file.

@@ -7,11 +7,11 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import NonNegativeFloat, PositiveInt
+from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 
 from napari_deepblur.atomic import replacing
 from napari_deepblur.engine.blur import BlurEstimate, Per
-from napari_deepblur.engine.card import Card, Sha256
+from napari_deepblur.engine.card import Card, Sha256, SourceName
 from napari_deepblur.engine.concerns import Concern
 from napari_deepblur.engine.known.file import KnownPart
 from napari_deepblur.engine.known.psf import KnownPsf
@@ -49,6 +49,8 @@ class _BlurFile(Card):
     twin_resolved: bool = False
     field_shape: tuple[PositiveInt, PositiveInt] | None = None
     known: KnownPart | None = None
+    source: SourceName = ""
+    read_at_um: PositiveFloat | None = None
 
 
 def write_blur(path: Path, blur: BlurEstimate) -> None:
@@ -67,6 +69,8 @@ def write_blur(path: Path, blur: BlurEstimate) -> None:
         twin_resolved=blur.twin_resolved,
         field_shape=blur.field_shape,
         known=None if known is None else KnownPart.of(known),
+        source=blur.source,
+        read_at_um=blur.read_at_um,
     )
     with replacing(path) as aside:
         aside.write_text(content.model_dump_json(indent=2) + "\n", encoding="utf-8")
@@ -119,6 +123,8 @@ def load_blur(path: str | Path) -> BlurEstimate | VolumeBlurEstimate:
         twin_resolved=content.twin_resolved,
         field_shape=content.field_shape,
         known=known,
+        source=content.source,
+        read_at_um=content.read_at_um,
     )
 
 
@@ -151,7 +157,10 @@ def _check_coefficients(
         if not np.array_equal(coefficients, known.coefficients):
             raise ValueError(f"{path} is damaged: a known PSF has other coefficients")
         return
-    possible = load_model(content.model).family.admissible_set
+    family = load_model(content.model).family
+    if family.in_wavelengths and content.read_at_um is not None:
+        coefficients = coefficients * np.float32(content.optics.wavelength_um / content.read_at_um)
+    possible = family.admissible_set
     gamma = possible.fold(torch.from_numpy(coefficients))
     if not bool(possible.contains(gamma, tolerance=_ROUNDING).all()):
         raise ValueError(

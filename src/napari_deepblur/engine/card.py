@@ -6,9 +6,11 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Card", "Count", "Name", "Sha256"]
+__all__ = ["Card", "Count", "Name", "Sha256", "SourceName"]
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+#: Name of an image, empty where it has none.
+SourceName = Annotated[str, Field(max_length=1000)]
 Count = Annotated[int, Field(ge=0, le=10**12)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 

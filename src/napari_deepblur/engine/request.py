@@ -73,6 +73,8 @@ class Request(BaseModel):
     ----------
     image
         Image file, or an array of counts, shape (…, Y, X) with up to five axes.
+    name
+        Name of an array, for people; a file has its own.
     axes
         Letters of TCZYX, one per dimension as stored; by default what the file says, or the
         last ones.
@@ -85,6 +87,9 @@ class Request(BaseModel):
     blur
         Blur file, or a `BlurEstimate` or `VolumeBlurEstimate`, instead of an estimate from the
         image.
+    blur_plane
+        Number of the plane, or of the volume, of `blur` that serves all planes; by default each
+        plane has its own.
     known
         A PSF that is known, instead of an estimate from the image.
     model
@@ -111,11 +116,13 @@ class Request(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     image: Annotated[Any, BeforeValidator(_path)]
+    name: str = ""
     axes: str | None = None
     channel: int | None = None
     series: int | None = None
     optics: Annotated[TypedOptics, BeforeValidator(_typed)] = TypedOptics()
     blur: Annotated[Any, BeforeValidator(_path)] = None
+    blur_plane: int | None = None
     known: KnownChoice | None = None
     model: str | None = None
     per: Scope = "plane"
@@ -125,6 +132,12 @@ class Request(BaseModel):
     light_sheet_fwhm_um: float | None = None
     device: Device = "auto"
     residual: bool = False
+
+    @property
+    def source_name(self) -> str:
+        """Name of the image, and its channel if one was chosen, for people."""
+        name = self.image.name if isinstance(self.image, Path) else self.name
+        return name if self.channel is None else f"{name}, channel {self.channel}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +172,11 @@ class Source:
     @property
     def pixel_size_um(self) -> float | None:
         """Side of a pixel, µm, if anyone states it."""
-        known = self.known.get("pixel_size_um")
+        return self.said("pixel_size_um")
+
+    def said(self, name: str) -> float | None:
+        """Value of a field of `Optics`, if anyone states it."""
+        known = self.known.get(name)
         return None if known is None else known.value
 
     @property
@@ -262,6 +279,8 @@ def _z_step_um(
 def _require_consistent(request: Request) -> None:
     """Refuse choices that go with another ``per``."""
     of_volumes = request.per == "volume"
+    if request.blur_plane is not None and request.blur is None:
+        raise ValueError("--blur-plane is a plane of the blur file: give --blur too")
     if request.known is not None and request.blur is not None:
         raise ValueError("the blur is given and its PSF too: choose one of them")
     if request.known is not None and (of_volumes or request.focus_series):

@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, TypeVar
 
-from napari_deepblur.engine.axes import Planes
 from napari_deepblur.engine.blur import BlurEstimate
-from napari_deepblur.engine.blur_file import load_blur
 from napari_deepblur.engine.concerns import Concern, ConcernKind
 from napari_deepblur.engine.deblur import deblur_job, outside_training
 from napari_deepblur.engine.diagnostics import (
@@ -23,6 +20,7 @@ from napari_deepblur.engine.diagnostics import (
 from napari_deepblur.engine.estimate import estimate_blur_job
 from napari_deepblur.engine.events import Job, Warned
 from napari_deepblur.engine.file_run import FileRun
+from napari_deepblur.engine.given_blur import fitted_job, given_blur_job
 from napari_deepblur.engine.known.find import find_known_blur
 from napari_deepblur.engine.models import DEFAULT_MODEL, load_model
 from napari_deepblur.engine.request import Request, Source, open_source
@@ -31,7 +29,6 @@ from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.engine.volume.check import VolumeChecks
 from napari_deepblur.engine.volume.deblur import VolumeResult, deblur_volumes_job
 from napari_deepblur.engine.volume.estimate import estimate_volume_blur_job
-from napari_deepblur.engine.volume.stacks import Stacks
 from napari_deepblur.errors import ImageError, describe
 
 __all__ = ["Restored", "find_blur_job", "restore_job"]
@@ -91,9 +88,15 @@ def find_blur_job(
     """
     source = source or open_source(request)
     if request.blur is not None:
-        return (yield from _given_blur_job(request, source))
+        return (yield from given_blur_job(request, source))
     if request.known is not None:
-        return (yield from _fitted_job(find_known_blur(request.known, source), source))
+        return (yield from fitted_job(find_known_blur(request.known, source), source))
+    blur = yield from _read_blur_job(request, source)
+    return replace(blur, source=request.source_name)
+
+
+def _read_blur_job(request: Request, source: Source) -> Job[BlurEstimate | VolumeBlurEstimate]:
+    """Estimate the blur of the image."""
     if request.per == "volume":
         read_job = blur_from_bead_job if request.bead else estimate_volume_blur_job
         return (
@@ -192,52 +195,6 @@ def _restore_volumes_job(
         then=checked_job,
     )
     return Restored(blur, sharp, checks.check(), checks.residual)
-
-
-def _given_blur_job(request: Request, source: Source) -> Job[BlurEstimate | VolumeBlurEstimate]:
-    """Read a given blur and bring it to the planes and voxels of the image."""
-    given = request.blur
-    blur = load_blur(given) if isinstance(given, Path) else given
-    if isinstance(blur, VolumeBlurEstimate):
-        return (yield from _given_volume_blur_job(blur, source))
-    if request.per == "volume":
-        raise ValueError("the given blur is one of planes, not of volumes: leave out --per volume")
-    return (yield from _fitted_job(blur, source))
-
-
-def _fitted_job(blur: BlurEstimate, source: Source) -> Job[BlurEstimate]:
-    """Bring a blur to the planes and pixels of the image."""
-    planes, size_um = Planes.of(source.data, source.axes), source.pixel_size_um
-    if blur.n_planes == 1 and len(planes) > 1:
-        blur = replace(blur, per="stack", n_planes=len(planes))
-    if size_um is not None:
-        was_um = blur.optics.pixel_size_um
-        blur = blur.at_pixel_size(size_um, planes.plane_shape)
-        # A known PSF has pixels of its own, which nobody takes for the image's.
-        if blur.known is None and blur.optics.pixel_size_um != was_um:
-            yield Warned(
-                f"the blur was estimated for pixels of {was_um:g} µm, the image's are "
-                f"{size_um:g} µm: it was computed anew for those, from its optics and coefficients"
-            )
-    blur.require_fit(planes)
-    return blur
-
-
-def _given_volume_blur_job(blur: VolumeBlurEstimate, source: Source) -> Job[VolumeBlurEstimate]:
-    """Bring a 3-D blur to the voxels of the image, where their sizes are known."""
-    was, was_um = blur.stack_optics, blur.optics.pixel_size_um
-    moved = blur.at_voxel_size(
-        source.pixel_size_um or was_um, abs(source.z_step_um or was.z_step_um)
-    )
-    if moved is not blur:
-        now = moved.stack_optics
-        yield Warned(
-            f"the blur was estimated for voxels of {was.z_step_um:g} × {was_um:g} × {was_um:g} µm "
-            f"(Z, Y, X), the image's are {now.z_step_um:g} × {now.optics.pixel_size_um:g} × "
-            f"{now.optics.pixel_size_um:g} µm: it was computed anew for those"
-        )
-    moved.require_fit(Stacks.of(source.data, source.axes).n_volumes)
-    return moved
 
 
 def _with_doubts(check: DeblurringCheck, blur: BlurEstimate, model: str | None) -> DeblurringCheck:

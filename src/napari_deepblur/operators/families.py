@@ -36,6 +36,8 @@ class OperatorFamily(nn.Module, ABC):
     tile_density = 1
     #: Whether a focus series tells more of a coefficient than its planes one by one.
     admits_focus_series = False
+    #: Whether the coefficients are lengths that are counted in wavelengths.
+    in_wavelengths = False
 
     @property
     def n_convolutions(self) -> int:
@@ -154,6 +156,7 @@ class ZernikeFamily(OperatorFamily):
     varies = False
     unit = "waves RMS"
     admits_focus_series = True
+    in_wavelengths = True
 
     def __init__(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
@@ -102,6 +103,30 @@ class Optics(BaseModel):
                 "water 1.33, oil 1.518)"
             )
         return self
+
+    def moved(
+        self,
+        wavelength_um: float | None = None,
+        pixel_size_um: float | None = None,
+        *,
+        within: float = 0.01,
+    ) -> Optics:
+        """Optics of another channel, or other pixels, of the same objective.
+
+        Parameters
+        ----------
+        wavelength_um, pixel_size_um
+            The other values, µm; None for the same.
+        within
+            Relative difference up to which two values are the same.
+        """
+        wanted = {"wavelength_um": wavelength_um, "pixel_size_um": pixel_size_um}
+        changes = {
+            name: value
+            for name, value in wanted.items()
+            if value is not None and not math.isclose(value, getattr(self, name), rel_tol=within)
+        }
+        return Optics.model_validate(self.model_dump() | changes) if changes else self
 
     @property
     def cutoff(self) -> float:

@@ -155,7 +155,7 @@ def test_saved_and_loaded_it_deblurs_the_same(blurs, kind, tmp_path):
 
 
 def test_other_pixels_are_served_through_the_optics(blurs):
-    moved = blurs["psf"].at_pixel_size(0.08)
+    moved = blurs["psf"].at(pixel_size_um=0.08)
     direct = ndb.blur_from_psf(point(), FINE_UM, optics=pixels_of(0.08))
     np.testing.assert_allclose(moved.psf(), direct.psf(), atol=1e-7)
 

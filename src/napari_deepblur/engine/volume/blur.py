@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import NonNegativeFloat, PositiveFloat
 
 from napari_deepblur.atomic import replacing
-from napari_deepblur.engine.card import Card
+from napari_deepblur.engine.card import Card, SourceName
 from napari_deepblur.engine.concerns import Concern
 from napari_deepblur.engine.volume.stack_optics import StackOptics
 from napari_deepblur.errors import ImageError, describe
@@ -38,6 +38,8 @@ class _VolumeBlurFile(Card):
     coefficients: list[list[float]]
     std: list[list[NonNegativeFloat]]
     concerns: tuple[tuple[str, ...], ...] = ()
+    source: SourceName = ""
+    read_at_um: PositiveFloat | None = None
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,18 @@ class VolumeBlurEstimate:
     concerns
         For each row, why the estimate may be wrong beyond `std`; empty where nothing is known
         against it.
+    source
+        Name of the image that it was read off, for people.
+    read_at_um
+        Wavelength of that image, µm, where the blur was brought to another one; else None.
     """
 
     coefficients: NDArray[np.float32]
     std: NDArray[np.float32]
     stack_optics: StackOptics
     concerns: tuple[tuple[Concern, ...], ...] = ()
+    source: str = ""
+    read_at_um: float | None = None
 
     @property
     def per(self) -> Literal["volume"]:
@@ -130,33 +138,66 @@ class VolumeBlurEstimate:
         row: NDArray[np.float32] = self.coefficients[volume]
         return row
 
-    def at_voxel_size(self, pixel_size_um: float, z_step_um: float) -> VolumeBlurEstimate:
-        """Compute the same blur for an image of another sampling, from optics and coefficients.
+    def only(self, volume: int) -> VolumeBlurEstimate:
+        """Keep the blur of one volume, for all volumes of any image.
+
+        Raises
+        ------
+        IndexError
+            If there is no such volume.
+        """
+        kept = slice(0, 1) if self.n_volumes == 1 else slice(volume, volume + 1)
+        return replace(
+            self,
+            coefficients=self.row(volume)[None],
+            std=self.std[kept],
+            concerns=self.concerns[kept],
+        )
+
+    def at(
+        self,
+        *,
+        wavelength_um: float | None = None,
+        pixel_size_um: float | None = None,
+        z_step_um: float | None = None,
+    ) -> VolumeBlurEstimate:
+        """Bring the blur to another channel, or to other voxels, of the same objective.
+
+        Lengths stay: at a longer wavelength the aberrations are fewer wavelengths.
 
         Parameters
         ----------
+        wavelength_um
+            Emission wavelength of the other image, µm; by default the same.
         pixel_size_um, z_step_um
-            Sides of the image's voxels, µm. Sizes that differ by rounding only change nothing.
+            Sides of its voxels, µm; by default the same. Values that differ by rounding only are
+            the same.
 
         Raises
         ------
         ValueError
-            If the optics with such pixels are impossible, or the z step is none.
+            If the optics with such values are impossible, or the z step is none.
         """
-        known, was_um = self.stack_optics, self.optics.pixel_size_um
-        same = math.isclose(pixel_size_um, was_um, rel_tol=_SAME_SIZE) and math.isclose(
-            z_step_um, known.z_step_um, rel_tol=_SAME_SIZE
-        )
-        if same:
+        known, was = self.stack_optics, self.optics
+        now = was.moved(wavelength_um, pixel_size_um, within=_SAME_SIZE)
+        step_um = known.z_step_um if z_step_um is None else z_step_um
+        if now == was and math.isclose(step_um, known.z_step_um, rel_tol=_SAME_SIZE):
             return self
-        there = known.optics.model_dump() | {"pixel_size_um": pixel_size_um}
         moved = replace(
             known,
-            optics=Optics.model_validate(there),
-            z_step_um=z_step_um,
-            broadening_px=known.broadening_px * was_um / pixel_size_um,
+            optics=now,
+            z_step_um=step_um,
+            broadening_px=known.broadening_px * was.pixel_size_um / now.pixel_size_um,
         )
-        return replace(self, stack_optics=moved)
+        was_um, now_um = was.wavelength_um, now.wavelength_um
+        share = np.float32(was_um / now_um)
+        return replace(
+            self,
+            coefficients=self.coefficients * share,
+            std=self.std * share,
+            stack_optics=moved,
+            read_at_um=self.read_at_um or (was_um if now_um != was_um else None),
+        )
 
     def require_fit(self, n_volumes: int) -> None:
         """Check that the blur serves an image.
@@ -193,6 +234,8 @@ class VolumeBlurEstimate:
             coefficients=np.asarray(self.coefficients, float).round(7).tolist(),
             std=np.asarray(self.std, float).round(7).tolist(),
             concerns=self.concerns,
+            source=self.source,
+            read_at_um=self.read_at_um,
         )
         with replacing(path) as aside:
             aside.write_text(content.model_dump_json(indent=2) + "\n", encoding="utf-8")
@@ -228,4 +271,6 @@ def load_volume_blur(path: str | Path) -> VolumeBlurEstimate:
         content.noll_indices,
     )
     concerns = tuple(tuple(map(Concern.read, reasons)) for reasons in content.concerns)
-    return VolumeBlurEstimate(coefficients, std, known, concerns)
+    return VolumeBlurEstimate(
+        coefficients, std, known, concerns, content.source, content.read_at_um
+    )
