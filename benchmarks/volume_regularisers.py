@@ -19,13 +19,13 @@ from torch import Tensor
 from volume import MODES, OPTICS, ROWS, Z_STEP_UM, Case, Row, correlation, simulate
 
 from napari_deepblur.engine.volume.photons import halves, photons_of
-from napari_deepblur.engine.volume.sample import deviance
-from napari_deepblur.engine.volume.sharpening import Sharpening
+from napari_deepblur.engine.volume.richardson_lucy import Pace, RichardsonLucy, deviance
 from napari_deepblur.engine.volume.stack_blur import StackBlur
 from napari_deepblur.engine.volume.stack_optics import StackOptics
 from napari_deepblur.evaluation import markdown
 
 KINDS = ("nuclei", "points", "filaments")
+PACE = Pace(n_gentle=4, background_step=0.3, shortens=False)
 PATIENCE, MORE_FOR_THE_WHOLE = 3, 1.2
 Z_WEIGHT = OPTICS.pixel_size_um / Z_STEP_UM
 
@@ -48,7 +48,7 @@ WAYS = (
 )
 
 
-class Smoothed(Sharpening):
+class Smoothed(RichardsonLucy):
     """Richardson-Lucy with total variation, one step late.
 
     N. Dey et al., "Richardson-Lucy algorithm with total variation regularization for 3D confocal
@@ -60,7 +60,7 @@ class Smoothed(Sharpening):
     def _back_projected(self, misfit: Tensor) -> Tensor:
         change = super()._back_projected(misfit)
         if self.weight:
-            change = (change + 1) / (1 - self.weight * curvature(self._domain)) - 1
+            change = (change + 1) / (1 - self.weight * curvature(self.domain)) - 1
         return change
 
 
@@ -91,7 +91,7 @@ def deblurred(way: Way, case: Case) -> np.ndarray:
         trial = begun(way, weight, half, photons.background / 2, blur)
         lowest, n_best, background = math.inf, 0, 0.0
         for number in range(way.n_most):
-            expected = trial.advance()
+            expected = trial.advance().expected
             held_out = deviance(other, expected)
             if held_out < lowest:
                 lowest, n_best, background = held_out, number, trial.background
@@ -108,10 +108,9 @@ def deblurred(way: Way, case: Case) -> np.ndarray:
 
 def begun(way: Way, weight: float, photons: Tensor, darkest: float, blur: StackBlur) -> Smoothed:
     """Begin to sharpen."""
-    light = max(float(photons.mean()) - darkest, 0.0)
-    sharpening = Smoothed(photons, darkest, light, blur, damping=way.damping)
-    sharpening.weight = weight
-    return sharpening
+    sample = Smoothed(photons, darkest, blur, PACE, damping=way.damping)
+    sample.weight = weight
+    return sample
 
 
 def main() -> None:

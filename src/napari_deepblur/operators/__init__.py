@@ -9,7 +9,6 @@ from napari_deepblur.operators.linear_operator import LinearOperator
 from napari_deepblur.operators.product_convolution import ProductConvolution
 from napari_deepblur.operators.product_convolution_family import ProductConvolutionFamily
 from napari_deepblur.operators.spread import spread
-from napari_deepblur.operators.volume_blur import VolumeBlur
 from napari_deepblur.operators.widefield_family import WidefieldFamily
 
 __all__ = [
@@ -23,7 +22,6 @@ __all__ = [
     "OperatorFamily",
     "ProductConvolution",
     "ProductConvolutionFamily",
-    "VolumeBlur",
     "WidefieldFamily",
     "ZernikeFamily",
     "spread",

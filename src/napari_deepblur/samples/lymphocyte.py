@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_deepblur.engine.volume.stack_blur import StackBlur
 from napari_deepblur.engine.volume.stack_optics import StackOptics
 from napari_deepblur.optics.settings import Optics
 from napari_deepblur.samples.drawing import grains, splat
@@ -43,8 +44,6 @@ def lymphocyte() -> Sample:
     """Draw a stack of 24 × 96 × 96 voxels, 6 × 8.6 × 8.6 µm, with one 3-D blur."""
     import torch
 
-    from napari_deepblur.operators import VolumeBlur
-
     optics = Optics(
         numerical_aperture=1.4, wavelength_um=0.52, pixel_size_um=0.09, refractive_index=1.518
     )
@@ -52,9 +51,12 @@ def lymphocyte() -> Sample:
     coefficients = np.array([_COEFFICIENTS], np.float32)
     domain = known.domain_of(_SHAPE)
     transfer = known.pupil(domain).transfer(torch.from_numpy(coefficients[0]))
-    operator = VolumeBlur(transfer, _SHAPE, domain)
+    operator = StackBlur(transfer, _SHAPE, domain)
     rng = np.random.default_rng(_SEED)
     light = _draw(domain, np.array([_Z_STEP_UM, *[optics.pixel_size_um] * 2]), rng)
+    # The cell lies in the middle of the domain, the stack in its corner.
+    moves = [-((large - small) // 2) for small, large in zip(_SHAPE, domain, strict=True)]
+    light = np.roll(light, moves, axis=(0, 1, 2))
     brightest = float(operator.forward(torch.from_numpy(light)).max())
     scene = np.float32(_BACKGROUND) + np.float32(_PEAK_PHOTONS / brightest) * light
     image, sharp = photograph(operator, scene, rng)

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from napari_deepblur.optics.settings import Optics
 
 if TYPE_CHECKING:
+    from napari_deepblur.engine.volume.stack_blur import StackBlur
     from napari_deepblur.engine.volume.stack_optics import StackOptics
-    from napari_deepblur.operators import Convolution, VolumeBlur
+    from napari_deepblur.operators import Convolution
 
 __all__ = ["CAMERA_OFFSET", "Sample", "operators_of", "photograph"]
 
@@ -80,7 +81,7 @@ def operators_of(
 
 
 def photograph(
-    operator: Convolution | VolumeBlur, scene: NDArray[np.float32], rng: np.random.Generator
+    operator: Convolution | StackBlur, scene: NDArray[np.float32], rng: np.random.Generator
 ) -> tuple[NDArray[np.uint16], NDArray[np.float32]]:
     """Blur a scene and count its photons with a camera.
 

@@ -20,6 +20,7 @@ from napari_deepblur.engine.events import Job, Progress, finish
 from napari_deepblur.engine.plausibility import check_sampling_job
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.engine.volume.photons import photons_of
+from napari_deepblur.engine.volume.stack_blur import StackBlur
 from napari_deepblur.engine.volume.stack_optics import StackOptics
 from napari_deepblur.engine.volume.stacks import Region, Stacks
 from napari_deepblur.errors import ImageError
@@ -28,8 +29,6 @@ from napari_deepblur.optics.settings import Optics
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
-
-    from napari_deepblur.operators import VolumeBlur
 
 __all__ = ["blur_from_bead", "blur_from_bead_job"]
 
@@ -204,7 +203,7 @@ def _require_bead(part: NDArray[np.float32]) -> None:
 class _Look(NamedTuple):
     """Stack that a set of parameters predicts, and what it leaves over."""
 
-    blur: VolumeBlur
+    blur: StackBlur
     point: Tensor  # spectrum of the broadened point
     image: Tensor  # of a point of brightness 1, shape (Z, Y, X)
     brightness: float
@@ -219,7 +218,7 @@ class _Look(NamedTuple):
 class _BeadFit:
     """Least-squares fit of a point to a stack by Levenberg's and Marquardt's steps.
 
-    The parameters θ are γ, the place z, y, x in the domain in voxels, and the width in pixels;
+    The parameters θ are γ, the place z, y, x in the stack in voxels, and the width in pixels;
     brightness and background follow from them.
 
     Parameters
@@ -245,9 +244,7 @@ class _BeadFit:
         frequencies = (torch.fft.fftfreq(domain[0]), torch.fft.fftfreq(domain[1]))
         z, y, x = torch.meshgrid(*frequencies, torch.fft.rfftfreq(domain[2]), indexing="ij")
         self._frequencies, self._lateral = (z, y, x), y.square() + x.square()
-        margins = ((large - small) // 2 for large, small in zip(domain, photons.shape, strict=True))
-        begun = [margin + side for margin, side in zip(margins, place, strict=True)]
-        self.theta = torch.tensor([0.0] * self._n_modes + [*begun, _FIRST_WIDTH])
+        self.theta = torch.tensor([0.0] * self._n_modes + [*place, _FIRST_WIDTH])
         self._damping = 1e-3
         self._seen = self._look(self.theta)
         self._jacobian = self._derivatives()
@@ -299,15 +296,13 @@ class _BeadFit:
     def _look(self, theta: Tensor) -> _Look:
         import torch
 
-        from napari_deepblur.operators import VolumeBlur
-
         n = self._n_modes
         transfer = self._pupil.transfer(theta[:n])
-        blur = VolumeBlur(transfer, tuple(self._photons.shape), self._domain)
+        blur = StackBlur(transfer, tuple(self._photons.shape), self._domain)
         turns = sum(k * r for k, r in zip(self._frequencies, theta[n:-1], strict=True))
         gaussian = torch.exp(-2 * (math.pi * theta[-1]) ** 2 * self._lateral)
         point = torch.polar(gaussian, -2 * math.pi * turns)
-        image = blur.crop(blur.image(transfer * point))
+        image = blur.image(transfer * point)
         flat, light = image - image.mean(), self._photons - self._photons.mean()
         brightness = float((flat * light).sum() / flat.square().sum())
         background = float(self._photons.mean()) - brightness * float(image.mean())
@@ -326,7 +321,7 @@ class _BeadFit:
             (-2j * math.pi * frequency * whole for frequency in self._frequencies),
             [-4 * math.pi**2 * theta[-1] * self._lateral * whole],
         )
-        images = [seen.brightness * seen.blur.crop(seen.blur.image(part)) for part in spectra]
+        images = [seen.brightness * seen.blur.image(part) for part in spectra]
         images += [seen.image, torch.ones_like(seen.image)]
         return torch.stack(images).flatten(2).double()
 

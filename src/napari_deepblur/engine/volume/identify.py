@@ -15,19 +15,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_deepblur.engine.volume.sample import Sample, deviance
+from napari_deepblur.engine.volume.richardson_lucy import Pace, RichardsonLucy, deviance
+from napari_deepblur.engine.volume.stack_blur import StackBlur
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from napari_deepblur.engine.volume.sample import Fit
-    from napari_deepblur.operators import VolumeBlur
+    from napari_deepblur.engine.volume.richardson_lucy import Fit
     from napari_deepblur.optics.pupil_3d import Aberrated, Pupil3d
 
 __all__ = ["Identification", "Step"]
 
 #: Iterations at most of the two passes, and of the one that begins with a wrong blur.
 _N_FIRST, _N_SECOND, _N_ELSEWHERE = 60, 80, 40
+
+#: Samples are formed with care, as every fault of theirs would be laid on the blur.
+_PACE = Pace(n_gentle=10, background_step=0.6, shortens=True)
 
 #: Iterations of a pass in which γ stays: the sample has no detail yet, and every PSF looks too
 #: broad.
@@ -108,14 +111,15 @@ class Identification:
         self._pupil = pupil
         self._photons = photons
         self._shape = tuple(photons[0].shape)
-        self._samples = [Sample(half, background, pupil.shape) for half in photons]
+        self._background = background
+        self._samples: list[RichardsonLucy] = []
         self._prior = torch.tensor(prior_std).pow(-2).diag()
         self.coefficients = torch.zeros(len(prior_std))
         self.curvature: Tensor | None = None
         self.left: Tensor | None = None
         self._slopes: Tensor | None = None
         self._slopes_at = self.coefficients
-        self._blur: VolumeBlur
+        self._blur: StackBlur
         self._held_out: list[float] = []
         self._n_done = 0
         self._n_most = _N_FIRST + _N_SECOND + _N_ELSEWHERE
@@ -133,7 +137,7 @@ class Identification:
         """
         import torch
 
-        whole = self._blur.image(self._blur.transfer)
+        whole = torch.fft.irfftn(self._blur.transfer, s=self._pupil.shape)
         psf = torch.zeros(shape)
         taken = psf
         for dim, (side, most) in enumerate(zip(shape, whole.shape, strict=True)):
@@ -158,26 +162,26 @@ class Identification:
     def _pass(self, n_iterations: int, *, checks: bool = False) -> Iterator[Step]:
         import torch
 
-        from napari_deepblur.operators import VolumeBlur
-
         gamma = previous = best = point = self.coefficients
         lowest, n_worse = float("inf"), 0
         self._held_out = []
-        for sample in self._samples:
-            sample.start_anew()
         pupil = self._pupil.at(point)
-        self._blur = VolumeBlur(pupil.transfer, self._shape, self._pupil.shape)
+        self._blur = StackBlur(pupil.transfer, self._shape, self._pupil.shape)
+        self._samples = [
+            RichardsonLucy(half, self._background, self._blur, _PACE) for half in self._photons
+        ]
         for number in range(1, n_iterations + 1):
             moves = number > _N_HELD
             held_out, pull = 0.0, torch.zeros(())
             for index, sample in enumerate(self._samples):
                 yield Step(self._n_done, self._n_most, gamma, checks)
-                fit = sample.advance(self._blur)
+                sample.blur = self._blur
+                fit = sample.advance()
                 other = self._photons[1 - index]
                 held_out += deviance(other, fit.expected)
                 sample.adjust_background(other, fit.expected)
                 if moves:
-                    pull = pull + self._pull(self._blur, fit, other)
+                    pull = pull + self._pull(fit, other)
             self._n_done += 1
             self._held_out.append(held_out)
             n_worse = 0 if held_out < lowest else n_worse + 1
@@ -193,15 +197,13 @@ class Identification:
                 ahead = min(_MOST_MOMENTUM, sum(one.momentum for one in self._samples) / 2)
                 point = gamma + ahead * (gamma - previous)
                 pupil = self._pupil.at(point)
-                self._blur = VolumeBlur(pupil.transfer, self._shape, self._pupil.shape)
+                self._blur = StackBlur(pupil.transfer, self._shape, self._pupil.shape)
         self.coefficients = best if n_worse else gamma
 
-    @staticmethod
-    def _pull(blur: VolumeBlur, fit: Fit, other: Tensor) -> Tensor:
+    def _pull(self, fit: Fit, other: Tensor) -> Tensor:
         """Spectrum of the held-out deviance's derivative by the PSF."""
-        misfit = blur.spectrum(blur.embed(1 - other / fit.expected))
-        pull: Tensor = misfit * fit.spectrum.conj()
-        return pull
+        misfit = self._blur.spectrum(1 - other / fit.expected)
+        return misfit.mul_(self._blur.spectrum(fit.sample).conj())
 
     def _moved(self, point: Tensor, slope: Tensor, curvature: Tensor) -> Tensor:
         import torch
@@ -220,7 +222,7 @@ class Identification:
         if self._slopes is None or float((point - self._slopes_at).abs().max()) > _SAME_SLOPES:
             self._slopes = torch.stack(list(pupil.transfer_slopes())).flatten(1)
             self._slopes_at = point
-        power = sum(self._blur.spectrum(one.estimate).abs().square() for one in self._samples)
+        power = sum(self._blur.spectrum(one.domain).abs().square() for one in self._samples)
         mean = float(self._photons[0].mean() + self._photons[1].mean()) / 2
         weights = power * multiplicity(self._pupil.shape[-1])
         weights = (weights / (mean * math.prod(self._pupil.shape))).flatten()

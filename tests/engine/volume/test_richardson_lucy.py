@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from napari_deepblur.engine.volume.sample import deviance
+from napari_deepblur.engine.volume.richardson_lucy import deviance
 
 
 def test_deviance_is_finite_where_a_half_holds_next_to_nothing():
