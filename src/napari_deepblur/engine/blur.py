@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import torch
 
     from napari_deepblur.operators import OperatorFamily
+    from napari_deepblur.operators.fourier_blur import FourierBlur
 
 __all__ = ["BlurEstimate", "Per", "Scope"]
 
@@ -177,6 +178,26 @@ class BlurEstimate:
         import torch
 
         return torch.from_numpy(self.coefficients[self.row_of(plane)])
+
+    def tile_operator(
+        self, plane: int, shape: tuple[int, int], region: NDArray[np.float32]
+    ) -> FourierBlur:
+        """Make the blur of a part of a plane, a batch of one.
+
+        Parameters
+        ----------
+        plane
+            Number of the plane.
+        shape
+            (Y, X) of the part.
+        region
+            Field coordinates (y, x) of its first and last corner, shape (2, 2).
+        """
+        import torch
+
+        gamma = self.coefficients_of(plane)[None]
+        with torch.no_grad():
+            return self.family.tile_operator(gamma, shape, torch.from_numpy(region))
 
     def row_of(self, plane: int) -> int:
         """Get the number of the row of `coefficients`, `std` and `concerns` for a plane.

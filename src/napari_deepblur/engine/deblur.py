@@ -210,12 +210,7 @@ class _Deblurring:
         return True
 
     def _operator(self, index: int, tile: Tile) -> FourierBlur:
-        """Blur of a tile of a plane, a batch of one."""
-        import torch
-
-        gamma = self._blur.coefficients_of(index)[None]
-        with torch.no_grad():
-            return self._blur.family.tile_operator(gamma, tile.shape, torch.from_numpy(tile.region))
+        return self._blur.tile_operator(index, tile.shape, tile.region)
 
 
 def _margins_of(network: Unrolled, blur: BlurEstimate) -> Margins:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_deepblur.engine.tiles import Window
 
-__all__ = ["Margins", "Tile", "partition", "smallest_side", "whole"]
+__all__ = ["Margins", "Tile", "field_region", "partition", "smallest_side", "whole"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +88,7 @@ class Tile:
     @property
     def region(self) -> NDArray[np.float32]:
         """Field coordinates (y, x) of the first and last corner of what is read, shape (2, 2)."""
-        corners = np.array([[part.start, part.stop] for part in self.read], float).T
-        return np.asarray(2 * corners / self.field_shape - 1, np.float32)
+        return field_region(self.read, self.field_shape)
 
     def add_to(self, field: NDArray[np.float32], result: NDArray[np.float32]) -> None:
         """Add the tile's result, of the shape that was read, to a field that began as zeros."""
@@ -101,8 +100,16 @@ class Tile:
         field[self.write] += weights * result[inner]
 
 
-def partition(shape: tuple[int, int], side: int, margins: Margins) -> tuple[Tile, ...]:
-    """Divide a field into tiles, row by row; one tile where the field is no larger.
+def field_region(window: Window, field_shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Field coordinates (y, x) of the first and last corner of a part of a field, shape (2, 2)."""
+    corners = np.array([[part.start, part.stop] for part in window], float).T
+    return np.asarray(2 * corners / field_shape - 1, np.float32)
+
+
+def partition(
+    shape: tuple[int, int], side: int, margins: Margins, window: Window | None = None
+) -> tuple[Tile, ...]:
+    """Divide a field, or a part of it, into tiles, row by row; one tile where it is no larger.
 
     Parameters
     ----------
@@ -112,6 +119,8 @@ def partition(shape: tuple[int, int], side: int, margins: Margins) -> tuple[Tile
         Largest side of what is read for a tile, pixels.
     margins
         Of the tiles.
+    window
+        Part of the field that is written; by default all of it.
 
     Raises
     ------
@@ -123,7 +132,10 @@ def partition(shape: tuple[int, int], side: int, margins: Margins) -> tuple[Tile
             f"tiles of {side} pixels are too small for this blur: give "
             f"{smallest_side(margins)} or more"
         )
-    rows, columns = (_spans(length, side, margins) for length in shape)
+    parts = window or tuple(slice(0, length) for length in shape)
+    rows, columns = (
+        _spans(part, length, side, margins) for part, length in zip(parts, shape, strict=True)
+    )
     return tuple(Tile(row, column, shape) for row in rows for column in columns)
 
 
@@ -137,23 +149,27 @@ def smallest_side(margins: Margins) -> int:
     return 2 * margins.halo + 3 * margins.blend + margins.multiple + 2
 
 
-def _spans(length: int, side: int, margins: Margins) -> list[_Span]:
-    if length <= side:
-        return [_whole_span(length)]
+def _spans(part: slice, length: int, side: int, margins: Margins) -> list[_Span]:
+    """Divide a part of an axis of some length."""
+    single = _span(part.start, part.stop, part, length, margins)
+    if single.read.stop - single.read.start <= side:
+        return [single]
     core = side - 2 * margins.halo - margins.blend - margins.multiple
-    n_tiles = ceil(length / core)
-    borders = np.linspace(0, length, n_tiles + 1).round().astype(int).tolist()
-    return [_span(first, last, length, margins) for first, last in pairwise(borders)]
+    n_tiles = ceil((part.stop - part.start) / core)
+    borders = np.linspace(part.start, part.stop, n_tiles + 1).round().astype(int).tolist()
+    return [_span(first, last, part, length, margins) for first, last in pairwise(borders)]
 
 
 def _whole_span(length: int) -> _Span:
     return _Span(slice(0, length), slice(0, length), 0, 0)
 
 
-def _span(first: int, last: int, length: int, margins: Margins) -> _Span:
+def _span(first: int, last: int, part: slice, length: int, margins: Margins) -> _Span:
     half = margins.blend // 2
-    fade_in, fade_out = (2 * half if inside else 0 for inside in (first > 0, last < length))
-    write = slice(max(0, first - half), min(length, last + half))
+    fade_in, fade_out = (
+        2 * half if inside else 0 for inside in (first > part.start, last < part.stop)
+    )
+    write = slice(max(part.start, first - half), min(part.stop, last + half))
     start = max(0, write.start - margins.halo)
     start -= start % margins.multiple
     return _Span(slice(start, min(length, write.stop + margins.halo)), write, fade_in, fade_out)

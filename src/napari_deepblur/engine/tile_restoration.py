@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_deepblur.operators import LinearOperator
     from napari_deepblur.operators.fourier_blur import FourierBlur
 
-__all__ = ["largest_tile", "restore_plane_job", "tile_margins"]
+__all__ = ["largest_tile", "restore_plane_job", "restore_tiles_job", "tile_margins"]
 
 #: Width of the halo around a tile at the canonical cutoff, pixels, besides half a PSF, and of the
 #: zone over which tiles are blended. From 32 on results differ from those of whole planes by less
@@ -52,7 +52,9 @@ def largest_tile(network: Unrolled, n_convolutions: int) -> int:
     return min(_LARGEST, int((free / (_BYTES + _BYTES_PER_CONVOLUTION * n_convolutions)) ** 0.5))
 
 
-def tile_margins(network: Unrolled, psf_side: int, cutoff: float) -> Margins:
+def tile_margins(
+    network: Unrolled, psf_side: int, cutoff: float, *, halo_px: int = _HALO
+) -> Margins:
     """Find the margins with which a tile's result is that of the whole plane.
 
     Parameters
@@ -63,8 +65,10 @@ def tile_margins(network: Unrolled, psf_side: int, cutoff: float) -> Margins:
         Largest side of the PSF, pixels.
     cutoff
         f_c of the optics, cycles per pixel.
+    halo_px
+        Width of the halo at the canonical cutoff, besides half a PSF.
     """
-    reach = _HALO * max(1.0, CANONICAL_CUTOFF / cutoff)
+    reach = halo_px * max(1.0, CANONICAL_CUTOFF / cutoff)
     return Margins(round(reach) + psf_side // 2, _BLEND, network.multiple)
 
 
@@ -94,6 +98,21 @@ def restore_plane_job(
     -------
         Counts, shape (Y, X), with the flux of the observed plane.
     """
+    sharp = yield from restore_tiles_job(network, observed, photometry, tiles, operator_of)
+    return photometry.with_light_of(sharp, observed.image, observed.valid)
+
+
+def restore_tiles_job(
+    network: Unrolled,
+    observed: ValidPlane,
+    photometry: Photometry,
+    tiles: Sequence[Tile],
+    operator_of: Callable[[Tile], FourierBlur],
+) -> Job[NDArray[np.float32]]:
+    """`restore_plane_job` of tiles that need not cover the plane, and with the flux as it comes.
+
+    Where there is no tile the result is 0.
+    """
     sharp = np.zeros(observed.image.shape, np.float32)
     total = len(tiles) * network.n_iterations
     for number, tile in enumerate(tiles):
@@ -105,7 +124,7 @@ def restore_plane_job(
             restoration.advance()
             yield Progress(done + step + 1, total, "deblurring")
         tile.add_to(sharp, restoration.result())
-    return photometry.with_light_of(sharp, observed.image, observed.valid)
+    return sharp
 
 
 class _TileRestoration:

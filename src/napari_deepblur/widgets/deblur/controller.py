@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_deepblur.widgets.deblur.display import ResultDisplay
+from napari_deepblur.widgets.deblur.preview.actions import PreviewActions
 from napari_deepblur.widgets.deblur.psf_actions import PsfActions
 from napari_deepblur.widgets.deblur.readiness import Resolved
 from napari_deepblur.widgets.deblur.session import Session
@@ -51,6 +52,8 @@ class DeblurController:
         Actions of the section PSF.
     sharp
         Actions of the section Deblur.
+    preview
+        Actions of the preview.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class DeblurController:
         self.settings.events.connect(self._on_settings)
         self.psf = PsfActions(self._work)
         self.sharp = SharpActions(self._work)
+        self.preview = PreviewActions(self._work)
         self._choose_first()
 
     @property
@@ -172,6 +176,8 @@ class DeblurController:
         resolved = self.resolved
         self._work.view.show_resolved(resolved)
         self._display.show(self.layer, resolved)
+        waits = self.layer is not None and self._work.layers.preview_of(self.layer) is not None
+        self._work.view.show_preview(waits=waits)
 
     def _on_settings(self) -> None:
         if self.layer is not None:

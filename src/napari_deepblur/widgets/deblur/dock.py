@@ -141,6 +141,10 @@ class DeblurDock(DockWidget):
         """Show the PSF of another place of the current plane's field."""
         self.psf.show_psf(picture)
 
+    def show_preview(self, *, waits: bool) -> None:
+        """Show whether there is a preview to be kept or thrown away."""
+        self.run_bar.show_preview(waits=waits)
+
     def show_check(self, table: CheckTable | None) -> None:
         """Show how the deblurred current plane fits the observed one, or nothing."""
         self.deblur.show_check(table)
@@ -184,6 +188,9 @@ class DeblurDock(DockWidget):
         self.deblur.pythonClicked.connect(controller.sharp.copy_as_python)
         self.deblur.commandClicked.connect(controller.sharp.copy_as_command)
         self.run_bar.estimateClicked.connect(controller.psf.estimate)
+        self.run_bar.previewClicked.connect(controller.preview.show)
+        self.run_bar.keepClicked.connect(controller.preview.keep)
+        self.run_bar.discardClicked.connect(controller.preview.discard)
         self.run_bar.deblurClicked.connect(controller.sharp.deblur)
         self.run_bar.cancelClicked.connect(controller.cancel)
         escape = QShortcut(QKeySequence(Qt.Key.Key_Escape), self)

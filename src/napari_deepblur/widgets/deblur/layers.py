@@ -27,6 +27,7 @@ __all__ = [
     "geometry_of",
     "psf_layers",
     "residual_layer",
+    "result_metadata",
 ]
 
 LayerData = tuple[NDArray[np.float32], dict[str, Any]]
@@ -49,7 +50,7 @@ def deblurred_layer(layer: Image, result: Deblurred) -> LayerData:
         "colormap": layer.colormap.name,
         "contrast_limits": (low, max(high, result.bright)),
         "gamma": layer.gamma,
-        "metadata": _metadata("deblurred", layer, result.estimated, result.check),
+        "metadata": result_metadata("deblurred", layer, result.estimated, result.check),
     }
     return result.sharp, arguments
 
@@ -65,7 +66,7 @@ def residual_layer(layer: Image, result: Deblurred) -> LayerData | None:
         "name": f"{layer.name} residual",
         "colormap": "PiYG",
         "contrast_limits": (-_RESIDUAL_LIMIT, _RESIDUAL_LIMIT),
-        "metadata": _metadata("residual", layer, result.estimated, result.check),
+        "metadata": result_metadata("residual", layer, result.estimated, result.check),
     }
     return result.residual, arguments
 
@@ -106,7 +107,7 @@ def _psf_layer(layer: Image, estimated: Estimated) -> LayerData:
         "colormap": "inferno",
         "contrast_limits": (0.0, float(estimated.psfs.max())),
         "gamma": _PSF_GAMMA,
-        "metadata": _metadata("psf", layer, estimated),
+        "metadata": result_metadata("psf", layer, estimated),
     }
     if not estimated.is_3d:
         return _per_plane(layer, estimated.psfs), arguments
@@ -132,7 +133,7 @@ def _psf_field_layer(layer: Image, estimated: Estimated, field: FieldPictures) -
         "blending": "additive",
         "contrast_limits": (0.0, float(field.mosaics.max())),
         "gamma": _PSF_GAMMA,
-        "metadata": _metadata("psf-field", layer, estimated, zoom=field.grid.zoom),
+        "metadata": result_metadata("psf-field", layer, estimated, zoom=field.grid.zoom),
     }
     return _per_plane(layer, field.mosaics), arguments
 
@@ -144,7 +145,7 @@ def _eigen_psfs_layer(layer: Image, estimated: Estimated, field: FieldPictures) 
         "name": f"{layer.name} eigen-PSFs",
         "colormap": signed_colormap(),
         "contrast_limits": (-limit, limit),
-        "metadata": _metadata("eigen-psfs", layer, estimated, zoom=field.grid.zoom),
+        "metadata": result_metadata("eigen-psfs", layer, estimated, zoom=field.grid.zoom),
     }
     picture = tiled(field.eigen_psfs, field.grid.shape[0])
     return _per_plane(layer, picture[None]), arguments
@@ -174,13 +175,14 @@ def _numbers(values: NDArray[np.float32]) -> list[Any]:
     return numbers
 
 
-def _metadata(
+def result_metadata(
     kind: str,
     layer: Image,
     estimated: Estimated,
     check: DeblurringCheck | None = None,
     **more: Any,
 ) -> dict[str, Any]:
+    """Make the metadata of a layer that shows a result: what it is and how it was made."""
     blur = estimated.blur
     checked = {} if check is None else {"check": _check_metadata(check)}
     return {

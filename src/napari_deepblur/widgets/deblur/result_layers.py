@@ -70,8 +70,9 @@ class ResultLayers:
         """Show a deblurred image on top, with its residual beneath where that was asked for.
 
         Layers of the very same blur and settings are brought up to date, so that they do not
-        pile up; those of other settings stay, to be compared.
+        pile up; those of other settings stay, to be compared. A preview goes.
         """
+        self.drop_preview(source)
         residual = residual_layer(source, result)
         if residual is not None:
             shown = self._put(source, residual)
@@ -82,6 +83,31 @@ class ResultLayers:
         low, high = shown.contrast_limits
         shown.contrast_limits_range = (min(low, result.extent[0]), max(high, result.extent[1]))
         self._viewer.layers.selection.active = shown
+
+    def preview_of(self, source: Image) -> Image | None:
+        """Return the layer of an image's preview that is neither kept nor thrown away yet."""
+        return next((one for one in self._of(source) if kind_of(one) == "preview"), None)
+
+    def show_preview(self, source: Image, made: LayerData) -> None:
+        """Show a preview in place of the former one; what is active stays so."""
+        self.drop_preview(source)
+        active = self._viewer.layers.selection.active
+        self._add(source, made)
+        self._viewer.layers.selection.active = active
+
+    def keep_preview(self, source: Image) -> None:
+        """Make a result of its own of the preview."""
+        preview = self.preview_of(source)
+        if preview is not None:
+            own = preview.metadata["deepblur"] | {"kind": "deblurred-part"}
+            preview.metadata = preview.metadata | {"deepblur": own}
+            preview.name = f"{source.name} deblurred part"
+
+    def drop_preview(self, source: Image) -> None:
+        """Remove the preview, if there is one."""
+        preview = self.preview_of(source)
+        if preview is not None:
+            self._viewer.layers.remove(preview)
 
     def _put(self, source: Image, made: LayerData) -> Image:
         data, arguments = made

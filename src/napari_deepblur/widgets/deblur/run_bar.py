@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QGridLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_deepblur.engine.events import Progress
 from napari_deepblur.widgets.parts.progress_row import ProgressRow
+from napari_deepblur.widgets.parts.text import plain_label
 
 __all__ = ["RunBar"]
 
 _ESTIMATE_TIP = "Read the blur off the image; the PSF becomes a layer"
 _SHOW_TIP = "Show the known PSF at the pixels of the image; it becomes a layer"
+_PREVIEW_TIP = (
+    "Take the blur out of a part of the current plane, to see what Deblur would give: the shape "
+    "that is selected in a Shapes layer, or else what is in view, and of that the middle 512 × 512 "
+    "pixels; in 3-D the middle 160 × 160, through the planes"
+)
+_KEEP_TIP = "Keep the preview as a layer of its own"
+_DISCARD_TIP = "Throw the preview away; another preview, or Deblur, does so too"
 
 
 class RunBar(QWidget):
-    """Estimate, Deblur, Cancel and a progress bar.
+    """Estimate, Preview, Deblur, Cancel and a progress bar; what to do with a preview.
 
     Parameters
     ----------
@@ -24,6 +32,9 @@ class RunBar(QWidget):
     """
 
     estimateClicked = Signal()  # noqa: N815
+    previewClicked = Signal()  # noqa: N815
+    keepClicked = Signal()  # noqa: N815
+    discardClicked = Signal()  # noqa: N815
     deblurClicked = Signal()  # noqa: N815
     cancelClicked = Signal()  # noqa: N815
 
@@ -31,32 +42,51 @@ class RunBar(QWidget):
         super().__init__(parent)
         self.estimate = QPushButton()
         self.set_known(is_known=False)
-        self.deblur = QPushButton("Deblur")
-        self.deblur.setToolTip(
-            "Take the blur out of the image; estimates it first where that was not done"
+        self.preview = _button("Preview", _PREVIEW_TIP)
+        self.deblur = _button(
+            "Deblur", "Take the blur out of the image; estimates it first where that was not done"
         )
+        self.keep, self.discard = _button("Keep", _KEEP_TIP), _button("Discard", _DISCARD_TIP)
         self._progress = ProgressRow()
         self.cancel = self._progress.cancel
-        layout = QGridLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.estimate, 0, 0, 1, 2)
-        layout.addWidget(self.deblur, 0, 2, 1, 2)
-        layout.addWidget(self._progress, 1, 0, 1, 4)
-        self.estimate.clicked.connect(lambda _checked: self.estimateClicked.emit())
-        self.deblur.clicked.connect(lambda _checked: self.deblurClicked.emit())
+        self._arrange()
+        for button, signal in (
+            (self.estimate, self.estimateClicked),
+            (self.preview, self.previewClicked),
+            (self.keep, self.keepClicked),
+            (self.discard, self.discardClicked),
+            (self.deblur, self.deblurClicked),
+        ):
+            button.clicked.connect(lambda _checked, signal=signal: signal.emit())
         self._progress.cancelClicked.connect(self.cancelClicked.emit)
         self.set_state(busy=False, can_run=False)
+        self.show_preview(waits=False)
+
+    def _arrange(self) -> None:
+        label = plain_label("The preview:", tip="What becomes of the preview in the viewer")
+        self._preview_row = _row(label, self.keep, self.discard)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._preview_row)
+        layout.addWidget(_row(self.estimate, self.preview, self.deblur))
+        layout.addWidget(self._progress)
 
     def set_state(self, *, busy: bool, can_run: bool) -> None:
         """Enable what can be pressed."""
-        self.estimate.setEnabled(can_run and not busy)
-        self.deblur.setEnabled(can_run and not busy)
+        for button in (self.estimate, self.preview, self.deblur):
+            button.setEnabled(can_run and not busy)
+        self.keep.setEnabled(not busy)
+        self.discard.setEnabled(not busy)
         self._progress.set_busy(busy=busy)
 
     def set_known(self, *, is_known: bool) -> None:
         """Say whether the PSF is known, and needs no estimate."""
         self.estimate.setText("Show PSF" if is_known else "Estimate PSF")
         self.estimate.setToolTip(_SHOW_TIP if is_known else _ESTIMATE_TIP)
+
+    def show_preview(self, *, waits: bool) -> None:
+        """Show whether there is a preview to be kept or thrown away."""
+        self._preview_row.setVisible(waits)
 
     def setValue(self, progress: Progress) -> None:  # noqa: N802
         """Show the progress of the task; a total of 0 means unknown."""
@@ -65,3 +95,18 @@ class RunBar(QWidget):
     def value(self) -> tuple[int, int]:
         """Return the number of steps done and their total."""
         return self._progress.value()
+
+
+def _button(text: str, tip: str) -> QPushButton:
+    button = QPushButton(text)
+    button.setToolTip(tip)
+    return button
+
+
+def _row(*parts: QWidget) -> QWidget:
+    row = QWidget()
+    layout = QHBoxLayout(row)
+    layout.setContentsMargins(0, 0, 0, 0)
+    for part in parts:
+        layout.addWidget(part, 1)
+    return row

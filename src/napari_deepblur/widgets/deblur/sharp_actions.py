@@ -37,9 +37,7 @@ class SharpActions:
         """Deblur the layer, estimating its blur first where that was not done."""
         layer, wanted = self._work.layer, self._work.resolved
         if self._work.may_run(wanted) and layer is not None:
-            result = self._work.session.results.of(layer)
-            fits = result is not None and not result.outdated(wanted)
-            known = result.estimated if result is not None and fits else None
+            known = self._work.known_blur(layer, wanted)
             task = deblur_task(pixels_of(layer), wanted, known)
             self._work.run(task, partial(self._take_sharp, layer, is_new=known is None), wanted)
 

@@ -216,5 +216,8 @@ class DeblurView(Protocol):
     def show_psf(self, picture: ShownPsf) -> None:
         """Show the PSF of another place of the current plane's field."""
 
+    def show_preview(self, *, waits: bool) -> None:
+        """Show whether there is a preview to be kept or thrown away."""
+
     def show_check(self, table: CheckTable | None) -> None:
         """Show how the deblurred current plane fits the observed one, or nothing."""

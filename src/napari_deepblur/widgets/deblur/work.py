@@ -107,6 +107,11 @@ class Work:
             self.view.show_message(Tone.ERROR, wanted.known.ask or wanted.message)
         return wanted.can_run
 
+    def known_blur(self, layer: Image, wanted: Resolved) -> Estimated | None:
+        """Return the blur of a layer that was made with the present settings, if there is one."""
+        result = self.session.results.of(layer)
+        return None if result is None or result.outdated(wanted) else result.estimated
+
     def say_busy(self) -> None:
         """Say that a task runs already."""
         assert self.layer is not None

@@ -6,7 +6,16 @@ from typing import Any
 
 __all__ = ["is_by_product", "kind_of"]
 
-_BY_PRODUCTS = ("psf", "psf-field", "eigen-psfs", "weight-maps", "residual", "deblurred")
+_BY_PRODUCTS = (
+    "psf",
+    "psf-field",
+    "eigen-psfs",
+    "weight-maps",
+    "residual",
+    "deblurred",
+    "preview",
+    "deblurred-part",
+)
 
 
 def kind_of(layer: Any) -> str:

@@ -1,0 +1,1 @@
+"""Preview: a part of the current plane, deblurred before all of it is."""
