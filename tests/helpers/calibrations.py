@@ -20,9 +20,9 @@ from napari_deepblur.engine.calibrate import Acquisition, FoundBeads
 from napari_deepblur.engine.psf_field import mosaic_grid
 from napari_deepblur.widgets.calibrate.bead_points import BeadsInPlane
 from napari_deepblur.widgets.calibrate.controller import CalibrateController
+from napari_deepblur.widgets.calibrate.session import CalibrationSession
 from napari_deepblur.widgets.calibrate.tasks import Calibrated
 from napari_deepblur.widgets.calibrate.view import CalibrateView
-from napari_deepblur.widgets.calibrate.wishes import CalibrationWishes
 
 #: Of the beads of `bead_table`, in their order.
 STATUSES = ("used", "crowded", "used", "border", "used", "unlike the others")
@@ -93,20 +93,21 @@ def calibrated(
     maps = np.stack([np.full((3, WINDOW, 28), t + 1, np.float32) for t in range(n)])
     width = np.linspace(0.25, 0.4, 4).reshape(2, 2)
     figures = [FieldFigures(width + t / 10, width, 0.1, 1.0, (0.0, 0.0)) for t in range(n)]
-    return Calibrated(result, (plane,) * n, grid, mosaics, maps, tuple(figures))
+    extremes = result.psf_field(np.zeros((2, 2)))
+    return Calibrated(result, (plane,) * n, grid, mosaics, maps, tuple(figures), extremes)
 
 
 class CalibrateBench:
     """A controller among stand-ins."""
 
-    def __init__(self, *layers: Image) -> None:
-        self.viewer = ViewerModel()
+    def __init__(self, *layers: Image, viewer: ViewerModel | None = None, **choices) -> None:
+        self.viewer = ViewerModel() if viewer is None else viewer
         for layer in layers:
             self.viewer.add_layer(layer)
         self.view = MagicMock(spec=CalibrateView)
         self.runner = Runner()
         self.controller = CalibrateController(
-            self.viewer, self.view, CalibrationWishes(), start=self.runner
+            self.viewer, self.view, CalibrationSession.of(self.viewer), start=self.runner, **choices
         )
 
     @property

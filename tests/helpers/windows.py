@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from napari_deepblur.widgets.calibrate.session import CALIBRATION_SESSIONS
 from napari_deepblur.widgets.deblur.session import SESSIONS
 
 
@@ -40,3 +41,4 @@ def emptied(viewer) -> None:
     viewer.dims.reset()
     viewer.mouse_over_canvas = False
     SESSIONS.pop(viewer, None)
+    CALIBRATION_SESSIONS.pop(viewer, None)

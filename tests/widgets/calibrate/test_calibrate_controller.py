@@ -12,12 +12,13 @@ from napari.layers import Image
 from helpers.calibrations import CalibrateBench, bead_table, calibrated, found_beads
 from helpers.layers import assert_same_geometry, known_layer
 from napari_deepblur.engine.events import Progress
-from napari_deepblur.widgets.calibrate import controller
+from napari_deepblur.widgets.calibrate import result_actions
 from napari_deepblur.widgets.calibrate.readiness import Readiness
+from napari_deepblur.widgets.made import Made
 from napari_deepblur.widgets.parts.tone import Tone
 from napari_deepblur.widgets.tasks.task import Done, Failed
 
-RESULTS = ["cells eigen-PSFs", "cells weight maps", "cells PSF field", "cells beads"]
+RESULTS = ["cells PSF field", "cells beads"]
 
 
 @pytest.fixture
@@ -31,12 +32,12 @@ def bench(layer: Image) -> CalibrateBench:
 
 
 def find(bench: CalibrateBench, n: int = 1, *, plane: int = 0) -> None:
-    bench.controller.find()
+    bench.controller.beads.find()
     bench.runner.on_end(Done(found_beads(n, plane=plane)))
 
 
 def calibrate(bench: CalibrateBench, *tables, plane: int = 0) -> None:
-    bench.controller.calibrate()
+    bench.controller.result.calibrate()
     bench.runner.on_end(Done(calibrated(tables or [bead_table()], plane=plane)))
 
 
@@ -49,7 +50,7 @@ def asked(monkeypatch) -> list:
         calls.append((stack, positions))
         return iter(())
 
-    monkeypatch.setattr(controller, "calibrate_task", record)
+    monkeypatch.setattr(result_actions, "calibrate_task", record)
     return calls
 
 
@@ -63,8 +64,8 @@ def test_opens_with_the_layer_that_is_there(bench: CalibrateBench, layer: Image)
 def test_opens_without_layers() -> None:
     bench = CalibrateBench()
     assert bench.plan.readiness is Readiness.NO_LAYER
-    bench.controller.find()
-    bench.controller.calibrate()
+    bench.controller.beads.find()
+    bench.controller.result.calibrate()
     assert not bench.runner.started
     assert bench.message[0] is Tone.ERROR
 
@@ -76,7 +77,7 @@ def test_the_first_layer_that_comes_is_chosen(layer: Image) -> None:
 
 
 def test_found_beads_become_points(bench: CalibrateBench, layer: Image) -> None:
-    bench.controller.find()
+    bench.controller.beads.find()
     bench.view.show_busy.assert_called_with(busy=True)
     bench.runner.on_event(Progress(1, 2, "finding beads"))
     bench.view.show_progress.assert_called_with(Progress(1, 2, "finding beads"))
@@ -101,7 +102,7 @@ def test_finding_again_takes_the_place_of_the_former_points(bench: CalibrateBenc
     ("kept", "words"), [(0, "No beads found"), (1, "Found 1 bead, none of them usable")]
 )
 def test_without_usable_beads_it_says_what_to_do(bench, kept: int, words: str) -> None:
-    bench.controller.find()
+    bench.controller.beads.find()
     bench.runner.on_end(Done(found_beads(tables=[bead_table().iloc[1 : 1 + kept]])))
     assert bench.message[0] is Tone.WARNING
     assert words in bench.message[1]
@@ -109,13 +110,13 @@ def test_without_usable_beads_it_says_what_to_do(bench, kept: int, words: str) -
 
 
 def test_calibrate_alone_finds_the_beads_first(bench: CalibrateBench, asked) -> None:
-    bench.controller.calibrate()
+    bench.controller.result.calibrate()
     assert asked[-1][1] == [None]
     bench.runner.on_end(Done(calibrated([bead_table()])))
     assert bench.names == ["cells", *RESULTS]
     assert bench.viewer.layers.selection.active.name == "cells beads"
     summary = bench.view.show_result.call_args.args[0]
-    assert (summary.n_used, summary.n_beads, summary.n_eigen_psfs) == (3, 6, 3)
+    assert (summary.n_used, summary.n_beads, len(summary.parts.eigen_psfs)) == (3, 6, 3)
     assert summary.fwhm_um == (0.25, 0.4)
     assert summary.error_db == -24
     assert summary.drift is None
@@ -128,7 +129,7 @@ def test_corrections_are_honoured(bench: CalibrateBench, asked) -> None:
     points.selected_data = {0}
     points.remove_selected()
     points.add([50, 60])
-    bench.controller.calibrate()
+    bench.controller.result.calibrate()
     (positions,) = asked[-1][1]
     expected = [*bead_table()[["y", "x"]].to_numpy()[[2, 4]], [50, 60]]
     np.testing.assert_array_equal(positions, expected)
@@ -144,7 +145,7 @@ def test_corrections_are_honoured(bench: CalibrateBench, asked) -> None:
         "faint": 1,
     }
     assert bench.view.show_result.call_args.args[0].n_beads == 6
-    bench.controller.calibrate()
+    bench.controller.result.calibrate()
     assert asked[-1][1] == [None]
 
 
@@ -169,12 +170,11 @@ def test_several_layers_are_acquisitions_in_the_order_of_the_list(asked) -> None
     assert bench.names == ["cold", "warm", "cold beads", "warm beads"]
     assert bench.counts["used"] == 6
     bench.viewer.layers["warm beads"].add([5, 6])
-    bench.controller.calibrate()
+    bench.controller.result.calibrate()
     first, second = asked[-1][1]
     assert first is None
     assert len(second) == 4
     bench.runner.on_end(Done(calibrated([bead_table(), bead_table().iloc[[0, 2, 4]]])))
-    assert sum("eigen-PSFs" in name for name in bench.names) == 1
     assert bench.viewer.layers.selection.active.name == "cold beads"
     assert bench.viewer.layers["cold PSF field"].visible
     assert not bench.viewer.layers["warm PSF field"].visible
@@ -191,17 +191,17 @@ def test_the_slider_goes_to_the_plane_of_the_beads() -> None:
 
 def test_calibrates_in_the_plane_in_which_the_beads_were_found(asked) -> None:
     bench = CalibrateBench(known_layer(5, 96, 128))
-    bench.controller.settings.plane = "current"
+    bench.controller.wishes.plane = "current"
     bench.viewer.dims.set_point(0, 0.5 * 3)
     find(bench, plane=3)
     bench.viewer.dims.set_point(0, 0)
-    bench.controller.calibrate()
+    bench.controller.result.calibrate()
     assert asked[-1][0].settings.plane == 3
 
 
 def test_a_failure_is_one_line_and_leaves_all_as_it_was(bench: CalibrateBench) -> None:
     find(bench)
-    bench.controller.calibrate()
+    bench.controller.result.calibrate()
     bench.runner.on_end(Failed("no bead can be used"))
     assert bench.message == (Tone.ERROR, "no bead can be used")
     assert bench.names == ["cells", "cells beads"]
@@ -209,7 +209,7 @@ def test_a_failure_is_one_line_and_leaves_all_as_it_was(bench: CalibrateBench) -
 
 
 def test_cancelled_work_is_dropped(bench: CalibrateBench) -> None:
-    bench.controller.find()
+    bench.controller.beads.find()
     bench.controller.cancel()
     assert bench.message == (Tone.INFO, "Cancelled.")
     bench.runner.on_end(Done(found_beads()))
@@ -218,7 +218,7 @@ def test_cancelled_work_is_dropped(bench: CalibrateBench) -> None:
 
 def test_editing_points_stops_a_calibration(bench: CalibrateBench) -> None:
     find(bench)
-    bench.controller.calibrate()
+    bench.controller.result.calibrate()
     bench.viewer.layers["cells beads"].add([5, 6])
     assert not bench.controller.busy
     assert "edited" in bench.message[1]
@@ -226,7 +226,7 @@ def test_editing_points_stops_a_calibration(bench: CalibrateBench) -> None:
 
 
 def test_an_image_removed_while_it_is_worked_on(bench: CalibrateBench) -> None:
-    bench.controller.find()
+    bench.controller.beads.find()
     bench.viewer.layers.remove("cells")
     assert not bench.controller.busy
     assert bench.controller.layers == ()
@@ -237,7 +237,7 @@ def test_an_image_removed_while_it_is_worked_on(bench: CalibrateBench) -> None:
 
 @pytest.mark.parametrize(("name", "value"), [("translate", (3, 4)), ("rotate", 30)])
 def test_moving_an_image_keeps_the_task(bench: CalibrateBench, layer, name, value) -> None:
-    bench.controller.find()
+    bench.controller.beads.find()
     setattr(layer, name, value)
     assert bench.controller.busy
     bench.runner.on_end(Done(found_beads()))
@@ -245,7 +245,7 @@ def test_moving_an_image_keeps_the_task(bench: CalibrateBench, layer, name, valu
 
 
 def test_an_edit_that_stops_the_task_says_so(bench: CalibrateBench, layer) -> None:
-    bench.controller.find()
+    bench.controller.beads.find()
     layer.scale = (0.2, 0.2)
     assert not bench.controller.busy
     assert bench.message == (Tone.WARNING, "Stopped, because the scale of 'cells' changed.")
@@ -253,7 +253,7 @@ def test_an_edit_that_stops_the_task_says_so(bench: CalibrateBench, layer) -> No
 
 def test_points_removed_while_calibrating_come_back(bench: CalibrateBench) -> None:
     find(bench)
-    bench.controller.calibrate()
+    bench.controller.result.calibrate()
     bench.viewer.layers.remove("cells beads")
     assert bench.counts is None
     bench.runner.on_end(Done(calibrated([bead_table()])))
@@ -277,49 +277,108 @@ def test_points_that_no_longer_fit_go(bench: CalibrateBench, layer: Image) -> No
 
 def test_save_tells_what_comes_next(tmp_path: Path) -> None:
     bench = CalibrateBench(known_layer(3, 96, 128, axis_labels=("t", "y", "x")))
-    bench.controller.save(tmp_path / "family")
+    bench.controller.result.save(tmp_path / "family")
     assert bench.message[0] is Tone.ERROR
     calibrate(bench, *[bead_table()] * 3)
     bench.view.show_report.assert_called_with(None)
-    bench.controller.save(tmp_path / "family")
+    bench.controller.result.save(tmp_path / "family")
     bench.runner.on_end(Done(tmp_path / "family"))
     bench.view.show_report.assert_called_with(tmp_path / "family" / "report.html")
-    assert "run: deepblur train identification" in bench.message[1]
+    assert "deepblur train identification" in bench.message[1]
 
 
 def test_one_blur_is_nothing_to_train_for(bench: CalibrateBench, tmp_path: Path) -> None:
     calibrate(bench)
-    bench.controller.save(tmp_path / "family")
+    bench.controller.result.save(tmp_path / "family")
     bench.runner.on_end(Done(tmp_path / "family"))
-    assert "three or more acquisitions" in bench.message[1]
+    assert bench.message == (Tone.GOOD, f"Saved to {tmp_path / 'family'}.")
+
+
+def test_a_saved_calibration_is_loaded_shown_and_handed_on(bench, tmp_path: Path) -> None:
+    made = Made.of(bench.viewer)
+    bench.controller.result.load(tmp_path / "monday")
+    loaded = calibrated([bead_table()])
+    bench.runner.on_end(Done(loaded))
+    assert bench.view.show_result.call_args.args[0].title == "monday"
+    assert made.result is loaded.result
+    made.keep(calibrated([bead_table()]).result)
+    assert bench.controller.result.hand_on()
+    assert made.result is loaded.result
+    # That of the layers takes its place, and so do other layers.
+    calibrate(bench)
+    assert bench.view.show_result.call_args.args[0].title == "cells"
+    bench.controller.result.load(tmp_path / "monday")
+    bench.runner.on_end(Done(loaded))
+    bench.controller.select([])
+    bench.view.show_result.assert_called_with(None)
+
+
+def test_nothing_is_handed_on_where_there_is_nothing(bench: CalibrateBench) -> None:
+    assert not bench.controller.result.hand_on()
+    assert bench.message[0] is Tone.ERROR
+
+
+def test_eigen_psfs_become_layers_on_demand(bench: CalibrateBench) -> None:
+    calibrate(bench)
+    for _ in range(2):
+        bench.controller.result.show_parts()
+    assert bench.names == ["cells", RESULTS[0], "cells eigen-PSFs", "cells weight maps", RESULTS[1]]
+
+
+def test_a_reopened_dock_still_knows_the_calibration(bench: CalibrateBench) -> None:
+    bench.controller.wishes.numerical_aperture = 1.3
+    calibrate(bench)
+    bench.viewer.layers.selection.clear()
+    bench.controller.close()
+    again = CalibrateBench(viewer=bench.viewer)
+    assert again.view.show_result.call_args.args[0].title == "cells"
+    assert again.plan.fields["numerical_aperture"].value == 1.3
+
+
+def test_the_window_answers_between_the_layers_of_a_result(layer: Image) -> None:
+    waiting = []
+    bench = CalibrateBench(layer, later=waiting.append)
+    calibrate(bench)
+    assert bench.names == ["cells"]
+    assert bench.controller.busy
+    waiting.pop()()
+    assert bench.names == ["cells", "cells beads"]
+    while waiting:
+        waiting.pop()()
+    assert bench.names == ["cells", *RESULTS]
+    assert not bench.controller.busy
+    calibrate(bench)
+    bench.controller.cancel()
+    waiting.pop()()
+    assert not waiting
 
 
 def test_closed_it_hears_nothing(bench: CalibrateBench) -> None:
     find(bench)
-    bench.controller.calibrate()
+    bench.controller.result.calibrate()
     bench.controller.close()
     assert bench.runner.n_cancelled == 1
     bench.view.reset_mock()
     bench.runner.on_end(Done(calibrated([bead_table()])))
     bench.viewer.layers["cells beads"].add([5, 6])
     bench.viewer.layers.clear()
-    bench.controller.settings.window = 31
+    bench.controller.wishes.window = 31
     assert not bench.view.mock_calls
 
 
 def test_beads_that_were_found_are_not_looked_for_again(bench: CalibrateBench, asked) -> None:
-    bench.controller.calibrate()
+    bench.controller.result.calibrate()
     assert asked[-1][0].found is None
     found = found_beads(1)
     found = replace(found, settings=bench.plan.settings)
     bench.controller.cancel()
-    bench.controller.find()
+    bench.controller.beads.find()
     bench.runner.on_end(Done(found))
-    bench.controller.calibrate()
+    bench.controller.result.calibrate()
     assert asked[-1][0].found is found
     bench.controller.cancel()
     bench.viewer.layers["cells"].data = bench.viewer.layers["cells"].data + 1
-    bench.controller.calibrate()
+    bench.controller.result.calibrate()
     assert asked[-1][0].found is None
 
 
@@ -332,7 +391,7 @@ def test_each_choice_of_layers_has_its_own_figures(tmp_path: Path) -> None:
     assert bench.view.show_result.call_args.args[0].title == "cold"
     bench.controller.select([second])
     bench.view.show_result.assert_called_with(None)
-    bench.controller.save(tmp_path / "family")
+    bench.controller.result.save(tmp_path / "family")
     assert bench.message[0] is Tone.ERROR
     bench.controller.select([first])
     assert bench.view.show_result.call_args.args[0].title == "cold"
@@ -344,7 +403,7 @@ def test_each_choice_of_layers_has_its_own_figures(tmp_path: Path) -> None:
 def test_a_rough_calibration_gets_no_tick(bench: CalibrateBench, error_db, tone) -> None:
     good = calibrated([bead_table()])
     result = replace(good.result, notes=(), cross_validation_db=np.full(3, error_db))
-    bench.controller.calibrate()
+    bench.controller.result.calibrate()
     bench.runner.on_end(Done(replace(good, result=result)))
     assert bench.message[0] is tone
     assert ("rough guide" in bench.message[1]) == (tone is Tone.WARNING)
@@ -353,7 +412,7 @@ def test_a_rough_calibration_gets_no_tick(bench: CalibrateBench, error_db, tone)
 def test_one_bead_is_one_bead_and_gets_no_tick(bench: CalibrateBench) -> None:
     good = calibrated([bead_table().iloc[:1]])
     result = replace(good.result, cross_validation_db=np.zeros(0))
-    bench.controller.calibrate()
+    bench.controller.result.calibrate()
     bench.runner.on_end(Done(replace(good, result=result)))
     tone, text = bench.message
     assert tone is Tone.WARNING

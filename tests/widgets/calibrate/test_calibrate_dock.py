@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -13,8 +14,11 @@ from napari.layers import Image
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
+from helpers.calibrations import bead_table, calibrated
+from napari_deepblur.calibration.files import save_calibration
 from napari_deepblur.samples.bead_field import draw_bead_field
 from napari_deepblur.widgets.calibrate.dock import CalibrateDock
+from napari_deepblur.widgets.made import Made
 
 TIMEOUT = 200_000
 
@@ -62,11 +66,11 @@ def test_the_dock_opens_without_heavy_imports() -> None:
 
 
 def test_from_beads_to_a_family(viewer, dock, qtbot, tmp_path: Path, monkeypatch) -> None:
-    assert not dock.find_button.isEnabled()
+    assert not dock.run_bar.find.isEnabled()
     viewer.add_layer(bead_layer(beads()))
-    assert dock.verdict.text().startswith("✓ 1 acquisition of 256 × 256 pixels of 0.1 µm")
-    dock.find_button.click()
-    assert not dock.calibrate_button.isEnabled()
+    assert dock.images.verdict.text().startswith("✓ 1 acquisition of 256 × 256 pixels of 0.1 µm")
+    dock.run_bar.find.click()
+    assert not dock.run_bar.calibrate.isEnabled()
     finish(qtbot, dock)
     found = dock.legend.value()
     assert found["used"] >= 15
@@ -78,17 +82,15 @@ def test_from_beads_to_a_family(viewer, dock, qtbot, tmp_path: Path, monkeypatch
     points.selected_data = set(used[:2].tolist())
     points.remove_selected()
     assert dock.legend.value()["used"] == found["used"] - 2
-    dock.calibrate_button.click()
+    dock.run_bar.calibrate.click()
     finish(qtbot, dock)
     assert dock.message.text()[2:].startswith("Calibrated from"), dock.message.text()
     assert [layer.name for layer in viewer.layers] == [
         "slide",
-        "slide eigen-PSFs",
-        "slide weight maps",
         "slide PSF field",
         "slide beads",
     ]
-    summary = dock.panel.value()
+    summary = dock.psf.panel.value()
     assert summary.n_used == found["used"] - 2
     assert 0.15 < summary.fwhm_um[0] <= summary.fwhm_um[1] < 0.6
     mosaic = viewer.layers["slide PSF field"]
@@ -99,26 +101,50 @@ def test_from_beads_to_a_family(viewer, dock, qtbot, tmp_path: Path, monkeypatch
     monkeypatch.setattr(QDesktopServices, "openUrl", opened.append)
     folder = tmp_path / "family"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_a, **_k: (str(folder), ""))
-    assert not dock.report_button.isEnabled()
-    dock.save_button.click()
+    assert not dock.psf.report_button.isEnabled()
+    dock.psf.save_button.click()
     finish(qtbot, dock)
-    assert "deepblur train identification" in dock.message.text()
+    assert dock.message.text().startswith("✓ Saved to")
     names = {path.name for path in folder.iterdir()}
     assert {"family.npz", "beads.csv", "calibration.json", "report.html"} <= names
-    dock.report_button.click()
+    dock.psf.report_button.click()
     assert opened[0].toLocalFile().endswith("report.html")
 
     asked = []
     answer = QMessageBox.StandardButton.No
     monkeypatch.setattr(QMessageBox, "question", lambda *a: asked.append(a) or answer)
     (folder / "family.npz").unlink()
-    dock.save_button.click()
+    dock.psf.save_button.click()
     assert asked
     assert not dock.controller.busy
     answer = QMessageBox.StandardButton.Yes
-    dock.save_button.click()
+    dock.psf.save_button.click()
     finish(qtbot, dock)
     assert (folder / "family.npz").is_file()
+
+
+def test_a_saved_calibration_is_used_and_inspected_in_one_step(
+    module_viewer, dock, qtbot, tmp_path: Path, monkeypatch
+) -> None:
+    table = bead_table().assign(peak=900.0, background=100.0, residual_db=-20.0)
+    result = replace(calibrated([table]).result, pixel_size_um=0.1)
+    save_calibration(result, tmp_path / "monday")
+    monkeypatch.setattr(
+        QFileDialog, "getExistingDirectory", lambda *_a, **_k: str(tmp_path / "monday")
+    )
+    assert dock.psf.use_button.isHidden()
+    dock.psf.load_button.click()
+    finish(qtbot, dock)
+    assert dock.message.text() == "✓ Loaded the calibration monday."
+    assert dock.psf.panel.title.text() == "From monday: 3 of 6 beads"
+    assert dock.psf.report_button.isEnabled()
+    dock.psf.use_button.click()
+    _, deblur = module_viewer.window.add_plugin_dock_widget("napari-deepblur", "Deep-Blur")
+    assert deblur.controller.resolved.known.source == "calibration"
+    assert deblur.controller.resolved.known.choice.calibration is Made.of(module_viewer).result
+    dock.psf.inspect_button.click()
+    _, inspector = module_viewer.window.add_plugin_dock_widget("napari-deepblur", "PSF inspector")
+    assert inspector.words.text().startswith("First (blue): calibration: time 0")
 
 
 def test_time_points_drift(viewer, dock, qtbot) -> None:
@@ -126,20 +152,20 @@ def test_time_points_drift(viewer, dock, qtbot) -> None:
     viewer.add_layer(
         bead_layer(series, axis_labels=("t", "y", "x"), units=("s", "um", "um"), name="series")
     )
-    dock.calibrate_button.click()
+    dock.run_bar.calibrate.click()
     finish(qtbot, dock)
     assert dock.message.text()[2:].startswith("Calibrated from"), dock.message.text()
     assert len(viewer.layers["series PSF field"].data) == 2
     assert set(np.unique(viewer.layers["series beads"].data[:, 0])) == {0, 1}
-    assert len(dock.panel.value().drift.coefficients) == 2
+    assert len(dock.psf.panel.value().drift.coefficients) == 2
 
 
 def test_the_sharpest_plane_of_a_stack(viewer, dock, qtbot) -> None:
     noise = np.random.default_rng(0).normal(500, 20, beads().shape).astype(np.float32)
     viewer.add_layer(bead_layer(np.stack([noise, noise, beads(), noise])))
-    assert not dock.plane_box.isHidden()
+    assert not dock.images.plane_box.isHidden()
     viewer.dims.set_point(0, 0)
-    dock.find_button.click()
+    dock.run_bar.find.click()
     finish(qtbot, dock)
     assert viewer.dims.current_step[0] == 2
     assert set(viewer.layers["slide beads"].data[:, 0]) == {2}
@@ -148,47 +174,47 @@ def test_the_sharpest_plane_of_a_stack(viewer, dock, qtbot) -> None:
 def test_an_image_without_beads(viewer, dock, qtbot) -> None:
     flat = np.random.default_rng(0).normal(500, 20, (128, 128)).astype(np.float32)
     viewer.add_layer(bead_layer(flat))
-    dock.find_button.click()
+    dock.run_bar.find.click()
     finish(qtbot, dock)
     assert dock.message.text().startswith("⚠")
-    dock.calibrate_button.click()
+    dock.run_bar.calibrate.click()
     finish(qtbot, dock)
     assert dock.message.text().startswith("✗")
     assert "\n" not in dock.message.text()
-    assert dock.panel.value() is None
+    assert dock.psf.panel.value() is None
 
 
 def test_a_missing_pixel_size_is_asked_for(viewer, dock) -> None:
     viewer.add_layer(Image(beads(), name="plain"))
-    assert not dock.find_button.isEnabled()
-    assert "pixel size" in dock.verdict.text()
-    edit = dock.optics_form.field("pixel_size_um")
+    assert not dock.run_bar.find.isEnabled()
+    assert "pixel size" in dock.images.verdict.text()
+    edit = dock.images.optics_form.field("pixel_size_um")
     edit.setText("0.1")
     edit.editingFinished.emit()
-    assert dock.find_button.isEnabled()
-    edit = dock.advanced["window"]
+    assert dock.run_bar.find.isEnabled()
+    edit = dock.images.edits["window"]
     edit.setText("20")
     edit.editingFinished.emit()
-    assert "odd" in dock.verdict.text()
-    assert not dock.calibrate_button.isEnabled()
+    assert "odd" in dock.images.verdict.text()
+    assert not dock.run_bar.calibrate.isEnabled()
 
 
 def test_cancelled_or_bereft_of_its_layer_it_adds_nothing(viewer, dock, qtbot) -> None:
     layer = viewer.add_layer(bead_layer(beads()))
-    dock.calibrate_button.click()
-    dock.progress.cancel.click()
+    dock.run_bar.calibrate.click()
+    dock.run_bar.progress.cancel.click()
     assert dock.message.text() == "Cancelled."
-    dock.find_button.click()
+    dock.run_bar.find.click()
     viewer.layers.remove(layer)
     assert not dock.controller.busy
-    assert not dock.find_button.isEnabled()
+    assert not dock.run_bar.find.isEnabled()
     qtbot.wait(200)
     assert not len(viewer.layers)
 
 
 def test_closed_while_it_works(viewer, dock, qtbot) -> None:
     viewer.add_layer(bead_layer(beads()))
-    dock.calibrate_button.click()
+    dock.run_bar.calibrate.click()
     viewer.window.remove_dock_widget(dock)
     assert not dock.controller.busy
     qtbot.wait(200)

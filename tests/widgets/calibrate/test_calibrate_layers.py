@@ -9,12 +9,13 @@ from napari.layers import Image
 
 from helpers.calibrations import bead_table, calibrated
 from helpers.layers import GEOMETRY, known_layer
-from napari_deepblur.widgets.calibrate.layers import calibration_layers
+from napari_deepblur.widgets.calibrate.layers import field_layer, part_layers
 from napari_deepblur.widgets.layers.by_product import is_by_product
 
 
 def layers_of(layer: Image, n: int = 1, times: slice = slice(0, 1)) -> list[Image]:
-    parts = calibration_layers(layer, calibrated([bead_table()] * n), times)
+    made = calibrated([bead_table()] * n)
+    parts = [*part_layers(layer, made, times), field_layer(layer, made, times)]
     return [Image(data, **arguments) for data, arguments in parts]
 
 

@@ -118,5 +118,11 @@ def test_of_stacks_a_plane_is_chosen(wish: str, plane: object) -> None:
 def test_colour_images_are_refused() -> None:
     planned = plan(Image(np.zeros((96, 96, 3), np.uint8), rgb=True, name="photo"))
     assert planned.readiness is Readiness.UNUSABLE
-    assert planned.message.startswith("photo: ")
+    assert planned.message.count("photo") == 1
     assert "RGB" in planned.message
+
+
+def test_axes_that_nobody_names_are_asked_for() -> None:
+    planned = plan(Image(np.zeros((3, 2, 96, 96), np.uint16), name="hyper"))
+    assert planned.readiness is Readiness.UNUSABLE
+    assert planned.message.startswith("hyper: nobody says what its axes are")

@@ -9,14 +9,36 @@ import pytest
 from qtpy.QtCore import Qt
 
 from napari_deepblur.calibration.beads import BeadStatus
+from napari_deepblur.calibration.trust import Trust
 from napari_deepblur.widgets.calibrate.bead_legend import BeadLegend
 from napari_deepblur.widgets.calibrate.drift_plot import DriftPlot
+from napari_deepblur.widgets.calibrate.eigen_picture import EigenPicture
+from napari_deepblur.widgets.calibrate.error_plot import ErrorPlot
+from napari_deepblur.widgets.calibrate.field_picture import FieldPicture
 from napari_deepblur.widgets.calibrate.result_panel import CalibrationPanel
-from napari_deepblur.widgets.calibrate.view import CalibrationSummary, Drift
+from napari_deepblur.widgets.calibrate.view import (
+    CalibrationSummary,
+    Drift,
+    EigenPsfPictures,
+    OverField,
+)
 from napari_deepblur.widgets.parts.check_list import CheckList
 from napari_deepblur.widgets.parts.optics_form import OpticsForm
+from napari_deepblur.widgets.parts.psf_picture import Scaled
 
-SUMMARY = CalibrationSummary("slide", 187, 212, 4, 0.99, 0.953, -24.1, (0.3, 0.452), 31)
+PSF = Scaled(np.eye(21, dtype=np.float32), 0.1)
+PARTS = EigenPsfPictures(
+    np.ones((4, 21, 21), np.float32),
+    np.ones((4, 21, 28), np.float32),
+    np.array([-9.0, -16, -21, -24.1, -24.2]),
+    0.953,
+)
+FIELD = OverField(
+    np.linspace(0.3, 0.452, 9).reshape(3, 3), (96, 128), np.array([[10.0, 20]]), np.zeros((0, 2))
+)
+SUMMARY = CalibrationSummary(
+    "slide", Trust.GOOD, 187, 212, -24.1, (0.3, 0.452), PSF, PSF, FIELD, PARTS
+)
 DRIFT = Drift(("a", "b", "c"), ("mode 1", "mode 2"), np.arange(6, dtype=np.float32).reshape(3, 2))
 
 
@@ -55,7 +77,7 @@ def test_legend_shows_what_there_is(qtbot) -> None:
     legend.setValue({BeadStatus.USED: 187, BeadStatus.CROWDED: 14, BeadStatus.BORDER: 6})
     assert legend.title.text().startswith("207 beads")
     shown = [label for label in legend.entries.values() if not label.isHidden()]
-    assert [label.text().split("</span> ")[1] for label in shown] == [
+    assert [label.text().split("</b> ")[1] for label in shown] == [
         "187 used",
         "14 crowded",
         "6 border",
@@ -68,40 +90,90 @@ def test_legend_shows_what_there_is(qtbot) -> None:
     assert all(label.isHidden() for label in legend.entries.values())
 
 
+@pytest.fixture
+def panel(qtbot) -> CalibrationPanel:
+    panel = CalibrationPanel()
+    qtbot.addWidget(panel)
+    return panel
+
+
 @pytest.mark.parametrize(
     ("changes", "name", "text"),
     [
-        ({}, "beads", "187 of 212"),
-        ({}, "eigen_psfs", "4, with 95.3% of what varies"),
-        ({"n_eigen_psfs": 1}, "eigen_psfs", "1, the mean PSF"),
-        ({}, "error", "-24.1 dB"),
-        ({"error_db": None}, "error", "unknown: too few beads"),
-        ({}, "fwhm", "0.300 to 0.452 µm"),
-        ({"fwhm_um": (0.3, 0.3)}, "fwhm", "0.300 µm"),
+        ({}, "title", "From slide: 187 of 212 beads"),
+        ({}, "verdict", "✓ Good enough to deblur with."),
+        ({}, "verdict", "is off by 6.2 %."),
+        ({"trust": Trust.UNKNOWN, "error_db": None}, "verdict", "⚠ Of unknown quality"),
+        ({"trust": Trust.ROUGH, "error_db": -8.1}, "verdict", "is off by 39 %."),
+        ({}, "width", "0.300 µm (dark) to 0.452 µm (bright) wide"),
+        ({"fwhm_um": (0.3, 0.3)}, "width", "0.300 µm wide all over"),
+        ({"over_field": None}, "width", "0.452 µm wide, taken to be the same"),
     ],
 )
-def test_panel_shows_the_figures(qtbot, changes, name: str, text: str) -> None:
-    panel = CalibrationPanel()
-    qtbot.addWidget(panel)
-    summary = replace(SUMMARY, **changes)
-    panel.setValue(summary)
-    assert panel.value() == summary
-    assert panel.numbers[name].text() == text
+def test_panel_says_what_it_means(panel: CalibrationPanel, changes, name: str, text: str) -> None:
+    panel.setValue(replace(SUMMARY, **changes))
+    assert text in getattr(panel, name).text()
     assert panel.notes.isHidden()
     assert panel.drift.isHidden()
 
 
-def test_panel_shows_notes_and_drift(qtbot) -> None:
-    panel = CalibrationPanel()
-    qtbot.addWidget(panel)
+def test_panel_shows_pictures(panel: CalibrationPanel) -> None:
+    panel.setValue(SUMMARY)
+    assert panel.value() is SUMMARY
+    assert panel.sharpest.value() is panel.widest.value() is PSF
+    assert panel.field.value() is FIELD
+    assert panel.eigen_psfs.value() is panel.errors.value() is PARTS
+    assert panel.parts.summary.text() == "4 hold 95 % of what varies"
+    panel.setValue(replace(SUMMARY, over_field=None))
+    assert panel.widest.isHidden()
+    assert panel.field.isHidden()
+
+
+def test_panel_shows_notes_and_drift(panel: CalibrationPanel) -> None:
     panel.setValue(replace(SUMMARY, notes=("few beads: 9 < 10",), drift=DRIFT))
-    assert "few beads: 9 < 10" in panel.notes.text()
+    assert panel.notes.text() == "⚠ few beads: 9 < 10."
     assert not panel.drift.isHidden()
     panel.setValue(replace(SUMMARY, drift=Drift(("a", "b"), (), np.zeros((2, 0), np.float32))))
     assert panel.drift.isHidden()
-    assert "does not change" in panel.title.text()
+    assert panel.notes.text() == "The PSF does not change between the acquisitions."
     panel.setValue(None)
     assert panel.value() is None
+
+
+def test_dots_lie_where_the_beads_are(qtbot) -> None:
+    picture = FieldPicture()
+    qtbot.addWidget(picture)
+    dark = replace(FIELD, fwhm_um=np.array([[0.3, 0.3], [0.3, 0.4]]), used=np.array([[24.0, 32]]))
+    picture.setValue(dark)
+    assert (picture.sizeHint().width(), picture.sizeHint().height()) == (213, 160)
+    picture.resize(picture.sizeHint())
+    seen = picture.grab().toImage()
+    brightness = [seen.pixelColor(x, y).lightness() for x, y in ((54, 40), (20, 20), (200, 150))]
+    assert brightness[0] > 200
+    assert brightness[1] < brightness[2]
+
+
+def test_eigen_psfs_are_orange_above_0_and_blue_below(qtbot) -> None:
+    picture = EigenPicture()
+    qtbot.addWidget(picture)
+    signs = np.array([1, -1], np.float32)[:, None, None]
+    picture.setValue(replace(PARTS, eigen_psfs=signs * np.ones((2, 9, 9)), maps=signs[:, :1, :1]))
+    picture.resize(picture.sizeHint())
+    seen = picture.grab().toImage()
+    above, below = (seen.pixelColor(x, 30) for x in (30, 30 + 76))
+    assert above.red() > 200 > below.red()
+    assert below.blue() > 200 > above.blue()
+
+
+def test_the_chosen_number_stands_out(qtbot) -> None:
+    plot = ErrorPlot()
+    qtbot.addWidget(plot)
+    plot.setValue(PARTS)
+    curve, chosen = plot._plot.listDataItems()
+    np.testing.assert_allclose(curve.yData, 100 * 10 ** (PARTS.errors_db / 20))
+    np.testing.assert_array_equal(chosen.xData, [4])
+    plot.setValue(replace(PARTS, errors_db=np.zeros(0)))
+    assert plot.isHidden()
 
 
 def test_plot_draws_each_coefficient(qtbot) -> None:

@@ -6,9 +6,13 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
 
 from napari_deepblur.calibration.beads.status import BeadStatus
-from napari_deepblur.widgets.calibrate.bead_points import BeadCounts
+from napari_deepblur.widgets.calibrate.bead_points import BeadCounts, symbol_of
+from napari_deepblur.widgets.parts.text import plain_label
 
 __all__ = ["BeadLegend"]
+
+#: napari's symbols of points as letters.
+_GLYPHS = {"disc": "○", "diamond": "◇", "square": "□"}
 
 
 class BeadLegend(QWidget):
@@ -23,10 +27,10 @@ class BeadLegend(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._value: BeadCounts | None = None
-        self.title = QLabel(wordWrap=True)
+        self.title = plain_label(tip="Point at a bead: the status bar tells its figures", wrap=True)
         self.entries = {status: _entry(status) for status in BeadStatus}
         self._grid = QGridLayout(self)
-        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setContentsMargins(8, 0, 0, 4)
         self._grid.setVerticalSpacing(2)
         self._grid.addWidget(self.title, 0, 0, 1, 2)
         self.setValue(None)
@@ -41,14 +45,15 @@ class BeadLegend(QWidget):
         counts = value or {}
         n = sum(counts.values())
         none = "Press Find beads, or Calibrate at once." if value is None else "No beads."
-        self.title.setText(f"{n} bead{'' if n == 1 else 's'}, by status:" if n else none)
+        many = f"{n} bead{'' if n == 1 else 's'}, drawn on the image:"
+        self.title.setText(many if n else none)
         for status, label in self.entries.items():
             self._grid.removeWidget(label)
             label.setVisible(status in counts)
         for place, (status, count) in enumerate(counts.items()):
             label = self.entries[status]
-            dot = f'<span style="color: {status.colour}">●</span>'
-            label.setText(f"{dot} {count} {status}")
+            sign = f'<b style="color: {status.colour}">{_GLYPHS[symbol_of(status)]}</b>'
+            label.setText(f"{sign} {count} {status}")
             self._grid.addWidget(label, place // 2 + 1, place % 2)
 
 

@@ -50,7 +50,7 @@ class BeadLists:
             known.take(found, window)
             return
         known = self._beads[layer.unique_id] = BeadPoints(layer, found, window)
-        known.edited.connect(self.edited.emit)
+        known.edited.connect(self._on_edited)
         self._viewer.add_layer(known.points)
 
     def show_only(self, layer: Image) -> None:
@@ -101,6 +101,10 @@ class BeadLists:
         for key, known in list(self._beads.items()):
             if known.points not in self._viewer.layers:
                 self._beads.pop(key).close()
+
+    def _on_edited(self) -> None:
+        # Connecting `emit` itself would emit at once.
+        self.edited.emit()
 
     def close(self) -> None:
         """Leave the points to the viewer."""

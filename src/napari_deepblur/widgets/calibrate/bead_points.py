@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from pandas import DataFrame
 
-__all__ = ["BeadCounts", "BeadPoints", "BeadsInPlane", "joined"]
+__all__ = ["BeadCounts", "BeadPoints", "BeadsInPlane", "joined", "symbol_of"]
 
 #: Number of beads by status, in the order of `BeadStatus`.
 BeadCounts = Mapping[BeadStatus, int]
@@ -176,7 +176,9 @@ class BeadPoints:
         self.points.features = features
         if len(row):
             self.points.size = self.points.current_size
-            self.points.border_color = [BeadStatus(status).colour for status in features["status"]]
+            statuses = list(map(BeadStatus, features["status"]))
+            self.points.border_color = [status.colour for status in statuses]
+            self.points.symbol = list(map(symbol_of, statuses))
 
     def _known(self) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
         """Time point of each point, and its row among the beads; -1 for the user's own."""
@@ -201,6 +203,11 @@ class BeadPoints:
         """Return the indices along the leading axes."""
         place = {"T": time, "Z": plane}
         return tuple(place.get(axis, 0) for axis in axes_of(self.layer)[:-2])
+
+
+def symbol_of(status: BeadStatus) -> str:
+    """Return the shape of a bead's point: beads are told apart without colours, too."""
+    return {BeadStatus.USED: "disc", BeadStatus.ADDED: "diamond"}.get(status, "square")
 
 
 def joined(first: DataFrame, second: DataFrame) -> DataFrame:

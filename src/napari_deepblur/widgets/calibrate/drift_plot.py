@@ -41,6 +41,7 @@ class DriftPlot(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.legend)
+        self.setAccessibleName("Change between the acquisitions")
         self.setToolTip(
             "Coefficients γ of the operator modes, acquisition by acquisition: each mode is a way "
             "in which the PSFs of the whole field change together. Where a curve is flat, the "
@@ -59,7 +60,7 @@ class DriftPlot(QWidget):
             return
         curves = list(zip(value.names, value.coefficients.T, _COLOURS, strict=False))
         entries = [f'<span style="color: {colour}">●</span> {name}' for name, _, colour in curves]
-        self.legend.setText(f"Drift γ of {', '.join(entries)}")
+        self.legend.setText(f"Change between the acquisitions: {', '.join(entries)}")
         if self._plot is None:
             self._plot = make_plot(self, height=_HEIGHT, bottom="acquisition", left="γ")
             self._plot.showGrid(y=True, alpha=0.3)

@@ -16,7 +16,7 @@ from napari_deepblur.widgets.layers.tiles_picture import TILE_GAP, signed_colorm
 if TYPE_CHECKING:
     from napari.layers import Image
 
-__all__ = ["calibration_layers"]
+__all__ = ["LayerData", "field_layer", "part_layers"]
 
 LayerData = tuple[NDArray[np.float32], dict[str, Any]]
 
@@ -24,8 +24,8 @@ LayerData = tuple[NDArray[np.float32], dict[str, Any]]
 _PSF_GAMMA = 0.5
 
 
-def calibration_layers(layer: Image, calibrated: Calibrated, times: slice) -> list[LayerData]:
-    """Make data and arguments of the layers that show a calibration, the undermost first.
+def part_layers(layer: Image, calibrated: Calibrated, times: slice) -> list[LayerData]:
+    """Make data and arguments of the layers of the eigen-PSFs and of their weight maps.
 
     Parameters
     ----------
@@ -36,11 +36,31 @@ def calibration_layers(layer: Image, calibrated: Calibrated, times: slice) -> li
     times
         Numbers of the layer's acquisitions.
     """
-    return [
-        _eigen_psfs_layer(layer, calibrated),
-        _maps_layer(layer, calibrated, times),
-        _field_layer(layer, calibrated, times),
-    ]
+    return [_eigen_psfs_layer(layer, calibrated), _maps_layer(layer, calibrated, times)]
+
+
+def field_layer(layer: Image, calibrated: Calibrated, times: slice) -> LayerData:
+    """Make the layer of the mosaic of PSFs, each centred at its place on the image.
+
+    Parameters
+    ----------
+    layer
+        Image that the calibration was made from.
+    calibrated
+        The calibration.
+    times
+        Numbers of the layer's acquisitions.
+    """
+    grid, mosaics = calibrated.grid, calibrated.mosaics[times]
+    arguments = moved(layer, grid.origin_yx, zoom=grid.zoom) | {
+        "name": f"{layer.name} PSF field",
+        "colormap": "inferno",
+        "blending": "additive",
+        "contrast_limits": (0.0, float(mosaics.max())),
+        "gamma": _PSF_GAMMA,
+        "metadata": _metadata("psf-field", layer, calibrated),
+    }
+    return _per_time(layer, mosaics), arguments
 
 
 def _eigen_psfs_layer(layer: Image, calibrated: Calibrated) -> LayerData:
@@ -77,20 +97,6 @@ def _maps_layer(layer: Image, calibrated: Calibrated, times: slice) -> LayerData
         ),
     }
     return _per_time(layer, np.stack(pictures)), arguments
-
-
-def _field_layer(layer: Image, calibrated: Calibrated, times: slice) -> LayerData:
-    """Make the layer of the mosaic of PSFs, each centred at its place on the image."""
-    grid, mosaics = calibrated.grid, calibrated.mosaics[times]
-    arguments = moved(layer, grid.origin_yx, zoom=grid.zoom) | {
-        "name": f"{layer.name} PSF field",
-        "colormap": "inferno",
-        "blending": "additive",
-        "contrast_limits": (0.0, float(mosaics.max())),
-        "gamma": _PSF_GAMMA,
-        "metadata": _metadata("psf-field", layer, calibrated),
-    }
-    return _per_time(layer, mosaics), arguments
 
 
 def _tiles(tiles: NDArray[np.float32], calibrated: Calibrated) -> NDArray[np.float32]:

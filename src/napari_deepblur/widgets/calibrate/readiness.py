@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 from napari_deepblur.calibration.settings import CalibrationSettings
 from napari_deepblur.engine.known_optics import Known, merge_optics, optics_of, stated
 from napari_deepblur.errors import describe
-from napari_deepblur.widgets.calibrate.wishes import CalibrationWishes
+from napari_deepblur.widgets.calibrate.wishes import CalibrationWishes, PlaneWish
 from napari_deepblur.widgets.layers.facts import LayerFacts, facts_of, pixels_of
 
 if TYPE_CHECKING:
@@ -23,6 +24,11 @@ __all__ = ["BeadSource", "CalibrationPlan", "Readiness", "plan_calibration"]
 
 #: Relative difference up to which the pixels of two layers count as equally large.
 _EQUAL_WITHIN = 0.01
+
+_UNNAMED_AXES = (
+    "nobody says what its axes are, and one may be channels: name them in the dock Deep-Blur, "
+    "section Image, or split the layer"
+)
 
 
 class Readiness(Enum):
@@ -72,6 +78,10 @@ class CalibrationPlan:
         One letter of TCZYX per dimension of each layer.
     has_stacks
         True if one plane of several must be chosen.
+    plane
+        What is taken of stacks.
+    bare_scale
+        Scale of the first layer that has no unit of length, where the pixel size is missing.
     """
 
     readiness: Readiness
@@ -80,6 +90,8 @@ class CalibrationPlan:
     settings: CalibrationSettings | None = None
     axes: str = ""
     has_stacks: bool = False
+    plane: PlaneWish = "sharpest"
+    bare_scale: float | None = None
 
     @property
     def can_run(self) -> bool:
@@ -104,30 +116,30 @@ def plan_calibration(
     if not sources:
         text = "Open an image of beads, or the sample “Bead field” from File > Open Sample."
         return CalibrationPlan(Readiness.NO_LAYER, text, merge_optics(stated("typed", wishes)))
-    fields = merge_optics(stated("typed", wishes), sources[0].facts.known)
+    facts = sources[0].facts
+    fields = merge_optics(stated("typed", wishes), facts.known)
     has_stacks = any(source.size("Z") > 1 for source in sources)
+    plan = partial(CalibrationPlan, fields=fields, has_stacks=has_stacks, plane=wishes.plane)
     problem = _unusable(wishes, sources)
     if problem:
-        return CalibrationPlan(Readiness.UNUSABLE, problem, fields, has_stacks=has_stacks)
+        return plan(Readiness.UNUSABLE, problem)
     if "pixel_size_um" not in fields:
-        text = _ask_for_pixel(sources[0].facts.hint)
-        return CalibrationPlan(Readiness.MISSING, text, fields, has_stacks=has_stacks)
+        return plan(Readiness.MISSING, _ask_for_pixel(facts.hint), bare_scale=facts.bare_scale)
     try:
         taken = _of_stacks(wishes, current_plane) if has_stacks else {}
         settings = _settings(wishes, fields, taken)
     except ValueError as error:
-        return CalibrationPlan(Readiness.INVALID, describe(error), fields, has_stacks=has_stacks)
-    message = _ready(sources, settings)
-    axes = sources[0].facts.axes
-    return CalibrationPlan(Readiness.READY, message, fields, settings, axes, has_stacks)
+        return plan(Readiness.INVALID, describe(error))
+    return plan(Readiness.READY, _ready(sources, settings), settings=settings, axes=facts.axes)
 
 
 def _unusable(wishes: CalibrationWishes, sources: Sequence[BeadSource]) -> str:
     """Reason why the layers cannot be used, alone or together; empty if they can."""
     first = sources[0]
     for source in sources:
-        if source.facts.problem:
-            return f"{source.name}: {source.facts.problem}"
+        problem = _UNNAMED_AXES if source.facts.asks_axes else source.facts.problem
+        if problem:
+            return problem if source.name in problem else f"{source.name}: {problem}"
         if source.facts.axes != first.facts.axes:
             return (
                 "choose layers of the same axes: "
@@ -167,7 +179,7 @@ def _of_stacks(wishes: CalibrationWishes, current_plane: int) -> dict[str, Any]:
     if wishes.plane != "sum":
         return {"plane": current_plane if wishes.plane == "current" else wishes.plane}
     if wishes.first_plane is None or wishes.last_plane is None:
-        raise ValueError("fill in the first and the last plane of the sum, under Advanced")
+        raise ValueError("fill in the first and the last plane of the sum")
     return {"z_range": (wishes.first_plane, wishes.last_plane + 1)}
 
 

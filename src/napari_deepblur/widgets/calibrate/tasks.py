@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deepblur.calibration.files import save_calibration
+from napari_deepblur.calibration.files import load_calibration, save_calibration
 from napari_deepblur.calibration.result import CalibrationResult
 from napari_deepblur.calibration.settings import CalibrationSettings
 from napari_deepblur.engine.calibrate import (
@@ -30,6 +30,7 @@ __all__ = [
     "Calibrated",
     "calibrate_task",
     "find_task",
+    "load_task",
     "save_task",
 ]
 
@@ -81,6 +82,8 @@ class Calibrated:
         (T, K, h, w).
     figures
         Width and roundness of the PSF over the field, of each acquisition.
+    extremes
+        Sharpest and widest PSF of the first acquisition's field, shape (2, h, w).
     found
         Beads as they were found, before the user's edits.
     """
@@ -91,6 +94,7 @@ class Calibrated:
     mosaics: NDArray[np.float32]
     maps: NDArray[np.float32]
     figures: tuple[FieldFigures, ...]
+    extremes: NDArray[np.float32]
     found: FoundBeads | None = None
 
 
@@ -127,8 +131,15 @@ def save_task(result: CalibrationResult, folder: Path, *, overwrite: bool) -> Jo
     return folder
 
 
+def load_task(folder: Path) -> Job[Calibrated]:
+    """Read a calibration's folder, and draw what is to be shown."""
+    yield Progress(0, 0, "reading the calibration")
+    result = load_calibration(folder)
+    return (yield from _pictured(result, (0,) * result.n_acquisitions))
+
+
 def _pictured(
-    result: CalibrationResult, planes: tuple[int, ...], found: FoundBeads
+    result: CalibrationResult, planes: tuple[int, ...], found: FoundBeads | None = None
 ) -> Job[Calibrated]:
     from napari_deepblur.calibration.field_figures import field_figures
 
@@ -140,9 +151,18 @@ def _pictured(
         mosaics.append(grid.draw(result.psf_field(places, index)))
         maps.append(_weight_maps(result, index))
         figures.append(field_figures(result, index))
+    extremes = _extremes(result, figures[0])
     return Calibrated(
-        result, planes, grid, np.stack(mosaics), np.stack(maps), tuple(figures), found
+        result, planes, grid, np.stack(mosaics), np.stack(maps), tuple(figures), extremes, found
     )
+
+
+def _extremes(result: CalibrationResult, figures: FieldFigures) -> NDArray[np.float32]:
+    widths = figures.fwhm_um
+    at = np.array(
+        [np.unravel_index(pick, widths.shape) for pick in (widths.argmin(), widths.argmax())]
+    )
+    return result.psf_field(2 * at / (np.array(widths.shape) - 1) - 1)
 
 
 def _weight_maps(result: CalibrationResult, acquisition: int) -> NDArray[np.float32]:

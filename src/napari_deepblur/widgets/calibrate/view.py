@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_deepblur.calibration.trust import Trust
 from napari_deepblur.engine.events import Progress
 from napari_deepblur.widgets.calibrate.bead_points import BeadCounts
 from napari_deepblur.widgets.calibrate.readiness import CalibrationPlan
+from napari_deepblur.widgets.parts.psf_picture import Scaled
 from napari_deepblur.widgets.parts.tone import Tone
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
-__all__ = ["CalibrateView", "CalibrationSummary", "Drift"]
+__all__ = ["CalibrateView", "CalibrationSummary", "Drift", "EigenPsfPictures", "OverField"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,26 +43,71 @@ class Drift:
 
 
 @dataclass(frozen=True, slots=True)
+class OverField:
+    """Width of the PSF over the field, and the beads that tell it.
+
+    Attributes
+    ----------
+    fwhm_um
+        Full width at half maximum at places that divide the field evenly, border to border,
+        µm, shape (G, G).
+    shape
+        (Y, X) of the field, pixels.
+    used, rejected
+        y, x of the beads that were used and of those that were not, pixels, shape (n, 2).
+    """
+
+    fwhm_um: NDArray[np.float64]
+    shape: tuple[int, int]
+    used: NDArray[np.float64]
+    rejected: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class EigenPsfPictures:
+    """Eigen-PSFs, how much of each there is where, and how well they predict.
+
+    Attributes
+    ----------
+    eigen_psfs
+        The strongest first, shape (K, h, w).
+    maps
+        Weights over the field of the first acquisition, shape (K, h', w').
+    errors_db
+        Error of PSFs predicted from other beads only, by 1, 2, … eigen-PSFs, dB; empty where it
+        is unknown.
+    varying_energy
+        Share of the energy of the PSFs' deviations from their mean that the eigen-PSFs hold.
+    """
+
+    eigen_psfs: NDArray[np.float32]
+    maps: NDArray[np.float32]
+    errors_db: NDArray[np.float64]
+    varying_energy: float
+
+
+@dataclass(frozen=True, slots=True)
 class CalibrationSummary:
-    """Figures of a calibration.
+    """Pictures and figures of a calibration.
 
     Attributes
     ----------
     title
-        Names of the layers that it was made from.
+        Names of the layers that it was made from, or of its folder.
+    trust
+        Verdict on it.
     n_used, n_beads
         Number of beads that it rests on, and of those that were looked at.
-    n_eigen_psfs
-        Number of eigen-PSFs, K.
-    energy, varying_energy
-        Shares of the PSFs' energy, and of that of their deviations from the mean, that K
-        eigen-PSFs hold.
     error_db
         Error of PSFs predicted from other beads only; None where it is unknown.
     fwhm_um
         Least and largest full width at half maximum over the field, of all acquisitions.
-    window
-        Side of the PSFs, pixels.
+    sharpest, widest
+        PSFs of the first acquisition's field.
+    over_field
+        Width over the first acquisition's field; None where too few beads tell how it varies.
+    parts
+        Eigen-PSFs.
     drift
         Change between the acquisitions, None for one acquisition.
     notes
@@ -68,14 +115,15 @@ class CalibrationSummary:
     """
 
     title: str
+    trust: Trust
     n_used: int
     n_beads: int
-    n_eigen_psfs: int
-    energy: float
-    varying_energy: float
     error_db: float | None
     fwhm_um: tuple[float, float]
-    window: int
+    sharpest: Scaled
+    widest: Scaled
+    over_field: OverField | None
+    parts: EigenPsfPictures
     drift: Drift | None = None
     notes: tuple[str, ...] = ()
 
@@ -102,7 +150,7 @@ class CalibrateView(Protocol):
         """Show how many beads of each status there are; None where none were looked for."""
 
     def show_result(self, summary: CalibrationSummary | None) -> None:
-        """Show a calibration's figures, or that there is none."""
+        """Show a calibration's pictures, or that there is none."""
 
     def show_report(self, report: Path | None) -> None:
         """Offer the saved report to be opened, or none."""

@@ -10,6 +10,7 @@ from napari_deepblur.calibration.files import acquisitions_in
 from napari_deepblur.engine.blur import BlurEstimate
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.errors import ModelError
+from napari_deepblur.widgets.deblur.known_wish import MADE
 from napari_deepblur.widgets.deblur.readiness import blur_request
 from napari_deepblur.widgets.deblur.tasks import Estimated, estimate_task, load_task
 from napari_deepblur.widgets.deblur.work import Work
@@ -61,6 +62,12 @@ class PsfActions:
         else:
             self._work.view.show_message(Tone.INFO, "")
             self._work.session.settings.update({"calibration": Path(folder), "acquisition": 0})
+
+    def use_made(self) -> None:
+        """Use the calibration that was made or loaded last in this viewer."""
+        self._work.session.settings.update(
+            {"psf_source": "calibration", "calibration": MADE, "acquisition": 0}
+        )
 
     def save(self, path: str | Path) -> None:
         """Write the layer's blur to a JSON file, in place of what was there."""

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["InspectorController"]
 
+#: Place of the calibration that was made last in the viewer.
+_MADE = "calibration"
+
 
 class InspectorController:
     """Offers the blurs that there are, and shows one or two of them.
@@ -67,6 +70,10 @@ class InspectorController:
         self._chosen[side] = value
         self.refresh()
 
+    def show_made(self) -> None:
+        """Show the calibration that was made or loaded last in this viewer."""
+        self.choose(0, (_MADE, 0))
+
     def open(self, side: int, path: str | Path) -> None:
         """Read a blur file or a calibration's folder, and show it first (0) or second (1)."""
         path = Path(path).resolve()
@@ -98,7 +105,7 @@ class InspectorController:
             if blur is not None:
                 offers[layer.unique_id] = Inspected(layer.name, blur, layer)
         if self._made.result is not None:
-            offers |= _acquisitions("calibration", self._made.result)
+            offers |= _acquisitions(_MADE, self._made.result)
         for path, source in self._opened.items():
             if isinstance(source, CalibrationResult):
                 offers |= _acquisitions(str(path), source)

@@ -11,6 +11,8 @@ from qtpy.QtCore import QPoint, QRect, QSize, Qt
 from qtpy.QtGui import QColor, QImage, QPainter, QPaintEvent
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
+from napari_deepblur.widgets.parts.coloured import coloured
+
 __all__ = ["PsfPicture", "Scaled", "scale_bar_um"]
 
 _SIDE = 120
@@ -76,6 +78,12 @@ class PsfPicture(QWidget):
         self.updateGeometry()
         self.update()
 
+    def setTitle(self, title: str) -> None:  # noqa: N802
+        """Write other words into the corner."""
+        self._title = title
+        self.setAccessibleName(title)
+        self.update()
+
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Return the size of all that is drawn."""
         heights = [size.height() for _, size in self._planes] or [self._side]
@@ -110,15 +118,10 @@ class PsfPicture(QWidget):
         self, plane: NDArray[np.float32], peak: float, *, aspect: float
     ) -> tuple[QImage, QSize]:
         """Colour a plane, whose pixels are `aspect` times as tall as wide."""
-        from napari.utils.colormaps import AVAILABLE_COLORMAPS
-
         shown = np.sqrt(np.clip(plane / peak, 0, 1)) if peak > 0 else np.zeros_like(plane)
-        colours = (255 * AVAILABLE_COLORMAPS["inferno"].map(shown.ravel())).astype(np.uint8)
         rows, columns = plane.shape
-        image = QImage(colours.tobytes(), columns, rows, 4 * columns, QImage.Format.Format_RGBA8888)
         height = round(self._side * rows * aspect / columns)
-        # The image does not own its bytes; the copy does.
-        return image.copy(), QSize(self._side, max(height, 1))
+        return coloured(shown, "inferno"), QSize(self._side, max(height, 1))
 
     def _draw_words(self, painter: QPainter, value: Scaled) -> None:
         painter.setPen(QColor("white"))

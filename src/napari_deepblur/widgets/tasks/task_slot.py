@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Protocol
 
@@ -10,7 +10,14 @@ from napari_deepblur.engine.events import Event, Job, Progress, Warned
 from napari_deepblur.widgets.parts.tone import Tone
 from napari_deepblur.widgets.tasks.task import Cancelled, Done, Failed, Outcome
 
-__all__ = ["StartTask", "TaskSlot", "TaskView"]
+__all__ = ["Later", "StartTask", "Take", "TaskSlot", "TaskView"]
+
+#: Gets the result of a task. What takes long, such as adding layers, it does in steps: it then is
+#: a generator, and the window answers between them.
+Take = Callable[[Any], Iterator[None] | None]
+
+#: Calls a function in the next turn of the event loop.
+Later = Callable[[Callable[[], None]], None]
 
 
 class StartTask(Protocol):
@@ -48,11 +55,17 @@ class TaskSlot:
         Dock that shows the progress and the end of the task.
     start
         Function that runs a task elsewhere.
+    later
+        Function that waits for the window between the steps of taking a result; by default they
+        follow one another at once.
     """
 
-    def __init__(self, view: TaskView, start: StartTask) -> None:
+    def __init__(
+        self, view: TaskView, start: StartTask, later: Later = lambda function: function()
+    ) -> None:
         self._view = view
         self._start = start
+        self._later = later
         self._notices: list[str] = []
         # An answer counts only while its task's number is the current one.
         self._generation = 0
@@ -60,10 +73,10 @@ class TaskSlot:
 
     @property
     def busy(self) -> bool:
-        """True while a task runs."""
+        """True while a task runs or its result is being taken."""
         return self._cancel is not None
 
-    def run(self, task: Job[Any], take: Callable[[Any], None]) -> None:
+    def run(self, task: Job[Any], take: Take) -> None:
         """Start a task; `take` gets its result, if it comes to one."""
         self._generation += 1
         number = self._generation
@@ -104,15 +117,40 @@ class TaskSlot:
         else:
             self._view.show_progress(event)
 
-    def _on_end(self, number: int, take: Callable[[Any], None], outcome: Outcome) -> None:
+    def _on_end(self, number: int, take: Take, outcome: Outcome) -> None:
         if number != self._generation:
             return
-        self._cancel = None
-        self._view.show_busy(busy=False)
+        if isinstance(outcome, Done):
+            self._go_on(number, _steps(take, outcome.result))
+            return
+        self._finish(number)
         match outcome:
-            case Done(result):
-                take(result)
             case Failed(message):
                 self._view.show_message(Tone.ERROR, message)
             case Cancelled():
                 self._view.show_message(Tone.INFO, "Cancelled.")
+
+    def _go_on(self, number: int, steps: Iterator[None]) -> None:
+        """Take the next step of taking a result, unless it was abandoned."""
+        if number != self._generation:
+            return
+        try:
+            next(steps)
+        except StopIteration:
+            self._finish(number)
+        except BaseException:
+            self._finish(number)
+            raise
+        else:
+            self._later(partial(self._go_on, number, steps))
+
+    def _finish(self, number: int) -> None:
+        if number == self._generation:
+            self._cancel = None
+            self._view.show_busy(busy=False)
+
+
+def _steps(take: Take, result: Any) -> Iterator[None]:
+    steps = take(result)
+    if steps is not None:
+        yield from steps

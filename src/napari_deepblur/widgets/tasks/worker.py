@@ -8,13 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 from napari.qt.threading import create_worker
+from qtpy.QtCore import QTimer
 
 from napari_deepblur.engine.events import Event, Job
 from napari_deepblur.errors import DeviceError, describe
 from napari_deepblur.openmp import let_waiting_threads_sleep
 from napari_deepblur.widgets.tasks.task import Cancelled, Done, Failed, Outcome
 
-__all__ = ["start_task"]
+__all__ = ["next_turn", "start_task"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -41,6 +42,11 @@ def start_task(
     worker.returned.connect(tell_end)
     worker.start()
     return cancelled.set
+
+
+def next_turn(function: Callable[[], None]) -> None:
+    """Call a function when the window has answered what waits."""
+    QTimer.singleShot(0, function)
 
 
 def _until_the_end(

@@ -1,0 +1,1 @@
+"""The sections of the dock, from top to bottom: Images, Beads, PSF."""
