@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_deepblur.networks import proximal
 from napari_deepblur.networks.proximal import ProximalNetwork
 
 
@@ -69,3 +70,12 @@ def test_a_map_is_heard_place_by_place():
     torch.testing.assert_close(found[..., :24], quiet[..., :24])
     torch.testing.assert_close(found[..., 40:], loud[..., 40:])
     assert (quiet - loud).abs().max() > 1e-3
+
+
+def test_bands_of_rows_make_the_whole(monkeypatch):
+    network = trained_like()
+    image, levels = torch.rand(2, 57, 40), torch.rand(2, 57, 40)
+    with torch.no_grad():
+        whole = network(image, levels)
+        monkeypatch.setattr(proximal, "_BAND", 256)
+        torch.testing.assert_close(network(image, levels), whole)

@@ -11,7 +11,14 @@ from napari_deepblur.errors import DeviceError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Device", "free_memory", "is_out_of_memory", "memory_guard", "resolve_device"]
+__all__ = [
+    "Device",
+    "free_memory",
+    "is_out_of_memory",
+    "memory_guard",
+    "multiplies_bfloat16",
+    "resolve_device",
+]
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
@@ -73,6 +80,20 @@ def free_memory(device: torch.device) -> int:
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     return int(psutil.virtual_memory().available)
+
+
+def multiplies_bfloat16(device: torch.device) -> bool:
+    """Tell whether a processor multiplies matrices of bfloat16, some times faster than of float32.
+
+    On a GPU float32 is fast enough.
+    """
+    import torch
+
+    if device.type != "cpu":
+        return False
+    # Older versions of torch cannot tell.
+    able: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
 
 
 _OUT_OF_MEMORY = (

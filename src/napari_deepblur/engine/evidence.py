@@ -15,6 +15,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_deepblur.engine.smoothing import gaussian_mean, highest_nearby
 from napari_deepblur.optics.settings import CANONICAL_CUTOFF
 
 __all__ = ["evidence_of_detail", "softened_where_loud", "supported_detail"]
@@ -116,13 +117,11 @@ def evidence_of_detail(
     unit
         Size of the detail: 1 for the finest at the canonical cutoff.
     """
-    from scipy.ndimage import maximum_filter
-
     band = _smooth(observed, _NARROW * unit) - _smooth(observed, _WIDE * unit)
     least = np.finfo(np.float32).tiny
     deviation = np.abs(band) / (noise * np.float32(_NORM**0.5 / unit)).clip(least)
-    reach = 2 * max(1, round(_REACH * unit)) + 1
-    points = _smooth(maximum_filter(_rise(deviation, _POINT), size=reach), _SOFT * unit)
+    reach = max(1, round(_REACH * unit))
+    points = _smooth(highest_nearby(_rise(deviation, _POINT), reach), _SOFT * unit)
     width = _NEIGHBOURHOOD * unit
     squares = _smooth(np.minimum(deviation**2, _LARGEST_SQUARE), width)
     area = _CORRELATED_AREA * unit**2
@@ -140,7 +139,4 @@ def _rise(value: NDArray[np.float32], ends: tuple[float, float]) -> NDArray[np.f
 
 
 def _smooth(image: NDArray[np.float32], width: float) -> NDArray[np.float32]:
-    from scipy.ndimage import gaussian_filter
-
-    smooth: NDArray[np.float32] = gaussian_filter(image, width, mode="mirror", truncate=3)
-    return smooth
+    return gaussian_mean(image, width, truncate=3)

@@ -13,6 +13,7 @@ from napari_deepblur.engine.blur import BlurEstimate
 from napari_deepblur.engine.concerns import Concern, ConcernKind
 from napari_deepblur.engine.evidence import evidence_of_detail, supported_detail
 from napari_deepblur.engine.noise import noise_model
+from napari_deepblur.engine.smoothing import gaussian_mean
 from napari_deepblur.engine.valid_pixels import ValidPlane
 from napari_deepblur.optics.settings import CANONICAL_CUTOFF
 
@@ -136,7 +137,7 @@ class ForwardFit:
 
     def residual_of_bright(self) -> float:
         """Measure the same where it is more than half as bright as in the brightest places."""
-        smooth = _smooth(self.image, _FINE / self.cutoff)
+        smooth = gaussian_mean(self.image, _FINE / self.cutoff)
         low, high = np.quantile(smooth[self.inside], (_DARK_SHARE, 1 - _BRIGHT_SHARE))
         bright = self.inside & (smooth > (low + high) / 2)
         return _rms(self.deviations[bright]) if bright.sum() >= _ENOUGH else self.residual()
@@ -225,14 +226,7 @@ def _rms(values: NDArray[np.float32]) -> float:
     return float(np.sqrt(np.square(values, dtype=float).mean())) if values.size else 0.0
 
 
-def _smooth(image: NDArray[np.float32], width: float) -> NDArray[np.float32]:
-    from scipy.ndimage import gaussian_filter
-
-    smooth: NDArray[np.float32] = gaussian_filter(image, width)
-    return smooth
-
-
 def _fine_detail(image: NDArray[np.float32], width: float) -> NDArray[np.float32]:
     """Square of the difference to a Gaussian mean of a standard deviation in pixels."""
-    detail: NDArray[np.float32] = np.square(image - _smooth(image, width))
+    detail: NDArray[np.float32] = np.square(image - gaussian_mean(image, width))
     return detail

@@ -13,6 +13,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from napari_deepblur.engine.devices import multiplies_bfloat16
 from napari_deepblur.engine.model_card import Kind, ModelCard
 from napari_deepblur.engine.model_files import (
     CARD,
@@ -73,7 +74,7 @@ class Model:
     def network(self, kind: Kind, device: torch.device) -> Any:
         """Get a network on a device, in eval mode: one copy for each device, which never moves.
 
-        Threads may share it.
+        Threads may share it. The deblurring network computes in bfloat16 on processors made for it.
 
         Raises
         ------
@@ -83,10 +84,10 @@ class Model:
         if (kind, device) not in self._networks:
             # Of two threads that arrive here together the first one's copy is kept.
             on_cpu: nn.Module = getattr(self, kind)
-            is_cpu = device.type == "cpu"
-            self._networks.setdefault(
-                (kind, device), on_cpu if is_cpu else deepcopy(on_cpu).to(device)
-            )
+            network: Any = on_cpu if device.type == "cpu" else deepcopy(on_cpu).to(device)
+            if kind == "deblurring" and multiplies_bfloat16(device):
+                network = deepcopy(network).in_bfloat16()
+            self._networks.setdefault((kind, device), network)
         return self._networks[kind, device]
 
     @cached_property

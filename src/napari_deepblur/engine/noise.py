@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deepblur.engine.hot_pixels import without_hot_pixels
+from napari_deepblur.engine.smoothing import gaussian_mean
 
 __all__ = ["NoiseModel", "noise_deviation", "noise_model"]
 
@@ -96,9 +97,7 @@ class NoiseModel:
         """
         if not self.varies:
             return np.full(plane.shape, self.deviation, np.float32)
-        from scipy.ndimage import gaussian_filter
-
-        smooth = gaussian_filter(plane, _SMOOTHING / (cutoff or _USUAL_CUTOFF), mode="mirror")
+        smooth = gaussian_mean(plane, _SMOOTHING / (cutoff or _USUAL_CUTOFF))
         variance = self.gain * (smooth - np.float32(self.dark)) + self.dark_variance
         deviation: NDArray[np.float32] = np.sqrt(variance.clip(_FEW_PHOTONS * self.gain**2))
         return deviation.astype(np.float32)
@@ -133,14 +132,14 @@ def noise_deviation(
     Returns
     -------
         In the plane's unit: f(a y + b) = |a| f(y) to rounding. Positive, but 0 if all pixels
-        are equal.
+        but hot ones are equal.
 
     Raises
     ------
     ValueError
         If the plane is smaller than a window.
     """
-    return noise_model(plane, cutoff, valid).deviation
+    return noise_model(without_hot_pixels(plane), cutoff, valid).deviation
 
 
 def noise_model(
@@ -157,7 +156,9 @@ def noise_model(
 
     Parameters
     ----------
-    plane, cutoff, valid
+    plane
+        Shape (Y, X), without hot pixels: they too are white, and would count as noise.
+    cutoff, valid
         As for `noise_deviation`.
 
     Raises
@@ -187,7 +188,7 @@ def _windows(
 
     from napari_deepblur.networks.spectrum import PowerSpectrum
 
-    image = torch.from_numpy(without_hot_pixels(plane))
+    image = torch.from_numpy(plane)
     spectrum = PowerSpectrum(window=_WINDOW)
     beyond = spectrum.frequency.norm(dim=-1) > _first_frequency(cutoff)
     weight = spectrum.hann.square() / spectrum.hann.square().sum()

@@ -10,6 +10,10 @@ from torch.nn import functional
 
 __all__ = ["ProximalNetwork"]
 
+#: Pixel blocks that go through the layers at once on a processor, so that what lies between two
+#: layers stays in its cache: beyond it memory is what takes the time.
+_BAND = 2**16
+
 #: The noise level is heard as its logarithm, which then has about the range of an image.
 _LEAST_NOISE, _LOG_SCALE = 1e-3, 4.0
 
@@ -54,13 +58,36 @@ class ProximalNetwork(nn.Module):
             Standard deviation of the noise in the images' own unit: shape (N,), or (N, Y, X)
             where it differs from pixel to pixel.
         """
+        height, rows = image.shape[-2], self._rows_at_once(image)
+        if rows >= height:
+            return self._cleaned(image, noise_level)
+        reach = self.unshuffle * (len(self.layers) + 1) // 2
+        cleaned = torch.empty_like(image)
+        for first in range(0, height, rows):
+            # What the border of a band spoils is cut off; that of the image is as it was.
+            begin, end = max(0, first - reach), min(height, first + rows + reach)
+            level = noise_level if noise_level.ndim == 1 else noise_level[:, begin:end]
+            band = self._cleaned(image[:, begin:end], level)
+            cleaned[:, first : first + rows] = band[:, first - begin :][:, :rows]
+        return cleaned
+
+    def _rows_at_once(self, image: Tensor) -> int:
+        """Rows of pixels that fit in the cache; all of them on other devices and in training."""
+        n_images, height, width = image.shape
+        if image.device.type != "cpu" or torch.is_grad_enabled():
+            return height
+        return self.unshuffle * max(1, _BAND * self.unshuffle // (n_images * width))
+
+    def _cleaned(self, image: Tensor, noise_level: Tensor) -> Tensor:
         blocks = functional.pixel_unshuffle(self._padded(image), self.unshuffle)
         if noise_level.ndim == 1:
             level = noise_level[:, None, None, None].expand(-1, 1, *blocks.shape[-2:])
         else:
             level = functional.avg_pool2d(self._padded(noise_level), self.unshuffle)
         level = level.clamp_min(_LEAST_NOISE).log() / _LOG_SCALE
-        features = torch.cat([blocks, level], 1).to(memory_format=torch.channels_last)
+        features = torch.cat([blocks, level], 1).to(
+            dtype=next(self.layers.parameters()).dtype, memory_format=torch.channels_last
+        )
         change = functional.pixel_shuffle(self.layers(features).float(), self.unshuffle)
         return image + change[:, 0, : image.shape[-2], : image.shape[-1]]
 

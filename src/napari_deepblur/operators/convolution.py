@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from napari_deepblur.operators.fourier_blur import FourierBlur, domain_for
@@ -33,6 +34,7 @@ class Convolution(FourierBlur):
         super().__init__(shape, domain_for(shape, tuple(psf.shape[-len(shape) :])))
         self.register_buffer("_psf", psf, persistent=False)
         self.register_buffer("transfer", self._transfer(psf), persistent=False)
+        self._power: Tensor | None = None
 
     def forward(self, sharp: Tensor) -> Tensor:
         """Blur: shape (..., *domain_shape) to (..., *range_shape)."""
@@ -51,10 +53,19 @@ class Convolution(FourierBlur):
         """
         self._check(image, self.range_shape)
         share = self._per_image(curvature)
-        largest = self._per_image(self.norm().square())
-        power = self.transfer.real.square() + self.transfer.imag.square()
-        shaped = self.transfer.conj() / ((1 - share) * largest + share * power)
-        return self.image(self.spectrum(self.embed(image)) * shaped)
+        power = self._power_of_transfer()
+        largest = power.amax(self.dims, keepdim=True)
+        gain = ((1 - share) * largest + share * power).reciprocal()
+        spectrum = self.spectrum(self.embed(image)) * self.transfer.conj()
+        # A product with a complex number would be twice the work.
+        shaped = torch.view_as_complex(torch.view_as_real(spectrum) * gain[..., None])
+        return self.image(shaped)
+
+    def _power_of_transfer(self) -> Tensor:
+        """|OTF|² at each frequency; computed once."""
+        if self._power is None:
+            self._power = self.transfer.real.square() + self.transfer.imag.square()
+        return self._power
 
     def norm(self, *, n_iterations: int = 0, seed: int = 0) -> Tensor:  # noqa: ARG002
         """Upper bound of the norm, exact up to the border: the largest |OTF|.
