@@ -15,8 +15,9 @@ from napari_deepblur.engine.models import DEFAULT_MODEL
 from napari_deepblur.engine.request import Request
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.engine.volume.stack_optics import StackOptics
+from napari_deepblur.widgets.deblur.deblur_task import Deblurred
 from napari_deepblur.widgets.deblur.layers import geometry_of
-from napari_deepblur.widgets.deblur.tasks import Deblurred, Estimated, load_task
+from napari_deepblur.widgets.deblur.tasks import Estimated, load_task
 
 OPTICS = {
     "numerical_aperture": 1.4,

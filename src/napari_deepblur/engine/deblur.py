@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_deepblur.engine.axes import Planes
 from napari_deepblur.engine.blur import BlurEstimate
 from napari_deepblur.engine.concerns import Concern, ConcernKind
-from napari_deepblur.engine.destination import destination
+from napari_deepblur.engine.destination import GrowingImage, destination
 from napari_deepblur.engine.devices import (
     Device,
     is_out_of_memory,
@@ -35,7 +35,6 @@ from napari_deepblur.engine.volume.deblur import deblur_volumes_job
 from napari_deepblur.optics.settings import Optics
 
 if TYPE_CHECKING:
-    from napari_deepblur.io.partial_image import PartialImage
     from napari_deepblur.networks.unrolled import Unrolled
     from napari_deepblur.operators.fourier_blur import FourierBlur
 
@@ -103,11 +102,11 @@ def deblur_job(
     axes: str | None = None,
     device: Device = "auto",
     tile_px: int | None = None,
-    into: PartialImage | None = None,
+    into: GrowingImage | None = None,
 ) -> Job[Any]:
     """`deblur` as a job: yields before the work on a plane, and after each of its iterations.
 
-    With `into` the planes go to a file that grows, except those that it has, and it is returned.
+    With `into` the planes go to an image that grows, except those that it has, and it is returned.
     """
     planes = Planes.of(image, axes)
     yield from check_sampling_job(blur.optics)

@@ -1,20 +1,136 @@
-"""Place of results that come plane by plane: memory, or a file that grows."""
+"""Places of results that come plane by plane: memory, or a file that grows."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import threading
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_deepblur.engine.axes import Planes
 
 if TYPE_CHECKING:
-    from napari_deepblur.io.partial_image import PartialImage
+    from napari_deepblur.engine.blur import BlurEstimate
+    from napari_deepblur.engine.request import Request
 
-__all__ = ["destination"]
+__all__ = ["Destinations", "GrowingImage", "InMemory", "PlanesInMemory", "destination"]
 
 
-def destination(planes: Planes, into: PartialImage | None) -> tuple[Any, list[int]]:
+class GrowingImage(Protocol):
+    """Float32 image whose planes come one by one.
+
+    Attributes
+    ----------
+    dtype
+        Data type of the pixels.
+    finished
+        Numbers of the planes that are there, the last leading axis running fastest.
+    """
+
+    dtype: Any
+    finished: set[int]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the image."""
+
+    def __getitem__(self, index: Any) -> NDArray[np.float32]:
+        """Read."""
+
+    def __setitem__(self, index: tuple[int, ...], plane: NDArray[np.float32]) -> None:
+        """Write a plane; the index is that of the leading axes."""
+
+
+class Destinations(Protocol):
+    """Where the results of a restoration go, plane by plane."""
+
+    @property
+    def sharp(self) -> GrowingImage:
+        """Deblurred image."""
+
+    @property
+    def residual(self) -> GrowingImage | None:
+        """Residual, if it has a place of its own."""
+
+    def tile_px(self, blur: BlurEstimate, request: Request) -> int | None:
+        """Side of tiles; None for what fits in the memory that is free."""
+
+
+class PlanesInMemory:
+    """Image in memory that can be looked at, from another thread too, while its planes come.
+
+    Parameters
+    ----------
+    shape
+        Of the image, Y and X last.
+
+    Attributes
+    ----------
+    data
+        The image, 0 in planes that are not there.
+    dtype
+        Data type of the pixels.
+    finished
+        Numbers of the planes that are there, the last leading axis running fastest.
+    """
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.data: NDArray[np.float32] = np.zeros(shape, np.float32)
+        self.dtype = self.data.dtype
+        self.finished: set[int] = set()
+        self._closed = False
+        self._lock = threading.Lock()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the image."""
+        return self.data.shape
+
+    @property
+    def n_planes(self) -> int:
+        """Number of planes, finished or not."""
+        return int(np.prod(self.shape[:-2], dtype=int))
+
+    def __getitem__(self, index: Any) -> NDArray[np.float32]:
+        part: NDArray[np.float32] = self.data[index]
+        return part
+
+    def __setitem__(self, index: tuple[int, ...], plane: NDArray[np.float32]) -> None:
+        """Write a plane, unless no more are wanted; the index is that of the leading axes."""
+        with self._lock:
+            if self._closed:
+                return
+            self.data[index] = plane
+            number = int(np.ravel_multi_index(index, self.shape[:-2])) if index else 0
+            self.finished.add(number)
+
+    def close(self) -> list[int]:
+        """Take no more planes; return the numbers of those that are there."""
+        with self._lock:
+            self._closed = True
+        return sorted(self.finished)
+
+
+class InMemory:
+    """A deblurred image in memory that can be looked at while it comes.
+
+    Parameters
+    ----------
+    sharp
+        The image.
+    """
+
+    residual = None
+
+    def __init__(self, sharp: PlanesInMemory) -> None:
+        self.sharp = sharp
+
+    def tile_px(self, blur: BlurEstimate, request: Request) -> None:
+        """Leave the side of tiles to the memory that is free."""
+
+
+def destination(planes: Planes, into: GrowingImage | None) -> tuple[Any, list[int]]:
     """Return an array for results of all planes, and the planes that it still lacks.
 
     Parameters
@@ -22,7 +138,7 @@ def destination(planes: Planes, into: PartialImage | None) -> tuple[Any, list[in
     planes
         Image that is worked on.
     into
-        File that grows; by default the results stay in memory.
+        Image that grows; by default an array that nobody looks at before it is complete.
 
     Returns
     -------

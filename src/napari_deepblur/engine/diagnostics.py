@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,15 +15,12 @@ from numpy.typing import NDArray
 from napari_deepblur.engine.axes import Planes
 from napari_deepblur.engine.blur import BlurEstimate
 from napari_deepblur.engine.concerns import Concern, ConcernKind
-from napari_deepblur.engine.destination import destination
+from napari_deepblur.engine.destination import GrowingImage, destination
 from napari_deepblur.engine.devices import memory_guard
 from napari_deepblur.engine.events import Job, Progress, finish
 from napari_deepblur.engine.forward_fit import ForwardFit
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.errors import ImageError
-
-if TYPE_CHECKING:
-    from napari_deepblur.io.partial_image import PartialImage
 
 __all__ = [
     "CHECKING",
@@ -202,11 +199,11 @@ def residual_image_job(
     blur: BlurEstimate | VolumeBlurEstimate,
     *,
     axes: str | None = None,
-    into: PartialImage | None = None,
+    into: GrowingImage | None = None,
 ) -> Job[Any]:
     """`residual_image` as a job: yields after each plane.
 
-    With `into` the planes go to a file that grows, except those that it has, and it is returned.
+    With `into` the planes go to an image that grows, except those that it has, and it is returned.
     """
     stage = "blurring the result again"
     observed, restored = _planes_of(image, sharp, blur, axes)

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from napari_deepblur.engine.blur import BlurEstimate
 from napari_deepblur.engine.concerns import Concern, ConcernKind
 from napari_deepblur.engine.deblur import deblur_job, outside_training
+from napari_deepblur.engine.destination import Destinations
 from napari_deepblur.engine.diagnostics import (
     DeblurringCheck,
     check_deblurring_job,
@@ -19,7 +20,6 @@ from napari_deepblur.engine.diagnostics import (
 )
 from napari_deepblur.engine.estimate import estimate_blur_job
 from napari_deepblur.engine.events import Job, Warned
-from napari_deepblur.engine.file_run import FileRun
 from napari_deepblur.engine.given_blur import fitted_job, given_blur_job
 from napari_deepblur.engine.known.find import find_known_blur
 from napari_deepblur.engine.models import DEFAULT_MODEL, load_model
@@ -124,7 +124,7 @@ def _read_blur_job(request: Request, source: Source) -> Job[BlurEstimate | Volum
 
 
 def restore_job(
-    request: Request, source: Source | None = None, *, run: FileRun | None = None
+    request: Request, source: Source | None = None, *, run: Destinations | None = None
 ) -> Job[Restored]:
     """Deblur the request's image and check the result, as a job.
 
@@ -137,7 +137,7 @@ def restore_job(
     source
         The request's image, if it is open already.
     run
-        Files that the results go to, plane by plane; by default they stay in memory.
+        Where the results go, plane by plane; by default arrays that come when all is done.
 
     Raises
     ------
@@ -173,7 +173,7 @@ def restore_job(
 
 
 def _restore_volumes_job(
-    request: Request, source: Source, blur: VolumeBlurEstimate, run: FileRun | None
+    request: Request, source: Source, blur: VolumeBlurEstimate, run: Destinations | None
 ) -> Job[Restored]:
     """Deblur volumes in 3-D and check each, while the light outside it is known."""
     checks = VolumeChecks(

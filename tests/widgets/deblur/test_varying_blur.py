@@ -276,7 +276,7 @@ def test_the_deblurred_image_is_shown_without_its_check(bench: Bench, varying) -
     assert bench.view.show_check.call_args.args[0] is not None
     bench.controller.sharp.deblur()
     bench.runner.on_end(Done(deblurred(varying(), 128, 128, check=None)))
-    assert bench.names[-1] == "cells deblurred [1]"
+    assert bench.names[-1] == "cells deblurred"
     assert "check" not in bench.viewer.layers[-1].metadata["deepblur"]
     bench.view.show_check.assert_called_with(None)
     assert bench.message == (Tone.GOOD, "Deblurred 'cells'.")

@@ -11,8 +11,8 @@ from napari.layers import Image
 from helpers.bench import Bench
 from helpers.layers import deblurred, estimated, estimated_in_3d, geometry_of, known_layer
 from napari_deepblur import load_blur
+from napari_deepblur.widgets.deblur.deblur_task import deblur_task
 from napari_deepblur.widgets.deblur.layers import psf_layers
-from napari_deepblur.widgets.deblur.tasks import deblur_task
 from napari_deepblur.widgets.layers.stack_plane import current_index
 from napari_deepblur.widgets.parts.tone import Tone
 from napari_deepblur.widgets.tasks.task import Done

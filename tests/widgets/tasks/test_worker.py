@@ -14,8 +14,9 @@ from napari_deepblur import Optics
 from napari_deepblur.engine.events import Progress, Warned, finish
 from napari_deepblur.engine.models import load_model
 from napari_deepblur.errors import DeviceError
+from napari_deepblur.widgets.deblur.deblur_task import deblur_task
 from napari_deepblur.widgets.deblur.readiness import Resolved, Verdict
-from napari_deepblur.widgets.deblur.tasks import deblur_task, estimate_task
+from napari_deepblur.widgets.deblur.tasks import estimate_task
 from napari_deepblur.widgets.tasks.task import Cancelled, Done, Failed
 from napari_deepblur.widgets.tasks.worker import start_task
 

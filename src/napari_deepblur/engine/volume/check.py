@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from napari_deepblur.engine.concerns import Concern, ConcernKind
-from napari_deepblur.engine.destination import destination
+from napari_deepblur.engine.destination import GrowingImage, destination
 from napari_deepblur.engine.diagnostics import (
     CHECKING,
     CheckedPlane,
@@ -25,7 +25,6 @@ from napari_deepblur.engine.volume.stacks import Stacks
 
 if TYPE_CHECKING:
     from napari_deepblur.engine.volume.deblur import VolumeResult
-    from napari_deepblur.io.partial_image import PartialImage
 
 __all__ = ["VolumeChecks"]
 
@@ -54,7 +53,7 @@ class VolumeChecks:
     residual
         Whether to keep what is not explained, by the noise.
     residual_into
-        File that grows, for the residual; by default it stays in memory.
+        Image that grows, for the residual; by default an array.
 
     Attributes
     ----------
@@ -69,7 +68,7 @@ class VolumeChecks:
         cutoff: float,
         *,
         residual: bool = False,
-        residual_into: PartialImage | None = None,
+        residual_into: GrowingImage | None = None,
     ) -> None:
         self._stacks = Stacks.of(image, axes)
         self._cutoff = cutoff

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deepblur.engine.destination import destination
+from napari_deepblur.engine.destination import GrowingImage, destination
 from napari_deepblur.engine.devices import memory_guard
 from napari_deepblur.engine.events import Job, Progress
 from napari_deepblur.engine.plausibility import check_sampling_job
@@ -23,7 +23,6 @@ from napari_deepblur.engine.volume.tiles import tiles_of, weights_of
 
 if TYPE_CHECKING:
     from napari_deepblur.engine.volume.stack_optics import StackOptics
-    from napari_deepblur.io.partial_image import PartialImage
 
 __all__ = ["VolumeResult", "deblur_volumes_job"]
 
@@ -73,7 +72,7 @@ def deblur_volumes_job(
     blur: VolumeBlurEstimate,
     *,
     axes: str | None = None,
-    into: PartialImage | None = None,
+    into: GrowingImage | None = None,
     then: Callable[[VolumeResult], Job[None]] | None = None,
 ) -> Job[Any]:
     """Take the 3-D blur out of each volume of an image; yields some times a second.
@@ -90,7 +89,7 @@ def deblur_volumes_job(
     axes
         Letters of TCZYX, one per dimension; by default the last ones.
     into
-        File that grows, which lacks the results of some volumes; by default they stay in memory.
+        Image that grows, which lacks the results of some volumes; by default an array.
     then
         What is done with each volume before the next one.
 

@@ -152,7 +152,7 @@ class DeblurController:
             go_to_plane(self._work.viewer, layer, plane)
 
     def cancel(self) -> None:
-        """Stop the task; what it found is dropped."""
+        """Stop the task; of what it found, finished planes and the blur are kept."""
         self._work.stop(Tone.INFO, "Cancelled.")
 
     def close(self) -> None:
@@ -187,16 +187,16 @@ class DeblurController:
     def _on_listed(self) -> None:
         images = self._watch.images()
         self._work.session.results.keep_only(images)
+        self.sharp.stop_if_removed()
         left = self.layer
         if left is not None and left in images:
             self.select(left)
             return
-        was_busy = self.busy
-        self._work.slot.abandon()
+        was_busy, kept = self.busy, self._work.slot.abandon()
         self._choose_first()
         if left is not None and was_busy:
             text = f"{left.name!r} was removed: the work on it was stopped."
-            self._work.view.show_message(Tone.WARNING, text)
+            self._work.view.show_message(Tone.WARNING, f"{text} {kept}".rstrip())
 
     def _on_edited(self, layer: Any, what: str) -> None:
         results = self._work.session.results

@@ -203,6 +203,7 @@ class DeblurDock(DockWidget):
     def _on_closed(self) -> None:
         if self.controller.busy:
             show_warning("Deep-Blur: the dock was closed, and with it the work was stopped")
+            self.controller.cancel()
         self.controller.close()
 
     def _set_state(self) -> None:

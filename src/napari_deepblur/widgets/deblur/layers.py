@@ -12,7 +12,8 @@ from napari_deepblur.engine.axes import Planes
 from napari_deepblur.engine.blur import BlurEstimate
 from napari_deepblur.engine.diagnostics import DeblurringCheck
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
-from napari_deepblur.widgets.deblur.tasks import Deblurred, Estimated, FieldPictures
+from napari_deepblur.widgets.deblur.deblur_task import Deblurred
+from napari_deepblur.widgets.deblur.tasks import Estimated, FieldPictures
 from napari_deepblur.widgets.layers.facts import axes_of, pixels_of
 from napari_deepblur.widgets.layers.geometry import beside, geometry_of, moved
 from napari_deepblur.widgets.layers.tiles_picture import signed_colormap, tiled
@@ -24,7 +25,10 @@ __all__ = [
     "LayerData",
     "blur_places",
     "deblurred_layer",
+    "finished_part",
     "geometry_of",
+    "growing_layer",
+    "is_same_work",
     "psf_layers",
     "residual_layer",
     "result_metadata",
@@ -44,15 +48,72 @@ def deblurred_layer(layer: Image, result: Deblurred) -> LayerData:
 
     Black is that of the observed image; white is brighter where bright spots grew.
     """
+    metadata = result_metadata("deblurred", layer, result.estimated, result.check)
+    return result.sharp, _sharp_arguments(layer, result.bright) | {"metadata": metadata}
+
+
+def growing_layer(
+    layer: Image, estimated: Estimated, sharp: NDArray[np.float32], bright: float
+) -> LayerData:
+    """Make data and arguments of the layer of a deblurred image whose planes are coming.
+
+    Parameters
+    ----------
+    layer
+        Observed image.
+    estimated
+        Its blur.
+    sharp
+        The image; 0 where it is not finished.
+    bright
+        Intensity that few pixels of the first finished planes exceed.
+    """
+    metadata = result_metadata("deblurred", layer, estimated, planes_done=[])
+    return sharp, _sharp_arguments(layer, bright) | {"metadata": metadata}
+
+
+def finished_part(
+    layer: Image, estimated: Estimated, planes: list[int], n_planes: int
+) -> dict[str, Any]:
+    """Make name and metadata of a deblurred image, not all planes of which are finished.
+
+    Parameters
+    ----------
+    layer
+        Observed image.
+    estimated
+        Its blur.
+    planes
+        Numbers of the finished planes.
+    n_planes
+        Number of all planes.
+    """
+    name = f"{layer.name} deblurred"
+    if len(planes) == n_planes:
+        return {"name": name, "metadata": result_metadata("deblurred", layer, estimated)}
+    return {
+        "name": f"{name} (incomplete: {len(planes)} of {n_planes} planes)",
+        "metadata": result_metadata("deblurred", layer, estimated, planes_done=planes),
+    }
+
+
+def is_same_work(metadata: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Tell whether two results are of the same blur and settings, complete or not."""
+    one, two = (dict(each.get("deepblur", {})) for each in (metadata, other))
+    for own in (one, two):
+        for name in ("check", "planes_done"):
+            own.pop(name, None)
+    return one == two
+
+
+def _sharp_arguments(layer: Image, bright: float) -> dict[str, Any]:
     low, high = layer.contrast_limits
-    arguments = geometry_of(layer) | {
+    return geometry_of(layer) | {
         "name": f"{layer.name} deblurred",
         "colormap": layer.colormap.name,
-        "contrast_limits": (low, max(high, result.bright)),
+        "contrast_limits": (low, max(high, bright)),
         "gamma": layer.gamma,
-        "metadata": result_metadata("deblurred", layer, result.estimated, result.check),
     }
-    return result.sharp, arguments
 
 
 def residual_layer(layer: Image, result: Deblurred) -> LayerData | None:

@@ -8,15 +8,18 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from napari_deepblur.widgets.deblur.deblur_task import Deblurred
 from napari_deepblur.widgets.deblur.layers import (
     LayerData,
     blur_places,
     deblurred_layer,
+    is_same_work,
     psf_layers,
     residual_layer,
 )
-from napari_deepblur.widgets.deblur.tasks import Deblurred, Estimated
+from napari_deepblur.widgets.deblur.tasks import Estimated
 from napari_deepblur.widgets.layers.by_product import kind_of
+from napari_deepblur.widgets.layers.looked_at import current_plane
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -66,11 +69,50 @@ class ResultLayers:
         for shown in self._blur_layers(source):
             _put_at(shown, places[kind_of(shown)])
 
-    def show_deblurred(self, source: Image, result: Deblurred) -> None:
+    def show_growing(self, source: Image, made: LayerData) -> Image:
+        """Show a deblurred image whose planes are coming, on top, in place of a preview."""
+        self.drop_preview(source)
+        shown = self._add(source, made)
+        _widen_contrast(shown, shown.contrast_limits)
+        self._viewer.layers.selection.active = shown
+        return shown
+
+    def refresh_plane(self, shown: Image, planes: frozenset[int]) -> None:
+        """Draw a layer anew if one of these planes is looked at; never a whole volume."""
+        if self._viewer.dims.ndisplay == 2 and current_plane(self._viewer, shown) in planes:
+            shown.refresh(extent=False)
+
+    def leave_growing(self, source: Image, shown: Image, part: dict[str, Any]) -> None:
+        """Give a deblurred image that will not be completed its name and metadata.
+
+        It takes the place of former ones that were not completed either, of the same work, unless
+        those have other planes.
+        """
+        planes = part["metadata"]["deepblur"].get("planes_done")
+        for former in self._same_work(source, part["metadata"]):
+            theirs = former.metadata["deepblur"].get("planes_done")
+            is_more = planes is None or set(planes) >= set(theirs or [])
+            if former is not shown and theirs is not None and is_more:
+                self._viewer.layers.remove(former)
+        shown.metadata, shown.name = part["metadata"], part["name"]
+        shown.refresh(extent=False)
+
+    def show_deblurred(
+        self, source: Image, result: Deblurred, growing: Image | None = None
+    ) -> Image:
         """Show a deblurred image on top, with its residual beneath where that was asked for.
 
         Layers of the very same blur and settings are brought up to date, so that they do not
         pile up; those of other settings stay, to be compared. A preview goes.
+
+        Parameters
+        ----------
+        source
+            Observed image.
+        result
+            The deblurred one.
+        growing
+            Layer that has shown its planes as they came.
         """
         self.drop_preview(source)
         residual = residual_layer(source, result)
@@ -78,11 +120,10 @@ class ResultLayers:
             shown = self._put(source, residual)
             limit = max(shown.contrast_limits[1], float(np.abs(residual[0]).max()))
             shown.contrast_limits_range = (-limit, limit)
-        made = deblurred_layer(source, result)
-        shown = self._put(source, made)
-        low, high = shown.contrast_limits
-        shown.contrast_limits_range = (min(low, result.extent[0]), max(high, result.extent[1]))
+        shown = self._put(source, deblurred_layer(source, result), growing)
+        _widen_contrast(shown, result.extent)
         self._viewer.layers.selection.active = shown
+        return shown
 
     def preview_of(self, source: Image) -> Image | None:
         """Return the layer of an image's preview that is neither kept nor thrown away yet."""
@@ -109,15 +150,30 @@ class ResultLayers:
         if preview is not None:
             self._viewer.layers.remove(preview)
 
-    def _put(self, source: Image, made: LayerData) -> Image:
+    def _put(self, source: Image, made: LayerData, growing: Image | None = None) -> Image:
+        """Add a layer, or bring the former one of the same work up to date."""
         data, arguments = made
-        for shown in self._of(source):
-            if shown.metadata == arguments["metadata"]:
-                shown.data = data
-                _put_at(shown, arguments)
-                self._viewer.layers.move(self._viewer.layers.index(shown), -1)
-                return shown
-        return self._add(source, made)
+        formers = self._same_work(source, arguments["metadata"])
+        complete = [one for one in formers if "planes_done" not in one.metadata["deepblur"]]
+        if growing is not None and growing not in formers:  # the image was renamed meanwhile
+            formers.append(growing)
+        if not formers:
+            return self._add(source, made)
+        shown = next(iter([*complete, *filter(None, [growing]), *formers]))
+        for other in formers:
+            if other is not shown:
+                self._viewer.layers.remove(other)
+        if shown.data is not data:
+            shown.data = data
+        if shown not in complete:
+            shown.name, shown.contrast_limits = arguments["name"], arguments["contrast_limits"]
+        shown.metadata = arguments["metadata"]
+        _put_at(shown, arguments)
+        self._viewer.layers.move(self._viewer.layers.index(shown), -1)
+        return shown
+
+    def _same_work(self, source: Image, metadata: dict[str, Any]) -> list[Image]:
+        return [one for one in self._of(source) if is_same_work(one.metadata, metadata)]
 
     def _add(self, source: Image, made: LayerData) -> Image:
         data, arguments = made
@@ -140,6 +196,12 @@ def _is_whole_in_view(viewer: ViewerModel, layer: Image) -> bool:
     first, last = np.array(layer.corner_pixels)[:, -2:]
     reaches = (first <= 0).all() and (last >= np.array(shown.shape[-2:]) - 1).all()
     return viewer.dims.ndisplay == 2 and bool(reaches)
+
+
+def _widen_contrast(shown: Image, extent: tuple[float, float] | list[float]) -> None:
+    """Let the contrast be set up to these intensities."""
+    low, high = shown.contrast_limits
+    shown.contrast_limits_range = (min(low, extent[0]), max(high, extent[1]))
 
 
 def _put_at(shown: Image, geometry: dict[str, Any]) -> None:

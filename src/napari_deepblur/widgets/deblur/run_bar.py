@@ -49,6 +49,7 @@ class RunBar(QWidget):
         self.keep, self.discard = _button("Keep", _KEEP_TIP), _button("Discard", _DISCARD_TIP)
         self._progress = ProgressRow()
         self.cancel = self._progress.cancel
+        self.cancel.setToolTip("Stop (Esc); the blur, and planes that are finished, are kept")
         self._arrange()
         for button, signal in (
             (self.estimate, self.estimateClicked),

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
-from napari_deepblur.widgets.deblur import sentences
+from napari_deepblur.widgets.deblur.deblur_task import deblur_task
+from napari_deepblur.widgets.deblur.growing import GrowingResult
 from napari_deepblur.widgets.deblur.scripts import Script, as_command, as_python
-from napari_deepblur.widgets.deblur.tasks import Deblurred, deblur_task
 from napari_deepblur.widgets.deblur.work import Work
 from napari_deepblur.widgets.layers.facts import pixels_of
 from napari_deepblur.widgets.parts.tone import Tone
@@ -32,6 +31,7 @@ class SharpActions:
 
     def __init__(self, work: Work) -> None:
         self._work = work
+        self._growing: GrowingResult | None = None
 
     def deblur(self) -> None:
         """Deblur the layer, estimating its blur first where that was not done."""
@@ -39,7 +39,13 @@ class SharpActions:
         if self._work.may_run(wanted) and layer is not None:
             known = self._work.known_blur(layer, wanted)
             task = deblur_task(pixels_of(layer), wanted, known)
-            self._work.run(task, partial(self._take_sharp, layer, is_new=known is None), wanted)
+            result = self._growing = GrowingResult(self._work, layer, is_new=known is None)
+            self._work.run(task, result.take, wanted, hear=result.hear, leave=result.leave)
+
+    def stop_if_removed(self) -> None:
+        """Stop deblurring if the user removed what is there of the result."""
+        if self._work.busy and self._growing is not None:
+            self._growing.stop_if_removed()
 
     def copy_as_python(self) -> None:
         """Put the Python that repeats a click on Deblur on the clipboard."""
@@ -66,12 +72,3 @@ class SharpActions:
         work.view.copy_text(script.text)
         first = f" Before you run it, {script.first}." if script.first else ""
         work.view.show_message(Tone.GOOD, f"Copied as {what}.{first}")
-
-    def _take_sharp(self, layer: Image, result: Deblurred, *, is_new: bool) -> None:
-        if is_new:
-            self._work.keep(layer, result.estimated)
-        self._work.layers.show_deblurred(layer, result)
-        self._work.session.results.keep_check(layer, result.check)
-        self._work.changed.emit()
-        text = sentences.deblurred_text(layer.name, result.check)
-        self._work.report(text, result.estimated.blur, result.check)

@@ -1,8 +1,7 @@
-"""Long work of the dock, as jobs that need neither Qt nor napari."""
+"""Estimates of the dock, as jobs that need neither Qt nor napari."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deepblur.engine.blur import BlurEstimate
-from napari_deepblur.engine.diagnostics import DeblurringCheck
 from napari_deepblur.engine.events import Job, Progress
 from napari_deepblur.engine.known.choice import KnownChoice
 from napari_deepblur.engine.psf_field import MosaicGrid, PsfWidth, mosaic_grid, psf_field
 from napari_deepblur.engine.request import Request
-from napari_deepblur.engine.restore import find_blur_job, restore_job
+from napari_deepblur.engine.restore import find_blur_job
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.engine.volume.stacks import Stacks
 from napari_deepblur.widgets.deblur.quality import (
@@ -26,18 +24,7 @@ from napari_deepblur.widgets.deblur.quality import (
 from napari_deepblur.widgets.deblur.readiness import Resolved
 from napari_deepblur.widgets.deblur.view import PsfQuality
 
-__all__ = [
-    "Deblurred",
-    "Estimated",
-    "FieldPictures",
-    "deblur_task",
-    "estimate_task",
-    "load_task",
-]
-
-
-#: Share of pixels that are shown as the brightest, and how many are looked at for that.
-_BRIGHT, _LOOKED_AT = 1 / 5000, 4_000_000
+__all__ = ["Estimated", "FieldPictures", "estimate_task", "load_task"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,58 +109,12 @@ class Estimated:
         return replace(self, field=replace(self.field, mosaics=None))
 
 
-@dataclass(frozen=True, slots=True)
-class Deblurred:
-    """A sharper image and the blur that was taken out.
-
-    Attributes
-    ----------
-    estimated
-        Blur that was taken out.
-    sharp
-        Deblurred image, float32, shape of the image.
-    extent
-        Least and largest intensity of `sharp`.
-    bright
-        Intensity that one in 5000 of its pixels exceeds.
-    check
-        Check of the deblurred image against the observed one; None if the check failed.
-    residual
-        Observed image minus the deblurred one blurred again, in units of the noise, shape of the
-        image; None if it was not asked for.
-    """
-
-    estimated: Estimated
-    sharp: NDArray[np.float32]
-    extent: tuple[float, float]
-    bright: float
-    check: DeblurringCheck | None
-    residual: NDArray[np.float32] | None = None
-
-
 def estimate_task(image: Any, wanted: Resolved) -> Job[Estimated]:
     """Estimate an image's blur."""
     yield Progress(0, 0, "loading what is needed (longer the first time)")
     request = wanted.request(image)
     found = yield from _pictured((yield from find_blur_job(request)), request)
     return replace(found, choice=wanted.known.choice)
-
-
-def deblur_task(image: Any, wanted: Resolved, estimated: Estimated | None) -> Job[Deblurred]:
-    """Deblur an image and check the result; without an estimate, estimate its blur first."""
-    if estimated is None:
-        estimated = yield from estimate_task(image, wanted)
-    yield Progress(0, 0, "loading the model")
-    restored = yield from restore_job(wanted.request(image, estimated.blur))
-    sharp = restored.sharp
-    extent = float(sharp.min()), float(sharp.max())
-    return Deblurred(estimated, sharp, extent, _bright(sharp), restored.check, restored.residual)
-
-
-def _bright(sharp: NDArray[np.float32]) -> float:
-    """Intensity that few pixels exceed; of large images some pixels are looked at."""
-    apart = math.ceil((sharp.size / _LOOKED_AT) ** 0.5)
-    return float(np.quantile(sharp[..., ::apart, ::apart], 1 - _BRIGHT))
 
 
 def load_task(request: Request) -> Job[Estimated]:

@@ -82,7 +82,11 @@ class Work:
         return self.slot.busy
 
     def run(
-        self, task: Job[Any], take: Callable[[Any], None], wanted: Resolved | None = None
+        self,
+        task: Job[Any],
+        take: Callable[[Any], None],
+        wanted: Resolved | None = None,
+        **listeners: Callable[..., Any],
     ) -> None:
         """Start a task.
 
@@ -94,9 +98,11 @@ class Work:
             Function that gets its result.
         wanted
             What the task depends on; when that changes under it, it is stopped.
+        **listeners
+            ``hear`` and ``leave`` of `TaskSlot.run`.
         """
         self.wanted = wanted
-        self.slot.run(task, take)
+        self.slot.run(task, take, **listeners)
 
     def may_run(self, wanted: Resolved) -> bool:
         """Tell whether a task can be started now; where not, the view says why."""
@@ -119,10 +125,10 @@ class Work:
         self.view.show_message(Tone.WARNING, text)
 
     def stop(self, tone: Tone, text: str) -> None:
-        """Drop the task, if one runs, and say why."""
+        """Drop the task, if one runs, and say why, and what is left of it."""
         if self.busy:
-            self.slot.abandon()
-            self.view.show_message(tone, text)
+            left = self.slot.abandon()
+            self.view.show_message(tone, f"{text} {left}" if left else text)
 
     def keep(self, layer: Image, estimated: Estimated, *, file: Path | None = None) -> None:
         """Remember a layer's blur and show its PSFs."""

@@ -46,6 +46,10 @@ class TaskView(Protocol):
         """Show one message in place of the former one."""
 
 
+def _nothing(progress: Progress) -> None:
+    """Hear nothing of a task's progress."""
+
+
 class TaskSlot:
     """Runs one task, and tells the view how it goes.
 
@@ -70,17 +74,39 @@ class TaskSlot:
         # An answer counts only while its task's number is the current one.
         self._generation = 0
         self._cancel: Callable[[], None] | None = None
+        self._hear: Callable[[Progress], None] = _nothing
+        self._leave: Callable[[], str] = str
 
     @property
     def busy(self) -> bool:
         """True while a task runs or its result is being taken."""
         return self._cancel is not None
 
-    def run(self, task: Job[Any], take: Take) -> None:
-        """Start a task; `take` gets its result, if it comes to one."""
+    def run(
+        self,
+        task: Job[Any],
+        take: Take,
+        *,
+        hear: Callable[[Progress], None] = _nothing,
+        leave: Callable[[], str] = str,
+    ) -> None:
+        """Start a task.
+
+        Parameters
+        ----------
+        task
+            The task.
+        take
+            Gets its result, if it comes to one.
+        hear
+            Gets its progress, which may carry parts of the result.
+        leave
+            Called where it comes to none; returns a sentence on what is left of it, or nothing.
+        """
         self._generation += 1
         number = self._generation
         self._notices.clear()
+        self._hear, self._leave = hear, leave
         self._view.show_message(Tone.INFO, "")
         self._view.show_busy(busy=True)
         self._cancel = self._start(
@@ -89,18 +115,26 @@ class TaskSlot:
             on_end=partial(self._on_end, number, take),
         )
 
-    def abandon(self) -> None:
-        """Drop the task: it ends after its present step, and nobody listens."""
-        if self.busy:
-            self.silence()
-            self._view.show_busy(busy=False)
+    def abandon(self) -> str:
+        """Drop the task: it ends after its present step, and nobody listens.
+
+        Returns
+        -------
+            Sentence on what is left of it; empty if nothing, or if no task ran.
+        """
+        if not self.busy:
+            return ""
+        leave = self._leave
+        self.silence()
+        self._view.show_busy(busy=False)
+        return leave()
 
     def silence(self) -> None:
-        """`abandon` without a word to the view."""
+        """`abandon` without a word to anybody."""
         self._generation += 1
         if self._cancel is not None:
             self._cancel()
-            self._cancel = None
+        self._forget()
 
     def report(self, text: str, *more: str) -> None:
         """Show how the task ended well, with the engine's warnings and more."""
@@ -115,6 +149,7 @@ class TaskSlot:
         if isinstance(event, Warned):
             self._notices.append(event.text)
         else:
+            self._hear(event)
             self._view.show_progress(event)
 
     def _on_end(self, number: int, take: Take, outcome: Outcome) -> None:
@@ -123,12 +158,13 @@ class TaskSlot:
         if isinstance(outcome, Done):
             self._go_on(number, _steps(take, outcome.result))
             return
+        leave = self._leave
         self._finish(number)
         match outcome:
             case Failed(message):
-                self._view.show_message(Tone.ERROR, message)
+                self._view.show_message(Tone.ERROR, _joined(message, leave()))
             case Cancelled():
-                self._view.show_message(Tone.INFO, "Cancelled.")
+                self._view.show_message(Tone.INFO, _joined("Cancelled.", leave()))
 
     def _go_on(self, number: int, steps: Iterator[None]) -> None:
         """Take the next step of taking a result, unless it was abandoned."""
@@ -146,8 +182,16 @@ class TaskSlot:
 
     def _finish(self, number: int) -> None:
         if number == self._generation:
-            self._cancel = None
+            self._forget()
             self._view.show_busy(busy=False)
+
+    def _forget(self) -> None:
+        """Let go of all that belongs to the task."""
+        self._cancel, self._hear, self._leave = None, _nothing, str
+
+
+def _joined(text: str, left: str) -> str:
+    return f"{text.rstrip('.')}. {left}" if left else text
 
 
 def _steps(take: Take, result: Any) -> Iterator[None]:

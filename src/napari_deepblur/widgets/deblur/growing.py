@@ -1,0 +1,99 @@
+"""A deblurred image that is shown while its planes come, and kept where not all of them do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_deepblur.engine.events import Progress
+from napari_deepblur.widgets.deblur import sentences
+from napari_deepblur.widgets.deblur.deblur_task import Begun, Deblurred, PlanesDone
+from napari_deepblur.widgets.deblur.layers import finished_part, growing_layer
+from napari_deepblur.widgets.deblur.work import Work
+from napari_deepblur.widgets.parts.tone import Tone
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+    from napari_deepblur.widgets.deblur.tasks import Estimated
+
+__all__ = ["GrowingResult"]
+
+
+class GrowingResult:
+    """What comes of one click on Deblur.
+
+    Parameters
+    ----------
+    work
+        The layer, the settings and the task.
+    source
+        The layer that is deblurred.
+    is_new
+        Whether its blur is estimated first.
+    """
+
+    def __init__(self, work: Work, source: Image, *, is_new: bool) -> None:
+        self._work, self._source, self._is_new = work, source, is_new
+        self._begun: Begun | None = None
+        self._layer: Image | None = None
+        self._contrast: list[float] | None = None
+
+    def hear(self, progress: Progress) -> None:
+        """Keep the blur once it is found, and show planes once they are finished."""
+        if isinstance(progress, Begun):
+            self._begun = progress
+            self._keep_blur(progress.estimated)
+        elif isinstance(progress, PlanesDone) and self._begun is not None:
+            self._grow(self._begun, progress)
+
+    def take(self, result: Deblurred) -> None:
+        """Show the complete result with its check."""
+        self._keep_blur(result.estimated)
+        # Another layer may take its place, which is no reason to stop.
+        growing, self._layer = self._layer, None
+        by_hand = None if growing is None else growing.contrast_limits
+        shown = self._work.layers.show_deblurred(self._source, result, growing)
+        if by_hand is not None and by_hand != self._contrast:
+            shown.contrast_limits = by_hand
+        self._work.session.results.keep_check(self._source, result.check)
+        self._work.changed.emit()
+        text = sentences.deblurred_text(self._source.name, result.check)
+        self._work.report(text, result.estimated.blur, result.check)
+
+    def leave(self) -> str:
+        """Keep the planes that are there as a layer that says which; tell how many they are."""
+        if self._begun is None:
+            return ""
+        planes, n_planes = self._begun.sharp.close(), self._begun.sharp.n_planes
+        if self._layer is None or self._is_gone:
+            return ""
+        part = finished_part(self._source, self._begun.estimated, planes, n_planes)
+        self._work.layers.leave_growing(self._source, self._layer, part)
+        if len(planes) == n_planes:
+            return "The deblurred image is complete, but was not checked."
+        return f"{len(planes)} of {n_planes} planes are finished and kept."
+
+    def stop_if_removed(self) -> None:
+        """Stop the work if the user removed what is there of the result."""
+        if self._is_gone:
+            text = "The layer with the result was removed: the work on it was stopped."
+            self._work.stop(Tone.WARNING, text)
+
+    @property
+    def _is_gone(self) -> bool:
+        return self._layer is not None and self._layer not in self._work.viewer.layers
+
+    def _keep_blur(self, estimated: Estimated) -> None:
+        if self._is_new:
+            self._is_new = False
+            self._work.keep(self._source, estimated)
+
+    def _grow(self, begun: Begun, done: PlanesDone) -> None:
+        if self._layer is None:
+            made = growing_layer(self._source, begun.estimated, begun.sharp.data, done.bright)
+            self._layer = self._work.layers.show_growing(self._source, made)
+            self._contrast = self._layer.contrast_limits
+        n_done, n_planes = len(begun.sharp.finished), begun.sharp.n_planes
+        if n_planes > 1:
+            self._layer.name = f"{self._source.name} deblurred ({n_done} of {n_planes})"
+        self._work.layers.refresh_plane(self._layer, done.planes)
