@@ -1,13 +1,17 @@
-"""Files and folders written whole or not at all: aside first, then put in place by renaming."""
+"""Files and folders written whole or not at all: aside first, then put in place by renaming.
+
+What is put in place is on the disk by then, so that not even a power cut leaves half of it.
+"""
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["check_writable", "put_in_place", "replacing", "replacing_files"]
+__all__ = ["check_writable", "flush_to_disk", "put_in_place", "replacing", "replacing_files"]
 
 
 def check_writable(path: Path) -> None:
@@ -57,9 +61,11 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield aside
         if aside.is_dir() or path.is_dir():
-            _put([(aside, path)])
+            put_in_place([(aside, path)])
         else:
+            flush_to_disk(aside)
             aside.replace(path)
+            _flush(path.parent)
     finally:
         _remove(aside)
 
@@ -85,7 +91,7 @@ def replacing_files(folder: Path) -> Iterator[Path]:
     try:
         yield aside
         folder.mkdir(exist_ok=True)
-        _put([(file, folder / file.name) for file in sorted(aside.iterdir())])
+        put_in_place([(file, folder / file.name) for file in sorted(aside.iterdir())])
     except BaseException:
         _remove(aside)
         # Folders of our own making only: they are empty again.
@@ -96,29 +102,19 @@ def replacing_files(folder: Path) -> Iterator[Path]:
     _remove(aside)
 
 
-def put_in_place(new: Path, path: Path) -> None:
-    """Rename a file or folder that is whole; what it replaces is removed once that is done.
+def put_in_place(moves: Sequence[tuple[Path, Path]]) -> None:
+    """Rename files or folders that are whole, all or none, over what lies at their places.
 
     Parameters
     ----------
-    new
-        File or folder, on the disk of `path`.
-    path
-        Its place.
+    moves
+        Each with its place, on the same disk. What is replaced steps aside until the last one
+        is in place.
     """
-    _put([(new, path)])
-
-
-def _aside(path: Path) -> Path:
-    """Sibling, so that the last step is a rename on one disk."""
-    return path.with_name(f".partial-{path.name}")
-
-
-def _put(moves: list[tuple[Path, Path]]) -> None:
-    """Rename all, or none: what is replaced steps aside until the last one is in place."""
     done: list[tuple[Path, Path]] = []
     try:
         for new, path in moves:
+            flush_to_disk(new)
             old = path.with_name(f".old-{path.name}")
             _remove(old)
             if path.exists():
@@ -131,8 +127,49 @@ def _put(moves: list[tuple[Path, Path]]) -> None:
             if old.exists():
                 old.rename(path)
         raise
-    for _, old in done:
+    for path, old in done:
+        _flush(path.parent)
         _remove(old)
+
+
+def flush_to_disk(path: Path, *, within: Path | None = None) -> None:
+    """Wait until a file, or all that a folder holds, is on the disk and not only in memory.
+
+    Parameters
+    ----------
+    path
+        File or folder.
+    within
+        Folder above it, from which on the folders down to it may be new, too.
+    """
+    for parent, _, names in os.walk(path):
+        for name in names:
+            _flush(Path(parent) / name)
+        _flush(Path(parent))
+    if path.is_file():
+        _flush(path)
+    for folder in path.parents if within is not None else ():
+        _flush(folder)
+        if folder == within:
+            break
+
+
+def _flush(path: Path) -> None:
+    if not path.is_dir():
+        # Windows flushes only what may be written.
+        with path.open("r+b") as file:
+            os.fsync(file.fileno())
+    elif os.name != "nt":
+        # The names in it; Windows opens no folder, and some network disks flush none.
+        folder = os.open(path, os.O_RDONLY)
+        with suppress(OSError):
+            os.fsync(folder)
+        os.close(folder)
+
+
+def _aside(path: Path) -> Path:
+    """Sibling, so that the last step is a rename on one disk."""
+    return path.with_name(f".partial-{path.name}")
 
 
 def _remove(path: Path) -> None:

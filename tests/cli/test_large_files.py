@@ -7,10 +7,8 @@ import pytest
 
 from helpers.command_line import OPTICS, observed, succeed
 from napari_deepblur import deblur, estimate_blur, load_blur
-from napari_deepblur.engine.events import finish
-from napari_deepblur.engine.file_run import FileRun
+from napari_deepblur.cli.restoration import restore_files
 from napari_deepblur.engine.request import Request, open_source
-from napari_deepblur.engine.restore import restore_job
 from napari_deepblur.io import Channel, ImageMetadata, read_image, write_image
 
 STATED = ImageMetadata(
@@ -70,19 +68,20 @@ def peak_bytes(folder, n_planes, model):
     write_image(path, observed((n_planes, 256, 256)), "ZYX", pixel_size_um=0.09)
     optics = {"numerical_aperture": 1.4, "wavelength_um": 0.52}
     request = Request(image=path, optics=optics, model=str(model), per="stack")
-    source = open_source(request)
-    plane = source.data[0]
-    blur = estimate_blur(np.asarray(plane), optics=source.optics, model=model)
-    run = FileRun.of(request, source, folder / f"sharp{n_planes}.zarr", None)
+    blur = estimate_blur(
+        np.asarray(open_source(request).data[0]), optics=open_source(request).optics, model=model
+    )
+    blur.save(folder / f"{n_planes}.json")
+    request = request.model_copy(update={"blur": folder / f"{n_planes}.json"})
     tracemalloc.start()
-    restored = finish(restore_job(request.model_copy(update={"blur": blur}), source, run=run))
-    run.sharp.complete(ImageMetadata(), {})
+    files = restore_files(request, folder / f"sharp{n_planes}.zarr")
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert restored.check is not None
+    assert files.restored.check is not None
     return peak
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
 def test_more_planes_take_no_more_memory(tmp_path, tiny_model):
     few, many = (peak_bytes(tmp_path, n, tiny_model) for n in (3, 15))
     assert many - few < 3 * 256 * 256 * 4

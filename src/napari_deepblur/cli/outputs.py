@@ -12,6 +12,7 @@ from napari_deepblur import __version__
 from napari_deepblur.cli.report import check_object, concern_lines, known_object, plain, psf_stack
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.io import Channel, ImageMetadata, write_image
+from napari_deepblur.io.partial_image import complete
 
 if TYPE_CHECKING:
     from napari_deepblur.engine.blur import BlurEstimate
@@ -78,16 +79,13 @@ def complete_outputs(
     provenance["coefficients"] = plain(blur.coefficients)
     if restored.check is not None:
         provenance["check"] = plain(check_object(restored.check))
-    written = {}
-    # The deblurred image last, for its folder holds what the run shares.
+    images = {"out": run.sharp}
+    if restored.residual is not None and run.residual is not None:
+        images["residual"] = run.residual
+    complete(list(images.values()), metadata, provenance)
     if run.residual is not None:
-        if restored.residual is None:
-            run.residual.discard()
-        else:
-            run.residual.complete(metadata, provenance)
-            written["residual"] = run.residual.path
-    run.sharp.complete(metadata, provenance)
-    return {"out": run.sharp.path} | written
+        run.residual.discard()
+    return {option: image.path for option, image in images.items()}
 
 
 def _on_grid_of(source: Source, blur: BlurEstimate | VolumeBlurEstimate) -> ImageMetadata:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from napari_deepblur.cli.outputs import complete_outputs
 from napari_deepblur.cli.progress import drive
 from napari_deepblur.cli.report import warn_of_concerns
-from napari_deepblur.engine.axes import Planes
 from napari_deepblur.engine.file_run import FileRun
 from napari_deepblur.engine.request import Request, Source, open_source
-from napari_deepblur.engine.restore import Restored, find_blur_job, restore_job
+from napari_deepblur.engine.restore import Restored
 from napari_deepblur.io import check_space
 
-__all__ = ["RestoredFiles", "restore_files"]
+__all__ = ["RestoredFiles", "completed", "opened_run", "restore_files", "tell_of_blur"]
 
 #: Of float32, in which results are written.
 _BYTES_PER_PIXEL = 4
@@ -59,46 +57,76 @@ def restore_files(request: Request, out: Path, residual: Path | None = None) -> 
     residual
         File for the residual.
     """
+    with opened_run(request, out, residual) as run:
+        if run.blur is None:
+            drive(run.job())
+        tell_of_blur(run)
+        drive(run.job())
+        return completed(run, request)
+
+
+@contextmanager
+def opened_run(request: Request, out: Path, residual: Path | None = None) -> Iterator[FileRun]:
+    """Open the image file of a request and the files that grow; says what an error leaves.
+
+    Parameters
+    ----------
+    request
+        Image file, optics and choices.
+    out
+        File for the deblurred image.
+    residual
+        File for the residual.
+    """
     source = open_source(request)
-    check_space(out, _n_bytes(source, [out] if residual is None else [out, residual]))
-    run = FileRun.of(request, source, out, residual)
-    if run.sharp.finished:
-        warnings.warn(
-            f"an interrupted run is gone on with: {len(run.sharp.finished)} planes are finished",
-            UserWarning,
-            stacklevel=2,
-        )
-    try:
-        # In two jobs, so that doubts about the blur are told before the long part.
-        found = run.blur or run.keep_blur(drive(find_blur_job(request, source)))
-        warn_of_concerns(found)
-        wanted = request.model_copy(update={"blur": found})
-        restored = drive(restore_job(wanted, source, run=run))
-        if restored.check is not None:
-            warn_of_concerns(restored.check)
-        flux_change = _flux_change(source, restored.sharp)
-        return RestoredFiles(
-            source, restored, flux_change, complete_outputs(run, restored, source, request)
-        )
-    except BaseException:
-        kept = run.leave()
-        if kept:
-            warnings.warn(kept, UserWarning, stacklevel=2)
-        raise
+    with FileRun(request, source, out, residual) as run:
+        try:
+            _check_space(run)
+            if run.n_finished:
+                text = f"an interrupted run is gone on with: {run.n_finished} planes are finished"
+                warnings.warn(text, UserWarning, stacklevel=3)
+            yield run
+        except BaseException:
+            if run.holds_work:
+                kept = f"{run.n_finished} planes are" if run.n_finished else "the blur is"
+                text = (
+                    f"{kept} finished and kept in {run.sharp.folder}: "
+                    "the same command goes on from there"
+                )
+                warnings.warn(text, UserWarning, stacklevel=3)
+            raise
 
 
-def _n_bytes(source: Source, paths: list[Path]) -> int:
-    """Bytes of pixels to be written; those of a TIFF file are gathered elsewhere first."""
-    n_copies = sum(1 if path.suffix == ".zarr" else 2 for path in paths)
-    return n_copies * _BYTES_PER_PIXEL * math.prod(source.shape)
+def tell_of_blur(run: FileRun) -> None:
+    """Warn of doubts about the blur that was found, before the long part."""
+    if run.blur is not None:
+        warn_of_concerns(run.blur)
 
 
-def _flux_change(source: Source, sharp: Any) -> float:
-    observed, restored = Planes.of(source.data, source.axes), Planes.of(sharp, source.axes)
-    before = after = 0.0
-    for index in range(len(observed)):
-        one, other = observed.read(index), restored.read(index)
-        held = np.isfinite(one) & np.isfinite(other)  # what is no number holds no light
-        before += float(one.sum(dtype=np.float64, where=held))
-        after += float(other.sum(dtype=np.float64, where=held))
-    return after / before - 1 if before else 0.0
+def completed(run: FileRun, request: Request) -> RestoredFiles:
+    """Put the files of a run, all of whose steps are done, in place.
+
+    Parameters
+    ----------
+    run
+        The run.
+    request
+        What was asked for.
+    """
+    restored = run.restored()
+    if restored.check is not None:
+        warn_of_concerns(restored.check)
+    flux_change = run.flux_change
+    written = complete_outputs(run, restored, run.source, request)
+    return RestoredFiles(run.source, restored, flux_change, written)
+
+
+def _check_space(run: FileRun) -> None:
+    """Look at the space for what is left; a TIFF file's pixels are gathered elsewhere first."""
+    n_pixels = math.prod(run.source.shape)
+    n_planes = math.prod(run.source.shape[:-2])
+    left = 1 - run.n_finished / max(n_planes, 1)
+    for image in (run.sharp, run.residual):
+        if image is not None:
+            n_copies = left + (image.path.suffix != ".zarr")
+            check_space(image.path, round(n_copies * _BYTES_PER_PIXEL * n_pixels))

@@ -30,6 +30,7 @@ __all__ = [
     "check_deblurring_job",
     "check_of",
     "check_plane_job",
+    "checked_planes",
     "residual_image",
     "residual_image_job",
     "unknown_plane",
@@ -157,6 +158,14 @@ def check_of(planes: Sequence[CheckedPlane]) -> DeblurringCheck:
         name: np.array([found[name] for found, _ in planes], np.float32) for name in _MEASURES
     }
     return DeblurringCheck(**columns, concerns=tuple(concerns for _, concerns in planes))
+
+
+def checked_planes(check: DeblurringCheck) -> list[CheckedPlane]:
+    """Return what was found of each plane: what `check_of` collects."""
+    return [
+        ({name: float(getattr(check, name)[plane]) for name in _MEASURES}, concerns)
+        for plane, concerns in enumerate(check.concerns)
+    ]
 
 
 def residual_image(

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from napari_deepblur.networks.head import Prediction
     from napari_deepblur.networks.identification import IdentificationNetwork
 
-__all__ = ["estimate_blur", "estimate_blur_job"]
+__all__ = ["blank_estimate", "estimate_blur", "estimate_blur_job"]
 
 _TILES_AT_A_TIME = 16
 
@@ -206,6 +206,22 @@ def estimate_blur_job(
     return replace(estimate, concerns=tuple(map(tuple, concerns)))
 
 
+def blank_estimate(planes: Planes, *, optics: Optics, model: str | Path | Model) -> BlurEstimate:
+    """Return what is estimated of planes among others that are all blank: as much as nothing."""
+    opened = load_model(model)
+    coefficients, std = _neutral_rows(opened, len(planes))
+    blank = Concern.of(ConcernKind.BLANK, which="of this plane")
+    return BlurEstimate(
+        coefficients=coefficients.numpy(),
+        std=std.numpy(),
+        optics=optics,
+        model=opened.reference,
+        n_planes=len(planes),
+        concerns=((blank,),) * len(planes),
+        field_shape=planes.plane_shape if opened.varies else None,
+    )
+
+
 def _require_focus_series(planes: Planes, per: Per, z_step_um: float, model: Model) -> None:
     if not model.family.admits_focus_series:
         raise ValueError(
@@ -362,15 +378,20 @@ def _rows(
     model: Model, fitted: Tensor, std: Tensor, rows: list[int], n_rows: int
 ) -> tuple[Tensor, Tensor]:
     """Coefficients and standard errors of all rows; those of blank rows are the prior."""
-    import torch
-
     if len(rows) == n_rows:
         return fitted, std
-    neutral = model.family.admissible_set.project(torch.zeros_like(fitted[:1]))
-    coefficients = neutral.repeat(n_rows, 1)
-    errors = torch.full_like(coefficients, model.identification.prior_std)
+    coefficients, errors = _neutral_rows(model, n_rows)
     coefficients[rows], errors[rows] = fitted, std
     return coefficients, errors
+
+
+def _neutral_rows(model: Model, n_rows: int) -> tuple[Tensor, Tensor]:
+    """Coefficients and standard errors of rows of which nothing is known."""
+    import torch
+
+    nothing = torch.zeros(1, len(model.family.coefficient_names))
+    coefficients = model.family.admissible_set.project(nothing).repeat(n_rows, 1)
+    return coefficients, torch.full_like(coefficients, model.identification.prior_std)
 
 
 def _usable(prediction: Prediction, rows: list[int], n_rows: int) -> Tensor:

@@ -1,19 +1,20 @@
-"""An image file that grows plane by plane, and goes on where it was after an interruption.
+"""An image file that grows, and goes on where it was after an interruption.
 
 Until all planes are there they lie beside the output, in a folder that no program takes for an
-image: the arrays of an OME-Zarr image without its description, and a list of finished planes.
+image: the arrays of an OME-Zarr image without its description.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_deepblur.atomic import put_in_place, replacing
 from napari_deepblur.errors import describe
@@ -22,24 +23,25 @@ from napari_deepblur.io.tiff_writer import write_tiff
 from napari_deepblur.io.zarr_pyramid import ZarrPyramid
 from napari_deepblur.io.zarr_writer import describe_ome_zarr
 
-__all__ = ["PartialImage"]
+__all__ = ["PartialImage", "complete"]
 
 
 class PartialImage:
-    """Image whose planes are written one by one, float32.
+    """Image that grows, float32; a second program is refused until this one lets go of it.
 
     Attributes
     ----------
     path
         Output, OME-Zarr or OME-TIFF by its ending.
     folder
-        Folder beside it that holds what is finished.
-    axes
-        One letter of T C Z Y X per dimension.
-    dtype
-        Data type of the pixels.
-    finished
-        Numbers of the planes that are there, the last leading axis running fastest.
+        Folder beside it that holds what is unfinished.
+    arrays
+        Folder inside it of a `ZarrPyramid`. Its name is the work's own, so that a process which
+        still writes for other work, such as a lost worker of a cluster, does no harm to this.
+    planes
+        That pyramid.
+    is_new
+        True if no earlier run of the same work left anything.
     """
 
     def __init__(self, path: Path, shape: tuple[int, ...], axes: str, work: str) -> None:
@@ -56,99 +58,104 @@ class PartialImage:
         work
             Words or a digest that tell this work from any other: what another work left is
             removed.
-        """
-        self.path, self.axes = path, axes
-        self.folder = path.with_name(f".unfinished-{path.name}")
-        note = {"work": work, "shape": list(shape), "axes": axes}
-        if self._note() != note or not self._zarr.is_dir():
-            self.discard()
-            self.folder.mkdir()
-        self.dtype = np.dtype(np.float32)
-        self._planes = ZarrPyramid(self._zarr, shape, self.dtype, axes)
-        # Last, so that a folder with a note has all of its arrays.
-        self._write_note(note)
-        self.finished = self._journalled()
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the image."""
-        return self._planes.shape
-
-    @property
-    def ndim(self) -> int:
-        """Number of dimensions."""
-        return self._planes.ndim
-
-    def __getitem__(self, index: Any) -> NDArray[np.float32]:
-        return self._planes[index]
-
-    def __setitem__(self, index: tuple[int, ...], plane: NDArray[np.float32]) -> None:
-        """Write a plane; the index is that of the leading axes."""
-        self._planes[index] = plane
-        number = int(np.ravel_multi_index(index, self.shape[:-2])) if index else 0
-        # Only now: a plane that is listed is there.
-        with self._journal.open("a", encoding="ascii") as journal:
-            journal.write(f"{number}\n")
-        self.finished.add(number)
-
-    def complete(self, metadata: ImageMetadata, provenance: Mapping[str, Any]) -> None:
-        """Put the image in place, in the format of its ending, and remove the folder.
-
-        Parameters
-        ----------
-        metadata
-            Pixel size, channels and so on.
-        provenance
-            How the image was made, as plain JSON values.
 
         Raises
         ------
         OSError
-            If it cannot be written; the planes are still in the folder.
+            If another program is writing this output.
         """
+        self.path, self._axes = path, axes
+        self.folder = path.with_name(f".unfinished-{path.name}")
+        self._lock = _locked(path)
         try:
-            self._put(metadata, provenance)
-        # What is wrong with the format or the disk shows itself in many ways.
-        except Exception as error:
-            raise OSError(f"{self.path} could not be written ({describe(error)})") from error
-        self.discard()
+            self.arrays = self.folder / f"{_digest(work, shape, axes)}.zarr"
+            self.is_new = not (self.arrays / "0" / "zarr.json").is_file()
+            if self.is_new:
+                self._remove()
+                self.folder.mkdir()
+                # All of them or none: what lies there is complete.
+                with replacing(self.arrays) as aside:
+                    ZarrPyramid.create(aside, shape, np.float32, axes)
+            self.planes = ZarrPyramid(self.arrays)
+        except BaseException:
+            self.release()
+            raise
 
-    def _put(self, metadata: ImageMetadata, provenance: Mapping[str, Any]) -> None:
+    def whole(self, metadata: ImageMetadata, provenance: Mapping[str, Any]) -> Path:
+        """Make an image of the planes, beside its place, in the format of its ending."""
         if self.path.suffix.lower() == ".zarr":
-            describe_ome_zarr(self._zarr, self._planes, self.axes, metadata, provenance)
-            put_in_place(self._zarr, self.path)
-        else:
-            with replacing(self.path) as aside:
-                write_tiff(aside, self._planes, self.axes, metadata, provenance)
+            # Of a writer that was killed between a chunk's first byte and its last.
+            for file in self.arrays.rglob("*.partial"):
+                file.unlink()
+            describe_ome_zarr(self.arrays, self.planes, self._axes, metadata, provenance)
+            return self.arrays
+        whole = self.folder / self.path.name
+        with replacing(whole) as aside:
+            write_tiff(aside, self.planes, self._axes, metadata, provenance)
+        return whole
 
     def discard(self) -> None:
-        """Remove what is finished."""
+        """Remove what is unfinished, and let other programs write this output."""
+        self._remove()
+        self.release()
+
+    def release(self) -> None:
+        """Keep what is unfinished, and let other programs write this output."""
+        # While nobody else can have it; on Windows filelock does it.
+        if os.name != "nt" and self._lock.is_locked:
+            Path(self._lock.lock_file).unlink(missing_ok=True)
+        self._lock.release()
+
+    def _remove(self) -> None:
         if self.folder.exists():
             shutil.rmtree(self.folder)
 
-    @property
-    def _zarr(self) -> Path:
-        return self.folder / "image.zarr"
 
-    @property
-    def _journal(self) -> Path:
-        return self.folder / "finished.txt"
+def complete(
+    images: Sequence[PartialImage], metadata: ImageMetadata, provenance: Mapping[str, Any]
+) -> None:
+    """Put images whose planes are all there in place, all of them or none.
 
-    def _note(self) -> Any:
-        try:
-            return json.loads((self.folder / "note.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
+    Parameters
+    ----------
+    images
+        The images; what is left of them beside their places is removed.
+    metadata
+        Pixel size, channels and so on.
+    provenance
+        How the images were made, as plain JSON values.
 
-    def _write_note(self, note: Mapping[str, Any]) -> None:
-        with replacing(self.folder / "note.json") as aside:
-            aside.write_text(json.dumps(note), encoding="utf-8")
+    Raises
+    ------
+    OSError
+        If one of them cannot be written; the planes are still there.
+    """
+    names = " and ".join(str(image.path) for image in images)
+    try:
+        wholes = [image.whole(metadata, provenance) for image in images]
+        put_in_place([(new, image.path) for new, image in zip(wholes, images, strict=True)])
+    # What is wrong with the format or the disk shows itself in many ways.
+    except Exception as error:
+        raise OSError(f"{names} could not be written ({describe(error)})") from error
+    for image in images:
+        image.discard()
 
-    def _journalled(self) -> set[int]:
-        if not self._journal.exists():
-            return set()
-        text = self._journal.read_text(encoding="ascii")
-        # A line without its end was being written.
-        whole, _, _ = text.rpartition("\n")
-        self._journal.write_text(f"{whole}\n" if whole else "", encoding="ascii")
-        return {int(line) for line in whole.split()}
+
+def _locked(path: Path) -> Any:
+    """Lock an output; the lock ends with this process, however that ends."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path.with_name(f".unfinished-{path.name}.lock"), timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise OSError(
+            f"another program is writing {path} at this moment: wait until it has ended, or choose "
+            "another name"
+        ) from None
+    return lock
+
+
+def _digest(work: str, shape: tuple[int, ...], axes: str) -> str:
+    content = json.dumps([work, *map(int, shape), axes])
+    return hashlib.sha256(content.encode()).hexdigest()[:16]

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 from pathlib import Path
 from typing import Any
+from uuid import NAMESPACE_URL, uuid4, uuid5
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +43,9 @@ def write_tiff(
         bigtiff=n_bytes > _LARGEST_PLAIN,
         photometric="minisblack",
         compression="zlib",
-        description=_ome_xml(shape, data.dtype, axes, metadata, provenance).encode(),
+        description=_ome_xml(
+            shape, data.dtype, axes, metadata, provenance, name=path.name
+        ).encode(),
         metadata=None,
     )
 
@@ -64,17 +67,23 @@ def _ome_xml(
     axes: str,
     metadata: ImageMetadata,
     provenance: Mapping[str, Any],
+    *,
+    name: str,
 ) -> str:
     from tifffile import OmeXml
 
     n_planes = math.prod(shape[:-2])
-    xml = OmeXml(Creator="napari-deepblur")
+    fields = _image_fields(axes, metadata, provenance)
+    # A file of one name that is made again in the very same way is the very same file.
+    told = json.dumps([name, shape, axes, fields], sort_keys=True)
+    own = f"urn:uuid:{uuid5(NAMESPACE_URL, told) if provenance else uuid4()}"
+    xml = OmeXml(Creator="napari-deepblur", UUID=own)
     xml.addimage(
         dtype,
         shape,
         (n_planes, 1, 1, shape[-2], shape[-1], 1),
         axes=axes,
-        **_image_fields(axes, metadata, provenance),
+        **fields,
         Channel=[_attributes_of(channel) for channel in metadata.channels],
         **_plane_fields(metadata, shape, axes),
     )

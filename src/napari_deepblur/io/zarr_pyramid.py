@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from napari_deepblur.atomic import flush_to_disk
 
 __all__ = ["ZarrPyramid"]
 
@@ -26,8 +28,31 @@ class ZarrPyramid:
     What lies in the folder is no image yet: it lacks the description of the group.
     """
 
-    def __init__(self, folder: Path, shape: tuple[int, ...], dtype: Any, axes: str) -> None:
-        """Open the arrays in a folder, or create them.
+    def __init__(self, folder: Path) -> None:
+        """Open the arrays that `create` made.
+
+        Parameters
+        ----------
+        folder
+            Folder of the image.
+        """
+        import zarr
+
+        self._folder = folder
+        self.levels: list[Any] = []
+        # Empty planes are written, too: without chunks they would look like those of an
+        # interrupted writer.
+        with zarr.config.set({"array.write_empty_chunks": True}):
+            while (folder / str(len(self.levels))).is_dir():
+                path = folder / str(len(self.levels))
+                self.levels.append(zarr.open_array(path, mode="r+"))
+        finest = self.levels[0]
+        self.shape: tuple[int, ...] = tuple(finest.shape)
+        self.dtype, self.ndim = np.dtype(finest.dtype), finest.ndim
+
+    @classmethod
+    def create(cls, folder: Path, shape: tuple[int, ...], dtype: Any, axes: str) -> Self:
+        """Create the arrays of an image.
 
         Parameters
         ----------
@@ -40,11 +65,9 @@ class ZarrPyramid:
         axes
             One letter of T C Z Y X per dimension.
         """
-        self.shape, self.dtype, self.ndim = tuple(shape), np.dtype(dtype), len(shape)
-        self.levels = [
-            _array(folder / str(level), sizes, self.dtype, axes)
-            for level, sizes in enumerate(_shapes(self.shape))
-        ]
+        for level, sizes in enumerate(_shapes(tuple(shape))):
+            _create(folder / str(level), sizes, np.dtype(dtype), axes)
+        return cls(folder)
 
     def __getitem__(self, index: Any) -> NDArray[Any]:
         return np.asarray(self.levels[0][index])
@@ -54,6 +77,12 @@ class ZarrPyramid:
         for level in self.levels:
             level[index] = plane
             plane = _halved(plane)
+
+    def flush(self, index: tuple[int, ...]) -> None:
+        """Wait until a plane is on the disk; the index is that of the leading axes."""
+        for number in range(len(self.levels)):
+            level = self._folder / str(number)
+            flush_to_disk(level.joinpath("c", *map(str, index)), within=level)
 
     def extent(self) -> tuple[float, float]:
         """Lowest and highest number of the coarsest level, for the display; 0 if there is none."""
@@ -82,14 +111,10 @@ def _halved(plane: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(np.rint(mean) if whole else mean, plane.dtype)
 
 
-def _array(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], axes: str) -> Any:
+def _create(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], axes: str) -> None:
     import zarr
     from zarr.codecs import BloscCodec
 
-    # Empty planes too: without chunks they would look like those of an interrupted writer.
-    options: Any = {"write_empty_chunks": True}
-    if path.is_dir():
-        return zarr.open_array(path, mode="r+", config=options)
     lead = (1,) * (len(shape) - 2)
     sides = tuple(min(_CHUNK, side) for side in shape[-2:])
     n_along = [-(-side // chunk) for side, chunk in zip(shape[-2:], sides, strict=True)]
@@ -97,7 +122,7 @@ def _array(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], axes: str) 
     if math.prod(shape[:-2]) * math.prod(n_along) > _MOST_CHUNKS and max(n_along) > 1:
         counts = [min(n, _CHUNKS_IN_SHARD) for n in n_along]
         shards = (*lead, *(n * side for n, side in zip(counts, sides, strict=True)))
-    return zarr.create_array(
+    zarr.create_array(
         path,
         shape=shape,
         dtype=dtype,
@@ -106,5 +131,4 @@ def _array(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], axes: str) 
         compressors=BloscCodec(cname="zstd", clevel=3, shuffle="shuffle"),
         dimension_names=[letter.lower() for letter in axes],
         zarr_format=3,
-        config=options,
     )

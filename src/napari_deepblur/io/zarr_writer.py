@@ -20,7 +20,8 @@ def write_ome_zarr(
     path: Path, data: Any, axes: str, metadata: ImageMetadata, provenance: Mapping[str, Any]
 ) -> None:
     """Write an image and its coarser levels, plane by plane."""
-    pyramid = ZarrPyramid(path, tuple(int(n) for n in data.shape), data.dtype, axes)
+    shape = tuple(int(n) for n in data.shape)
+    pyramid = ZarrPyramid.create(path, shape, data.dtype, axes)
     for index in np.ndindex(pyramid.shape[:-2]):
         pyramid[index] = np.asarray(data[index])
     describe_ome_zarr(path, pyramid, axes, metadata, provenance)

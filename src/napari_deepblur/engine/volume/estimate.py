@@ -109,7 +109,8 @@ def _one_volume_job(stacks: Stacks, volume: int, known: StackOptics) -> Job[_Row
     concerns = concerns_of_stack(detail, known)
     part = stacks.read(volume, detail.region)
     if part.min() == part.max():
-        raise ImageError(f"all voxels are equal in volume {volume}: there is no blur to read")
+        where = f" in volume {volume}" if stacks.n_volumes > 1 else ""
+        raise ImageError(f"all voxels are equal{where}: there is no blur to read")
     work = yield from _identify_job(*_thinned(part, known))
     if work.left is None or tells_nothing(work.left):
         concerns.append(Concern.of(ConcernKind.TELLS_NOTHING))
