@@ -110,7 +110,7 @@ def test_finished_planes_are_kept_however_it_ends(bench: Bench, end: str) -> Non
     else:
         bench.viewer.layers.remove(source)
     assert not bench.controller.busy
-    assert bench.names[-1] == "cells deblurred (incomplete: 2 of 4 planes)"
+    assert bench.names[-1] == "cells deblurred (incomplete, 2 of 4)"
     assert metadata(bench)["planes_done"] == [0, 2]
     assert "2 of 4 planes are finished and kept." in bench.message[1]
     # The thread was in the middle of a plane.
@@ -137,13 +137,13 @@ def test_the_next_run_takes_the_place_of_an_incomplete_one(bench: Bench) -> None
     bench.controller.cancel()
     # It has less than the other one: both stay.
     assert [name for name in bench.names if "incomplete" in name] == [
-        "cells deblurred (incomplete: 2 of 4 planes)",
-        "cells deblurred (incomplete: 1 of 4 planes)",
+        "cells deblurred (incomplete, 2 of 4)",
+        "cells deblurred (incomplete, 1 of 4)",
     ]
     third = Run(bench)
     third.finish(0, 1, 2)
     bench.controller.cancel()
-    assert bench.names[2:] == ["cells deblurred (incomplete: 3 of 4 planes)"]
+    assert bench.names[2:] == ["cells deblurred (incomplete, 3 of 4)"]
     last = Run(bench)
     last.finish(0, 1, 2, 3)
     last.complete()

@@ -38,7 +38,7 @@ def test_cancel_within_a_second_keeps_the_finished_planes(viewer, dock, qtbot) -
     assert time.perf_counter() - start < 1
     layer = viewer.layers[-1]
     done = layer.metadata["deepblur"]["planes_done"]
-    assert layer.name == f"cells deblurred (incomplete: {len(done)} of 40 planes)"
+    assert layer.name == f"cells deblurred (incomplete, {len(done)} of 40)"
     assert done == list(range(len(done)))
     assert 2 <= len(done) < 40
     assert f"{len(done)} of 40 planes are finished and kept" in dock.message.text()

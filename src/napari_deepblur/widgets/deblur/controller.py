@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari_deepblur.widgets.deblur.compare.actions import CompareActions
 from napari_deepblur.widgets.deblur.display import ResultDisplay
 from napari_deepblur.widgets.deblur.preview.actions import PreviewActions
 from napari_deepblur.widgets.deblur.psf_actions import PsfActions
@@ -54,6 +55,8 @@ class DeblurController:
         Actions of the section Deblur.
     preview
         Actions of the preview.
+    compare
+        Actions of the comparison.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class DeblurController:
         self.psf = PsfActions(self._work)
         self.sharp = SharpActions(self._work)
         self.preview = PreviewActions(self._work)
+        self.compare = CompareActions(self._work)
         self._choose_first()
 
     @property
@@ -160,6 +164,7 @@ class DeblurController:
         self._work.slot.silence()
         self._watch.close()
         self._display.close()
+        self.compare.close()
         self._made.changed.disconnect(self._refresh)
         self.settings.events.disconnect(self._on_settings)
 
@@ -178,6 +183,8 @@ class DeblurController:
         self._display.show(self.layer, resolved)
         waits = self.layer is not None and self._work.layers.preview_of(self.layer) is not None
         self._work.view.show_preview(waits=waits)
+        self.compare.check()
+        self._work.view.show_comparison(self.compare.state)
 
     def _on_settings(self) -> None:
         if self.layer is not None:
@@ -203,6 +210,7 @@ class DeblurController:
         was_known = results.of(layer) is not None
         if what == "data":
             results.forget(layer)
+            self.compare.stop_if_edited(layer)
         if layer == self.layer:
             if was_known and what == "data":
                 text = f"The pixels of {layer.name!r} changed: its estimate does not hold any more."

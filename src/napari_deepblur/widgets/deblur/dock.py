@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import Qt
@@ -15,6 +15,8 @@ from superqt.utils import qthrottled
 from napari_deepblur.engine.events import Progress
 from napari_deepblur.engine.model_card import ModelCard
 from napari_deepblur.engine.volume.estimate import PsfProgress
+from napari_deepblur.widgets.deblur.compare.actions import Comparison
+from napari_deepblur.widgets.deblur.compare.row import FLICK_KEY
 from napari_deepblur.widgets.deblur.controller import DeblurController
 from napari_deepblur.widgets.deblur.readiness import Resolved
 from napari_deepblur.widgets.deblur.run_bar import RunBar
@@ -78,6 +80,8 @@ class DeblurDock(DockWidget):
             pace=partial(qthrottled, timeout=_MOUSE_PAUSE, parent=self),
         )
         self._connect()
+        viewer.bind_key(FLICK_KEY, self._flick, overwrite=True)
+        self._unbind = partial(_unbind, viewer, self._flick)
 
     # What the controller asks for
 
@@ -145,6 +149,14 @@ class DeblurDock(DockWidget):
         """Show whether there is a preview to be kept or thrown away."""
         self.run_bar.show_preview(waits=waits)
 
+    def show_comparison(self, comparison: Comparison) -> None:
+        """Show what can be compared; what can be for the first time gets the room for it."""
+        is_first = self.deblur.compare.isHidden() and bool(comparison.result)
+        self.deblur.compare.setValue(comparison)
+        if is_first:
+            self.sections["PSF"].setOpen(is_open=False)
+            self.sections["Deblur"].setOpen(is_open=True)
+
     def show_check(self, table: CheckTable | None) -> None:
         """Show how the deblurred current plane fits the observed one, or nothing."""
         self.deblur.show_check(table)
@@ -185,6 +197,13 @@ class DeblurDock(DockWidget):
         self.psf.saveChosen.connect(controller.psf.save)
         self.psf.loadChosen.connect(controller.psf.load)
         self.deblur.settingEdited.connect(edit)
+        compare = self.deblur.compare
+        compare.held.connect(controller.compare.hold)
+        compare.released.connect(controller.compare.release)
+        compare.splitClicked.connect(lambda on: controller.compare.split(on=on))
+        compare.borderMoved.connect(
+            qthrottled(controller.compare.move_border, timeout=_MOUSE_PAUSE, parent=self)
+        )
         self.deblur.pythonClicked.connect(controller.sharp.copy_as_python)
         self.deblur.commandClicked.connect(controller.sharp.copy_as_command)
         self.run_bar.estimateClicked.connect(controller.psf.estimate)
@@ -204,7 +223,15 @@ class DeblurDock(DockWidget):
         if self.controller.busy:
             show_warning("Deep-Blur: the dock was closed, and with it the work was stopped")
             self.controller.cancel()
+        self._unbind()
+        self.controller.compare.stop()
         self.controller.close()
+
+    def _flick(self, _viewer: ViewerModel) -> Iterator[None]:
+        """Show the observed image while the key is down."""
+        self.controller.compare.hold()
+        yield
+        self.controller.compare.release()
 
     def _set_state(self) -> None:
         if self._busy and self.focusWidget() is not None:
@@ -217,3 +244,10 @@ class DeblurDock(DockWidget):
         self.run_bar.set_state(busy=self._busy, can_run=can_run)
         is_known = self._resolved is not None and self._resolved.known.source != "estimate"
         self.run_bar.set_known(is_known=is_known)
+
+
+def _unbind(viewer: ViewerModel, flick: Callable[..., Any]) -> None:
+    """Give the key back, unless another dock of the viewer has taken it meanwhile."""
+    bound = viewer.bind_key(FLICK_KEY, None)
+    if bound is not None and bound != flick:
+        viewer.bind_key(FLICK_KEY, bound)

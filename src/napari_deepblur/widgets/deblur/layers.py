@@ -92,7 +92,7 @@ def finished_part(
     if len(planes) == n_planes:
         return {"name": name, "metadata": result_metadata("deblurred", layer, estimated)}
     return {
-        "name": f"{name} (incomplete: {len(planes)} of {n_planes} planes)",
+        "name": f"{name} (incomplete, {len(planes)} of {n_planes})",
         "metadata": result_metadata("deblurred", layer, estimated, planes_done=planes),
     }
 

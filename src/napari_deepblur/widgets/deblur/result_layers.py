@@ -127,7 +127,7 @@ class ResultLayers:
 
     def preview_of(self, source: Image) -> Image | None:
         """Return the layer of an image's preview that is neither kept nor thrown away yet."""
-        return next((one for one in self._of(source) if kind_of(one) == "preview"), None)
+        return next((one for one in self.of(source) if kind_of(one) == "preview"), None)
 
     def show_preview(self, source: Image, made: LayerData) -> None:
         """Show a preview in place of the former one; what is active stays so."""
@@ -173,7 +173,7 @@ class ResultLayers:
         return shown
 
     def _same_work(self, source: Image, metadata: dict[str, Any]) -> list[Image]:
-        return [one for one in self._of(source) if is_same_work(one.metadata, metadata)]
+        return [one for one in self.of(source) if is_same_work(one.metadata, metadata)]
 
     def _add(self, source: Image, made: LayerData) -> Image:
         data, arguments = made
@@ -182,9 +182,9 @@ class ResultLayers:
         return layer
 
     def _blur_layers(self, source: Image) -> list[Image]:
-        return [shown for shown in self._of(source) if kind_of(shown) in _SHOWS_BLUR]
+        return [shown for shown in self.of(source) if kind_of(shown) in _SHOWS_BLUR]
 
-    def _of(self, source: Image) -> list[Image]:
+    def of(self, source: Image) -> list[Image]:
         """Layers of the viewer that show results of an image."""
         own = self._sources.get
         return [layer for layer in self._viewer.layers if own(layer) == source.unique_id]

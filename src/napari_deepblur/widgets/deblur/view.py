@@ -19,6 +19,8 @@ from napari_deepblur.widgets.parts.tone import Tone
 if TYPE_CHECKING:
     from napari.layers import Image
 
+    from napari_deepblur.widgets.deblur.compare.actions import Comparison
+
 __all__ = ["BlurTable", "CheckTable", "DeblurView", "OverField", "PsfQuality", "ShownPsf"]
 
 
@@ -218,6 +220,9 @@ class DeblurView(Protocol):
 
     def show_preview(self, *, waits: bool) -> None:
         """Show whether there is a preview to be kept or thrown away."""
+
+    def show_comparison(self, comparison: Comparison) -> None:
+        """Show what can be compared, and whether the view is split."""
 
     def show_check(self, table: CheckTable | None) -> None:
         """Show how the deblurred current plane fits the observed one, or nothing."""

@@ -15,6 +15,7 @@ _BY_PRODUCTS = (
     "deblurred",
     "preview",
     "deblurred-part",
+    "comparison",
 )
 
 

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QPushButton, QVB
 
 from napari_deepblur.engine.devices import Device
 from napari_deepblur.widgets.deblur.check_panel import CheckPanel
+from napari_deepblur.widgets.deblur.compare.row import CompareRow
 from napari_deepblur.widgets.deblur.readiness import Resolved
 from napari_deepblur.widgets.deblur.view import CheckTable
 from napari_deepblur.widgets.parts.choice_box import ChoiceBox
@@ -42,13 +43,14 @@ class DeblurSection(QWidget):
             "explain: the image minus the deblurred one blurred again, in units of the noise. "
             "Where all is well it looks like noise alone"
         )
-        self.check_panel = CheckPanel()
+        self.check_panel, self.compare = CheckPanel(), CompareRow()
         self._form = form = QFormLayout()
         add_row(form, "Device", self.device_box)
         form.addRow(self.residual)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 0, 0, 4)
         layout.addLayout(form)
+        layout.addWidget(self.compare)
         layout.addWidget(self.check_panel)
         layout.addLayout(self._copy_buttons())
         self.check_panel.hide()

@@ -1,0 +1,1 @@
+"""Compare an observed image with its deblurred version, plane by plane."""
