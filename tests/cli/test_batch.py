@@ -7,8 +7,8 @@ import pytest
 import zarr
 
 from helpers.command_line import OPTICS, fail, observed, run, succeed, write
-from napari_deepblur.cli.batch import command
 from napari_deepblur.cli.batch.jobs import find_files, find_jobs
+from napari_deepblur.cli.batch.pieces import Piece
 from napari_deepblur.cli.batch.settings import BatchSettings, read_settings
 from napari_deepblur.io import Channel, ImageMetadata, read_image, write_image
 
@@ -71,10 +71,10 @@ def test_given_again_it_does_only_what_failed(folder, settings, tmp_path, monkey
     page = (out / "report.html").read_text(encoding="utf-8")
     write(folder / "bad.tif", observed((64, 72)), pixel_size_um=0.09, overwrite=True)
     asked = []
-    restored = command._restored
-    monkeypatch.setattr(command, "_restored", lambda *a, **b: asked.append(a) or restored(*a, **b))
+    complete = Piece.complete
+    monkeypatch.setattr(Piece, "complete", lambda piece: asked.append(piece) or complete(piece))
     succeed(*words)
-    assert [job.name for job, *_ in asked] == ["bad"]
+    assert [piece.name for piece in asked] == ["bad"]
     again = (out / "report.html").read_text(encoding="utf-8")
     assert "4 images, 0 failed" in again
     assert page.count("data:image") + 3 == again.count("data:image")

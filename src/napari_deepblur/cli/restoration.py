@@ -66,7 +66,9 @@ def restore_files(request: Request, out: Path, residual: Path | None = None) -> 
 
 
 @contextmanager
-def opened_run(request: Request, out: Path, residual: Path | None = None) -> Iterator[FileRun]:
+def opened_run(
+    request: Request, out: Path, residual: Path | None = None, *, n_at_once: int = 1
+) -> Iterator[FileRun]:
     """Open the image file of a request and the files that grow; says what an error leaves.
 
     Parameters
@@ -77,9 +79,11 @@ def opened_run(request: Request, out: Path, residual: Path | None = None) -> Ite
         File for the deblurred image.
     residual
         File for the residual.
+    n_at_once
+        Number of steps that are worked on at once in this computer's memory.
     """
     source = open_source(request)
-    with FileRun(request, source, out, residual) as run:
+    with FileRun(request, source, out, residual, n_at_once=n_at_once) as run:
         try:
             _check_space(run)
             if run.n_finished:

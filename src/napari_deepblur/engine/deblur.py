@@ -125,7 +125,9 @@ def deblur_job(
     return sharp
 
 
-def usual_tile_px(blur: BlurEstimate, *, model: str | None = None, device: Device = "auto") -> int:
+def usual_tile_px(
+    blur: BlurEstimate, *, model: str | None = None, device: Device = "auto", n_at_once: int = 1
+) -> int:
     """Find the side of tiles for which the memory that is free will do, pixels.
 
     Parameters
@@ -134,11 +136,13 @@ def usual_tile_px(blur: BlurEstimate, *, model: str | None = None, device: Devic
         What is to be taken out.
     model, device
         As for `deblur`.
+    n_at_once
+        Number of tiles that share the memory, each in a process of its own.
     """
     opened = load_model(blur.model if model is None else model)
     with memory_guard():
         network: Unrolled = opened.network("deblurring", resolve_device(device))
-        return _tile_side(network, blur, _margins_of(network, blur))
+        return _tile_side(network, blur, _margins_of(network, blur), n_at_once)
 
 
 class _Deblurring:
@@ -216,8 +220,9 @@ def _margins_of(network: Unrolled, blur: BlurEstimate) -> Margins:
     return tile_margins(network, max(blur.psf().shape), blur.optics.cutoff)
 
 
-def _tile_side(network: Unrolled, blur: BlurEstimate, margins: Margins) -> int:
-    return max(largest_tile(network, blur.family.n_convolutions), smallest_side(margins))
+def _tile_side(network: Unrolled, blur: BlurEstimate, margins: Margins, n_at_once: int = 1) -> int:
+    largest = largest_tile(network, blur.family.n_convolutions, n_at_once)
+    return max(largest, smallest_side(margins))
 
 
 def outside_training(model: Model, optics: Optics) -> Concern | None:

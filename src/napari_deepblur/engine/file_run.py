@@ -49,7 +49,15 @@ class FileRun:
         Residual, if it was asked for.
     """
 
-    def __init__(self, request: Request, source: Source, out: Path, residual: Path | None) -> None:
+    def __init__(
+        self,
+        request: Request,
+        source: Source,
+        out: Path,
+        residual: Path | None,
+        *,
+        n_at_once: int = 1,
+    ) -> None:
         """Go on with what an interrupted run of the same request left, or begin.
 
         Parameters
@@ -62,13 +70,15 @@ class FileRun:
             File for the deblurred image.
         residual
             File for the residual, if it is wanted.
+        n_at_once
+            Number of steps that are worked on at once in this computer's memory.
 
         Raises
         ------
         OSError
             If another program is writing one of these files.
         """
-        self.source, self._request = source, request
+        self.source, self._request, self._n_at_once = source, request, n_at_once
         work = _digest(request)
         self.sharp = PartialImage(out, source.shape, source.axes, work)
         self.residual: PartialImage | None = None
@@ -122,11 +132,12 @@ class FileRun:
         if blur is None:
             return self._steps_of_blur()
         request = self._request
+        given = request.model_copy(update={"known": None, "blur_plane": None})
         done = {one.start for one in self._journal.finished}
         tile_px = self._tile_px(blur) if isinstance(blur, BlurEstimate) else None
         return [
             StepOfPlanes(
-                request=request.model_copy(update={"blur": block.of_blur(blur), "known": None}),
+                request=given.model_copy(update={"blur": block.of_blur(blur)}),
                 block=block,
                 tile_px=tile_px,
                 sharp=self.sharp.arrays,
@@ -216,7 +227,12 @@ class FileRun:
         """Return the side of tiles that fits in the memory that was free at first, pixels."""
         path = self.sharp.folder / _TILE
         if not path.exists():
-            side = usual_tile_px(blur, model=self._request.model, device=self._request.device)
+            side = usual_tile_px(
+                blur,
+                model=self._request.model,
+                device=self._request.device,
+                n_at_once=self._n_at_once,
+            )
             with replacing(path) as aside:
                 aside.write_text(str(side), encoding="ascii")
         return int(path.read_text(encoding="ascii"))

@@ -222,6 +222,8 @@ def _or_warned(job: Job[Result], missing: str) -> Job[Result | None]:
     except ImageError as error:
         yield Warned(f"{missing}: {error}")
         return None
+    except OSError:  # a full disk: the image itself would be the next that cannot be written
+        raise
     except Exception as error:  # noqa: BLE001 - logged, and shown to the user
         _LOG.exception(missing)
         yield Warned(f"{missing}: {describe(error)}")

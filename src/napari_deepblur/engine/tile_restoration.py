@@ -38,7 +38,7 @@ _BYTES, _BYTES_PER_CONVOLUTION = 300, 40
 _SHARE, _LARGEST = 0.5, 2048
 
 
-def largest_tile(network: Unrolled, n_convolutions: int) -> int:
+def largest_tile(network: Unrolled, n_convolutions: int, n_at_once: int = 1) -> int:
     """Find the largest side of tiles for which the memory that is free will do, pixels.
 
     Parameters
@@ -47,8 +47,10 @@ def largest_tile(network: Unrolled, n_convolutions: int) -> int:
         Deblurring network, on its device.
     n_convolutions
         Number of convolutions in one application of the blur.
+    n_at_once
+        Number of tiles that share the memory.
     """
-    free = _SHARE * free_memory(next(network.parameters()).device)
+    free = _SHARE / n_at_once * free_memory(next(network.parameters()).device)
     return min(_LARGEST, int((free / (_BYTES + _BYTES_PER_CONVOLUTION * n_convolutions)) ** 0.5))
 
 

@@ -1,26 +1,25 @@
-"""The command itself: one image after the other, whatever becomes of one of them."""
+"""The command itself: image after image, whatever becomes of one of them."""
 
 # No postponed annotations here: typer reads them when a command is declared.
 
-import time
-import warnings
+from contextlib import contextmanager
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
 
 from napari_deepblur.cli import options as given
-from napari_deepblur.cli.report import maker_of, print_json
-from napari_deepblur.errors import describe
-from napari_deepblur.io import check_image_output
+from napari_deepblur.cli.report import print_json
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
     from napari_deepblur.cli.batch.jobs import BatchJob
+    from napari_deepblur.cli.batch.pieces import Piece
     from napari_deepblur.cli.batch.records import Record
     from napari_deepblur.cli.batch.settings import BatchSettings
-    from napari_deepblur.cli.restoration import RestoredFiles
-    from napari_deepblur.engine.request import Request
 
 __all__ = ["batch"]
 
@@ -41,31 +40,45 @@ def batch(
     ] = None,
     optics: given.OpticsOptions,
     model: given.ModelOption = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Number of processes of one thread each to spread the work over."),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="dask scheduler of a cluster, e.g. tcp://host:8786."),
+    ] = None,
     overwrite: given.Overwrite = False,
     as_json: given.AsJson = False,
 ) -> None:
     """Deblur each channel of each image of INPUTS, and write one summary and one report.
 
     An image that fails is reported, and the next one follows. Given again, the command goes on
-    where it was: what is done stays. Options count more than the settings file.
+    where it was: what is done stays. Options count more than the settings file. --workers and
+    --scheduler spread the work, also that of one large image.
     """
     from napari_deepblur.cli.batch.jobs import find_files, find_jobs
     from napari_deepblur.cli.batch.page import write_page
     from napari_deepblur.cli.batch.records import save_record, write_summary
 
+    if workers is not None and scheduler is not None:
+        raise ValueError("--workers starts a cluster and --scheduler names one: give one of them")
     wanted = _settings(settings, channels, optics, model)
     jobs = find_jobs(find_files(inputs), wanted)
     out.mkdir(parents=True, exist_ok=True)
+    done, pieces = _planned(jobs, wanted, out, overwrite=overwrite)
+    recorded: dict[str, Record] = {}
     records: list[Record] = []
-    for number, job in enumerate(jobs, start=1):
-        record = _record(job, wanted, out, overwrite=overwrite)
-        save_record(out, record)
-        records.append(record)
-        # After each: whatever happens next, these are up to date.
-        write_summary(out / "summary.csv", records)
-        write_page(out / "report.html", records)
-        if not as_json:
-            typer.echo(f"{number}/{len(jobs)} {job.name}: {_outcome(record)}")
+    with _workshop(workers, scheduler) as work:
+        for record in chain(done, work(pieces)):
+            save_record(out, record)
+            recorded[record.name] = record
+            # After each: whatever happens next, these are up to date.
+            records = [recorded[job.name] for job in jobs if job.name in recorded]
+            write_summary(out / "summary.csv", records)
+            write_page(out / "report.html", records)
+            if not as_json:
+                typer.echo(f"{len(records)}/{len(jobs)} {record.name}: {_outcome(record)}")
     if as_json:
         rows = [record.model_dump(exclude={"pictures"}) for record in records]
         print_json({"out": out, "images": rows})
@@ -97,67 +110,40 @@ def _settings(
     return known.model_copy(update=changes)
 
 
-def _record(job: "BatchJob", settings: "BatchSettings", out: Path, *, overwrite: bool) -> "Record":
-    """Deblur what a job names, unless it is done; say what became of it."""
-    from napari_deepblur.cli.batch.records import Record, read_record
+def _planned(
+    jobs: "Sequence[BatchJob]", settings: "BatchSettings", out: Path, *, overwrite: bool
+) -> "tuple[list[Record], list[Piece]]":
+    """Tell the jobs that an earlier run did from those that are left."""
+    from napari_deepblur.cli.batch.pieces import Piece
+    from napari_deepblur.cli.batch.records import read_record
 
-    request = settings.request(job.image, job.series, job.channel)
-    asked = request.model_dump(mode="json")
-    path = out / f"{job.name}{settings.format}"
-    earlier = read_record(out, job.name)
-    same = earlier is not None and earlier.status == "done" and earlier.request == asked
-    if earlier is not None and same and path.exists() and not overwrite:
-        return earlier
-    content: dict[str, Any] = {
-        "name": job.name,
-        "image": str(job.image),
-        "series": job.series,
-        "channel": job.channel,
-        "request": asked,
-    }
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always", UserWarning)
-        try:
-            content |= {"status": "done", **_restored(job, request, path, overwrite=overwrite)}
-        # Whatever is wrong with one image, the others are deblurred.
-        except Exception as error:  # noqa: BLE001
-            content |= {"status": "failed", "error": describe(error)}
-    texts = [" ".join(str(one.message).split()) for one in told]
-    return Record(**content, warnings=tuple(dict.fromkeys(texts)))
+    done, left = [], []
+    for job in jobs:
+        request = settings.request(job.image, job.series, job.channel)
+        path = out.resolve() / f"{job.name}{settings.format}"
+        earlier = read_record(out, job.name)
+        asked = request.model_dump(mode="json")
+        same = earlier is not None and earlier.status == "done" and earlier.request == asked
+        if earlier is not None and same and path.exists() and not overwrite:
+            done.append(earlier)
+        else:
+            left.append(Piece(job, request, path, overwrite=overwrite))
+    return done, left
 
 
-def _restored(
-    job: "BatchJob", request: "Request", path: Path, *, overwrite: bool
-) -> dict[str, Any]:
-    from napari_deepblur.cli.batch.pictures import pictures_of
-    from napari_deepblur.cli.restoration import restore_files
+@contextmanager
+def _workshop(
+    workers: int | None, scheduler: str | None
+) -> "Iterator[Callable[[Iterable[Piece]], Iterator[Record]]]":
+    """Give the function that works on pieces: in this process, or by workers."""
+    from napari_deepblur.cli.batch.pieces import work_here
+    from napari_deepblur.cli.batch.workers import connected, spread
 
-    if job.problem:
-        raise ValueError(job.problem)
-    check_image_output(path, overwrite=overwrite, source=job.image)
-    begun = time.monotonic()
-    files = restore_files(request, path)
-    return {
-        "output": path.name,
-        "axes": files.source.axes,
-        "shape": files.source.shape,
-        "seconds": time.monotonic() - begun,
-        "flux_change": files.flux_change,
-        "blur": maker_of(files.restored.blur),
-        "pictures": pictures_of(files),
-        **_figures(files),
-    }
-
-
-def _figures(files: "RestoredFiles") -> dict[str, float | None]:
-    """Medians of the check over the planes that are not blank."""
-    check = files.restored.check
-    if check is None or np.isnan(check.residual).all():
-        return {}
-    return {
-        name: float(np.nanmedian(getattr(check, name)))
-        for name in ("residual", "border_ringing", "flux_moved")
-    }
+    if workers is None and scheduler is None:
+        yield work_here
+        return
+    with connected(workers, scheduler) as (client, n_at_once):
+        yield partial(spread, client=client, n_at_once=n_at_once)
 
 
 def _outcome(record: "Record") -> str:

@@ -54,6 +54,12 @@ class BatchSettings(BaseModel):
         """Ask for one channel of one image of a file."""
         own = (self.channels or {}).get(channel or 0, TypedOptics())
         shared = self.model_dump(exclude={"channels", "format", "optics"})
+        # From the root, for workers may be in another folder, and it may be another time.
+        image = image.resolve()
+        if self.blur is not None:
+            shared["blur"] = self.blur.resolve()
+        if self.model is not None and Path(self.model).is_dir():
+            shared["model"] = str(Path(self.model).resolve())
         optics = self.optics.model_dump() | own.model_dump(exclude_none=True)
         return Request(image=image, series=series, channel=channel, optics=optics, **shared)
 
