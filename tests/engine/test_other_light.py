@@ -167,15 +167,16 @@ class TestPlanes:
             self.many(tiny_model).for_planes(Planes.of(np.zeros((3, 2, 64, 64)), "TZYX"))
 
 
-def test_a_request_says_what_it_changes(blur):
+def test_a_request_says_what_it_changes(blur, tmp_path):
     told = []
+    blur.save(tmp_path / "red.json")
     optics = {"numerical_aperture": 1.2, "wavelength_um": BLUE, "pixel_size_um": 0.08}
-    request = Request(image=np.zeros((2, 64, 64)), axes="ZYX", optics=optics, blur=blur)
+    request = Request(
+        image=np.zeros((2, 64, 64)), axes="ZYX", optics=optics, blur=tmp_path / "red.json"
+    )
     found = finish(find_blur_job(request), warn=told.append)
     assert found.optics.numerical_aperture == 1.4
     assert found.optics.wavelength_um == BLUE
     light, objective = told
-    assert light.startswith(
-        "the blur is one at 0.665 µm, the image was taken at 0.461 µm: its aberr"
-    )
+    assert light.startswith("the blur was read at 0.665 µm, the image was taken at 0.461 µm: its ")
     assert "NA 1.4, the image's has 1.2: a blur serves images of the same objective" in objective

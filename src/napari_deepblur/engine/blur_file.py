@@ -25,7 +25,10 @@ from napari_deepblur.errors import describe
 from napari_deepblur.optics.settings import Optics
 from napari_deepblur.untrusted import read_bounded
 
-__all__ = ["load_blur", "write_blur"]
+__all__ = ["BLUR_SUFFIX", "load_blur", "write_blur"]
+
+#: Ending of blur files by which napari knows them; others can be read, too.
+BLUR_SUFFIX = ".deepblur.json"
 
 #: Size of the largest blur file, bytes.
 _LARGEST_FILE = 64_000_000

@@ -40,8 +40,18 @@ def given_blur_job(request: Request, source: Source) -> Job[BlurEstimate | Volum
         fitted: BlurEstimate | VolumeBlurEstimate = yield from _fitted_volume_job(blur, source)
     else:
         fitted = yield from fitted_job(blur, source)
-    for note in _changes(blur, fitted, source):
-        yield Warned(note)
+    light = in_other_light(fitted)
+    if isinstance(given, Path) and light:  # an object tells it itself
+        yield Warned(
+            f"the blur was read at {fitted.read_at_um:g} µm, the image was taken at "
+            f"{fitted.optics.wavelength_um:g} µm: {light}"
+        )
+    had, has = blur.optics.numerical_aperture, source.said("numerical_aperture")
+    if has is not None and not math.isclose(had, has, rel_tol=0.01):
+        yield Warned(
+            f"the blur is one of an objective of NA {had:g}, the image's has {has:g}: a blur "
+            "serves images of the same objective"
+        )
     return fitted
 
 
@@ -81,25 +91,3 @@ def _fitted_volume_job(blur: VolumeBlurEstimate, source: Source) -> Job[VolumeBl
         )
     moved.require_fit(Stacks.of(source.data, source.axes).n_volumes)
     return moved
-
-
-def _changes(
-    blur: BlurEstimate | VolumeBlurEstimate,
-    fitted: BlurEstimate | VolumeBlurEstimate,
-    source: Source,
-) -> list[str]:
-    """Say what of a given blur is not as in the image that it was read off."""
-    notes = []
-    was_um, now_um = blur.optics.wavelength_um, fitted.optics.wavelength_um
-    if was_um != now_um:
-        notes.append(
-            f"the blur is one at {was_um:g} µm, the image was taken at {now_um:g} µm: "
-            f"{in_other_light(fitted)}"
-        )
-    had, has = blur.optics.numerical_aperture, source.said("numerical_aperture")
-    if has is not None and not math.isclose(had, has, rel_tol=0.01):
-        notes.append(
-            f"the blur is one of an objective of NA {had:g}, the image's has {has:g}: a blur "
-            "serves images of the same objective"
-        )
-    return notes

@@ -395,7 +395,7 @@ def test_a_loaded_blur_is_used(bench: Bench, monkeypatch) -> None:
     bench.controller.psf.load("blur.json")
     bench.runner.on_end(Done(loaded))
     assert bench.controller.settings.per == "stack"
-    assert bench.view.show_blur.call_args.args[0].title == "cells (from blur.json)"
+    assert bench.view.show_blur.call_args.args[0].origin == "From blur.json"
     assert "from blur.json" in bench.message[1]
     # Until another one takes its place, whatever the settings are.
     bench.controller.settings.update({"numerical_aperture": 1.2, "per": "plane"})
@@ -410,7 +410,8 @@ def test_a_loaded_blur_is_used(bench: Bench, monkeypatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "written"), [("blur1", "blur1.json"), ("a.b", "a.b.json"), ("c.json", "c.json")]
+    ("name", "written"),
+    [("blur1", "blur1.deepblur.json"), ("a.b", "a.b.deepblur.json"), ("c.json", "c.json")],
 )
 def test_a_blur_is_saved_as_a_file_that_can_be_found_again(
     bench: Bench, tiny_model, tmp_path, name: str, written: str

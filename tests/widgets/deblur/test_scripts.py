@@ -118,6 +118,27 @@ def test_layers_without_files(tmp_path, monkeypatch) -> None:
     assert bench.message == (Tone.GOOD, f"Copied as a command. Before you run it, {first}.")
 
 
+def test_the_blur_of_another_layer(opened, tmp_path, monkeypatch, tiny_model) -> None:
+    monkeypatch.chdir(tmp_path)
+    bench = bench_of(viewer=opened)
+    bench.controller.settings.model = str(tiny_model)
+    (layer,) = opened.layers
+    other = opened.add_image(layer.data, name="red", scale=layer.scale, units=layer.units)
+    other.metadata["deepblur"] = {"optics": OPTICS | {"wavelength_um": 0.6}}
+    bench.controller.select(other)
+    bench.controller.psf.estimate()
+    bench.runner.on_end(Done(finish(bench.runner.started[-1])))
+    bench.controller.psf.save(tmp_path / "red.deepblur.json")
+    bench.controller.select(layer)
+    bench.controller.settings.psf_source = "layer"
+    expected = clicked(bench)
+    with pytest.warns(UserWarning, match="read at 0.6 µm, the image was taken at 0.52 µm"):
+        assert_same(python_of(bench), expected)
+    assert_same(command_of(bench), expected)
+    first = "save the blur of 'red' as red.deepblur.json"
+    assert bench.message == (Tone.GOOD, f"Copied as a command. Before you run it, {first}.")
+
+
 def test_nothing_is_copied_where_nothing_could_run() -> None:
     bench = Bench(Image(spots(96, 96), name="bare"))
     bench.controller.sharp.copy_as_python()

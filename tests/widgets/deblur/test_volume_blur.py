@@ -145,13 +145,13 @@ def test_a_blur_is_saved_and_its_settings_come_back_with_it(bench: Bench, tmp_pa
     found = estimated_in_3d()
     estimate(bench, found)
     bench.controller.psf.save(tmp_path / "blur")
-    again = load_blur(tmp_path / "blur.json")
+    again = load_blur(tmp_path / "blur.deepblur.json")
     np.testing.assert_allclose(again.coefficients, found.blur.coefficients, atol=1e-6)
     bench.controller.settings.update({"per": "plane", "light_sheet_fwhm_um": 2})
-    bench.controller.psf.load(tmp_path / "blur.json")
+    bench.controller.psf.load(tmp_path / "blur.deepblur.json")
     bench.runner.on_end(Done(found))
     assert (bench.resolved.per, bench.resolved.light_sheet_fwhm_um) == ("volume", None)
-    assert shown(bench).title == "cells (from blur.json)"
+    assert shown(bench).origin == "From blur.deepblur.json"
 
 
 def test_a_blur_file_is_brought_to_the_layers_voxels(bench: Bench, tmp_path) -> None:

@@ -73,6 +73,9 @@ class BlurPanel(QWidget):
         self._value: BlurTable | None = None
         self._is_running = False
         self._title = plain_label(wrap=True)
+        self.origin = plain_label(
+            tip="Where this blur comes from, and what was changed for this layer", wrap=True
+        )
         self.outdated = plain_label(wrap=True)
         self.picture, self.unaberrated = PsfPicture("PSF"), PsfPicture("unaberrated")
         self.figures = plain_label(tip=_FIGURES_TIP, wrap=True, selectable=True)
@@ -105,6 +108,8 @@ class BlurPanel(QWidget):
         self.notice.setWords(_WORDS_IN_3D if in_3d else _WORDS)
         self.notice.setValue(value)
         self._title.setText("No estimate of this image yet." if value is None else value.title)
+        self.origin.setText("" if value is None else value.origin)
+        self.origin.setVisible(bool(self.origin.text()))
         if value is None:
             self.bars.setValue(None)
             self.curve.setValue(None)
@@ -151,6 +156,7 @@ class BlurPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._title)
+        layout.addWidget(self.origin)
         layout.addWidget(self.outdated)
         layout.addLayout(pictures)
         below = (self.caption, self.figures, self.notice, self.curve, self.over_field)

@@ -12,6 +12,7 @@ from napari_deepblur.widgets.deblur.estimates import (
 )
 from napari_deepblur.widgets.deblur.readiness import Resolved
 from napari_deepblur.widgets.deblur.results import LayerResult, Results
+from napari_deepblur.widgets.deblur.sentences import origin_text
 from napari_deepblur.widgets.deblur.view import DeblurView
 from napari_deepblur.widgets.layers.cursor import CursorWatch, Pace
 from napari_deepblur.widgets.layers.looked_at import current_pixel, current_plane
@@ -79,9 +80,9 @@ class ResultDisplay:
         plane = current_plane(self._viewer, layer)
         self._pixel = current_pixel(self._viewer, layer)
         table = blur_table(layer, result.estimated, plane, self._pixel)
-        origin = f" (from {result.file.name})" if result.file is not None else ""
         outdated = result.outdated(self._wanted)
-        self._view.show_blur(replace(table, title=f"{table.title}{origin}", outdated=outdated))
+        origin = origin_text(layer, result)
+        self._view.show_blur(replace(table, origin=origin, outdated=outdated))
         check = result.check
         if check is None:
             self._view.show_check(None)

@@ -1,7 +1,8 @@
-"""The known PSF that the user wishes for: what is on offer, what is chosen, what is missing."""
+"""The known blur that the user wishes for: what is on offer, what is chosen, what is missing."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -11,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image
 
 from napari_deepblur.calibration.files import acquisitions_in
+from napari_deepblur.engine.blur import BlurEstimate, Scope
 from napari_deepblur.engine.known.choice import IdealPsf, KnownChoice, MeasuredPsf, PsfImage
+from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.errors import ImageError, ModelError
 from napari_deepblur.io import read_image
 from napari_deepblur.widgets.deblur.settings import DeblurSettings, PsfSource
@@ -21,26 +24,45 @@ from napari_deepblur.widgets.made import Made
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-__all__ = ["MADE", "KnownWish", "is_same", "wish_of"]
+__all__ = ["MADE", "KnownWish", "ReusedBlur", "is_same", "wish_of"]
 
 #: Stands for the calibration that was made last in the viewer.
 MADE = "made"
 
+_ASK_LAYER = "No other layer has a blur yet: choose that layer above and estimate it first."
+_ASK_PLANE = "{!r} has {} blurs, and this layer other planes: choose the one that all planes get."
 _ASK_IMAGE = "Choose the PSF image: a layer or a file."
 _ASK_SIZE = "Type the pixel size of the PSF image."
 _ASK_CALIBRATION = "Choose the folder of a calibration, or calibrate from beads in its own dock."
 
 
 @dataclass(frozen=True, slots=True)
+class ReusedBlur:
+    """The blur of another layer.
+
+    Attributes
+    ----------
+    blur
+        The blur, as it is known of that layer.
+    plane
+        Number of its plane, or volume, whose blur serves all planes; None where each has its own.
+    """
+
+    blur: BlurEstimate | VolumeBlurEstimate
+    plane: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class KnownWish:
-    """A known PSF as it is chosen now.
+    """A known blur as it is chosen now.
 
     Attributes
     ----------
     source
         Where the PSF comes from; ``estimate`` wishes for no known one.
     choice
-        For a request to the engine; None where none is wished for, or something is missing.
+        A known PSF for a request to the engine, or the blur of another layer; None where none is
+        wished for, or something is missing.
     ask
         What the user must do first; empty if nothing.
     images
@@ -57,10 +79,18 @@ class KnownWish:
         Names of its acquisitions.
     acquisition
         Number of the chosen one.
+    layers
+        Names and `unique_id` of the layers whose blur is on offer.
+    layer
+        The chosen one; None if none is.
+    planes
+        What each plane can get, and the values of that choice; empty where there is none.
+    plane
+        The chosen value.
     """
 
     source: PsfSource = "estimate"
-    choice: KnownChoice | None = None
+    choice: KnownChoice | ReusedBlur | None = None
     ask: str = ""
     images: tuple[tuple[str, Hashable], ...] = ()
     image: Hashable = None
@@ -69,6 +99,16 @@ class KnownWish:
     calibration: Hashable = None
     acquisitions: tuple[str, ...] = ()
     acquisition: int = 0
+    layers: tuple[tuple[str, Hashable], ...] = ()
+    layer: Hashable = None
+    planes: tuple[tuple[str, int | None], ...] = ()
+    plane: int | None = None
+
+    @property
+    def per(self) -> Scope:
+        """What the known blur is one of: ``volume``, or ``stack``."""
+        reused = self.choice.blur if isinstance(self.choice, ReusedBlur) else None
+        return "volume" if isinstance(reused, VolumeBlurEstimate) else "stack"
 
 
 def wish_of(settings: DeblurSettings, viewer: ViewerModel, layer: Image | None) -> KnownWish:
@@ -83,6 +123,8 @@ def wish_of(settings: DeblurSettings, viewer: ViewerModel, layer: Image | None) 
     layer
         Layer that is worked on, which is no PSF.
     """
+    if settings.psf_source == "layer":
+        return _layer_wish(settings, viewer, layer)
     if settings.psf_source == "psf":
         return _image_wish(settings, [one for one in viewer.layers if one is not layer])
     if settings.psf_source == "calibration":
@@ -91,13 +133,46 @@ def wish_of(settings: DeblurSettings, viewer: ViewerModel, layer: Image | None) 
     return KnownWish(settings.psf_source, choice)
 
 
-def is_same(one: KnownChoice | None, other: KnownChoice | None) -> bool:
-    """Tell whether two choices are the same; arrays and results are compared as objects."""
+def is_same(one: KnownChoice | ReusedBlur | None, other: KnownChoice | ReusedBlur | None) -> bool:
+    """Tell whether two choices are the same; arrays, blurs and results are compared as objects."""
     if one is None or other is None or type(one) is not type(other):
         return one is other
-    pairs = ((getattr(one, name), getattr(other, name)) for name in type(one).model_fields)
+    names = type(one).__annotations__
+    pairs = ((getattr(one, name), getattr(other, name)) for name in names)
     plain = (str, int, float, Path)
     return all(a is b or (isinstance(a, plain) and a == b) for a, b in pairs)
+
+
+def _layer_wish(settings: DeblurSettings, viewer: ViewerModel, layer: Image | None) -> KnownWish:
+    blurs = Made.of(viewer).blurs
+    others = [one for one in reversed(list(viewer.layers)) if one in blurs and one is not layer]
+    if not others or layer is None:
+        return KnownWish("layer", ask=_ASK_LAYER)
+    source = next((one for one in others if one.unique_id == settings.blur_layer), others[0])
+    blur = blurs[source]
+    n_rows, fits = len(blur.coefficients), _serves_each(blur, layer)
+    planes: list[tuple[str, int | None]] = [("each its own", None)] if fits else []
+    word = "time point" if isinstance(blur, VolumeBlurEstimate) else "plane"
+    planes += [(f"{word} {row} for all", row) for row in range(n_rows)]
+    plane = settings.blur_plane
+    shown = KnownWish(
+        "layer",
+        layers=tuple((one.name, one.unique_id) for one in others),
+        layer=source.unique_id,
+        planes=tuple(planes) if n_rows > 1 else (),
+        plane=plane if plane is not None and plane < n_rows else None,
+    )
+    if not fits and shown.plane is None:
+        return replace(shown, ask=_ASK_PLANE.format(source.name, n_rows))
+    return replace(shown, choice=ReusedBlur(blur, shown.plane))
+
+
+def _serves_each(blur: BlurEstimate | VolumeBlurEstimate, layer: Image) -> bool:
+    """Tell whether each plane, or volume, of a layer has a blur of its own among those."""
+    n_rows, lead = len(blur.coefficients), pixels_of(layer).shape[:-2]
+    if isinstance(blur, VolumeBlurEstimate):
+        return n_rows in (1, math.prod(lead[:-1]))
+    return n_rows in (1, math.prod(lead)) or lead[-1:] == (n_rows,)
 
 
 def _image_wish(settings: DeblurSettings, layers: Sequence[Any]) -> KnownWish:

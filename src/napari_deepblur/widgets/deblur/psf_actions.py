@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from napari_deepblur.calibration.files import acquisitions_in
 from napari_deepblur.engine.blur import BlurEstimate
+from napari_deepblur.engine.blur_file import BLUR_SUFFIX
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.errors import ModelError
-from napari_deepblur.widgets.deblur.known_wish import MADE
+from napari_deepblur.widgets.deblur.known_wish import MADE, ReusedBlur
 from napari_deepblur.widgets.deblur.readiness import blur_request
 from napari_deepblur.widgets.deblur.tasks import Estimated, estimate_task, load_task
 from napari_deepblur.widgets.deblur.work import Work
@@ -77,7 +78,7 @@ class PsfActions:
             self._work.view.show_message(Tone.ERROR, text)
             return
         path = Path(path)
-        path = path if path.suffix == ".json" else path.with_name(f"{path.name}.json")
+        path = path if path.suffix == ".json" else path.with_name(f"{path.name}{BLUR_SUFFIX}")
         try:
             result.estimated.blur.save(path, overwrite=True)
         except OSError as error:
@@ -100,7 +101,9 @@ class PsfActions:
     def _take_blur(self, layer: Image, estimated: Estimated) -> None:
         self._work.keep(layer, estimated)
         text = f"Estimated the blur of {layer.name!r}."
-        if estimated.known:
+        if isinstance(estimated.choice, ReusedBlur):
+            text = f"{layer.name!r} has the blur of {estimated.blur.source!r}."
+        elif estimated.known:
             text = f"The blur of {layer.name!r} is known: {estimated.known}."
         self._work.report(text, estimated.blur)
 
@@ -110,7 +113,8 @@ class PsfActions:
         if isinstance(blur, BlurEstimate) and blur.known is None:
             self._use_model(session.models.add(blur.model))
         self._work.keep(layer, estimated, file=file)
-        self._work.report(f"Loaded the blur of {layer.name!r} from {file.name}.", blur)
+        of = f" of {blur.source!r}" if blur.source else ""
+        self._work.report(f"Loaded the blur{of} from {file.name} for {layer.name!r}.", blur)
 
     def _use_model(self, model: str) -> None:
         self._work.view.show_models(self._work.session.models.cards)

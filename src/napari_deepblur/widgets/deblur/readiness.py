@@ -23,7 +23,7 @@ from napari_deepblur.engine.request import Request, TypedOptics
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.errors import describe
 from napari_deepblur.optics.settings import Optics, Sampling
-from napari_deepblur.widgets.deblur.known_wish import KnownWish
+from napari_deepblur.widgets.deblur.known_wish import KnownWish, ReusedBlur
 from napari_deepblur.widgets.deblur.settings import DeblurSettings
 from napari_deepblur.widgets.layers.facts import LayerFacts, axes_of, facts_of, pixels_of
 from napari_deepblur.widgets.layers.optics_fields import LABELS, STACK_FIELDS, with_labels
@@ -53,6 +53,8 @@ _VERDICTS = {
     Sampling.WELL_SAMPLED: Verdict.WELL_SAMPLED,
 }
 
+
+_ESTIMATE = KnownWish()
 
 #: What there is for every layer.
 _OF_PLANES: tuple[Scope, ...] = ("plane", "stack")
@@ -113,7 +115,9 @@ class Resolved:
     is_stack
         Whether the layer has planes along Z.
     known
-        The known PSF that is used, if one is wished for.
+        The known blur that is used, if one is wished for.
+    name
+        Name of the layer.
     """
 
     verdict: Verdict
@@ -135,6 +139,7 @@ class Resolved:
     n_channels: int = 1
     is_stack: bool = False
     known: KnownWish = field(default_factory=KnownWish)
+    name: str = ""
 
     def request(self, image: Any, blur: BlurEstimate | VolumeBlurEstimate | None = None) -> Request:
         """Request to the engine for an image, whose blur may be known already.
@@ -147,12 +152,17 @@ class Resolved:
             Its blur.
         """
         assert self.optics is not None
-        if blur is None and self.known.choice is not None:
+        choice = self.known.choice if blur is None else None
+        plane = None
+        if isinstance(choice, ReusedBlur):
+            blur, plane = choice.blur, choice.plane
+        elif choice is not None:
             return Request(
                 image=image,
+                name=self.name,
                 axes=self.axes,
                 optics=self.optics,
-                known=self.known.choice,
+                known=choice,
                 device=self.device,
                 residual=self.residual_layer,
             )
@@ -160,9 +170,11 @@ class Resolved:
         in_3d = per == "volume"
         return Request(
             image=image,
+            name=self.name,
             axes=self.axes,
             optics=self.optics,
             blur=blur,
+            blur_plane=plane,
             model=self.model if blur is None and not in_3d else None,
             per=per,
             focus_series=self.is_focus_series and not in_3d,
@@ -184,7 +196,11 @@ class Resolved:
 
 
 def resolve(
-    settings: DeblurSettings, facts: LayerFacts | None, *, varies: bool = False
+    settings: DeblurSettings,
+    facts: LayerFacts | None,
+    *,
+    known: KnownWish = _ESTIMATE,
+    varies: bool = False,
 ) -> Resolved:
     """Judge the wishes for a layer; what was typed goes before what the layer says.
 
@@ -194,12 +210,15 @@ def resolve(
         Choices of the user.
     facts
         Facts about the layer; None if there is no layer.
+    known
+        The known blur that is wished for, if one is.
     varies
         True if the model's blurs vary over the field: a focus series tells nothing about those.
     """
     fields = merge_optics(_typed(settings), facts.known if facts else {})
     scopes = _scopes(facts)
-    per = _scope(settings, facts, fields, varies=varies)
+    is_known = known.source != "estimate"
+    per = known.per if is_known else _scope(settings, facts, fields, varies=varies)
     verdict, message, optics = _judge(fields, facts, per)
     step, sheet = (None if name not in fields else fields[name].value for name in STACK_FIELDS)
     may_be_series = per == "plane" and not varies and facts is not None and facts.axes == "ZYX"
@@ -223,6 +242,7 @@ def resolve(
         facts.asks_axes if facts else False,
         facts.n_channels if facts else 1,
         facts is not None and facts.n_depths > 1,
+        known,
     )
 
 
@@ -248,8 +268,6 @@ def _scope(
 
     A z-stack of a widefield microscope, whose planes hold each other's light, has a 3-D blur.
     """
-    if settings.psf_source != "estimate":
-        return "stack"
     scopes = _scopes(facts)
     if settings.per is not None:
         return settings.per if settings.per in scopes else "plane"
@@ -298,11 +316,15 @@ def _ask_for(missing: list[str], facts: LayerFacts) -> str:
 
 def blur_request(layer: Image, path: str | Path, fields: Mapping[str, Known]) -> Request:
     """Request to the engine for the blur in a file, for a layer whose voxels may be known."""
-    pixel, step = facts_of(layer).known.get("pixel_size_um"), fields.get("z_step_um")
+    known, step = facts_of(layer).known, fields.get("z_step_um")
+    stated = {
+        name: known[name].value for name in ("pixel_size_um", "wavelength_um") if name in known
+    }
     return Request(
         image=pixels_of(layer),
+        name=layer.name,
         axes=axes_of(layer),
-        optics=TypedOptics(pixel_size_um=None if pixel is None else pixel.value),
+        optics=TypedOptics(**stated),
         z_step_um=None if step is None else step.value,
         blur=Path(path),
     )

@@ -13,10 +13,10 @@ from napari_deepblur.engine.blur import BlurEstimate
 from napari_deepblur.engine.diagnostics import DeblurringCheck
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.engine.volume.stack_optics import StackOptics
-from napari_deepblur.widgets.deblur.known_wish import is_same
+from napari_deepblur.widgets.deblur.known_wish import ReusedBlur, is_same
 from napari_deepblur.widgets.deblur.readiness import Resolved
 from napari_deepblur.widgets.deblur.tasks import Estimated
-from napari_deepblur.widgets.layers.optics_fields import OPTICS_FIELDS
+from napari_deepblur.widgets.layers.optics_fields import OF_THE_OBJECTIVE, OPTICS_FIELDS
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -50,14 +50,20 @@ class LayerResult:
         if self.file is not None or wanted.optics is None:
             return ""
         blur, had, has = self.estimated.blur, self.estimated.blur.optics, wanted.optics
+        choice = self.estimated.choice
+        is_reused = isinstance(choice, ReusedBlur)
+        # The objective is that of the layer that the blur was read off.
+        kept, within = (OF_THE_OBJECTIVE, 0.01) if is_reused else ((), 1e-5)
         others = [
             f"{label[0].lower()}{label[1:]} {getattr(had, name):g}"
             for name, label in OPTICS_FIELDS.items()
-            if not np.isclose(getattr(had, name), getattr(has, name))
+            if name not in kept
+            and not np.isclose(getattr(had, name), getattr(has, name), rtol=within)
         ]
-        if not is_same(self.estimated.choice, wanted.known.choice):
-            others.append(self.estimated.known or "an estimated PSF")
-        if self.estimated.choice is not None or wanted.known.choice is not None:
+        if not is_same(choice, wanted.known.choice):
+            was = f"the blur of {blur.source!r}" if is_reused else "an estimated PSF"
+            others.append(self.estimated.known or was)
+        if choice is not None or wanted.known.choice is not None:
             return ", ".join(others)
         if blur.per != wanted.per:
             others.append(_SCOPES[blur.per])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
+from napari_deepblur.engine.blur_file import BLUR_SUFFIX
 from napari_deepblur.engine.known.choice import PsfImage
 from napari_deepblur.engine.request import Request
 from napari_deepblur.widgets.layers.facts import axes_of, pixels_of
@@ -35,6 +36,7 @@ sharp, blur = restored.sharp, restored.blur
 _OPTIONS = {
     "axes": "--axes",
     "blur": "--blur",
+    "blur_plane": "--blur-plane",
     "model": "--model",
     "per": "--per",
     "z_step_um": "--z-step",
@@ -101,13 +103,16 @@ def as_python(request: Request, layer: Image, psf: Image | None = None) -> Scrip
     Parameters
     ----------
     request
-        What a click on Deblur would ask for; its blur, if it has one, is a file.
+        What a click on Deblur would ask for.
     layer
         Layer of its image.
     psf
         Layer of its PSF image, if that is one.
     """
-    places, fields = _Places(), _stated(request)
+    places = _Places()
+    fields = _stated(_with_file(request, places))
+    if file_with(layer) is not None:
+        fields.pop("name", None)
     arguments = {"image": _pixels(layer), **{name: repr(value) for name, value in fields.items()}}
     known = request.known
     if known is not None:
@@ -129,20 +134,21 @@ def as_command(request: Request, layer: Image, psf: Image | None = None) -> Scri
     Parameters
     ----------
     request
-        What a click on Deblur would ask for; its blur, if it has one, is a file.
+        What a click on Deblur would ask for.
     layer
         Layer of its image.
     psf
         Layer of its PSF image, if that is one.
     """
-    places, fields = _Places(), _stated(request)
+    places = _Places()
+    fields = _stated(_with_file(request, places))
     image = places.file(file_with(layer), layer.name, ".tif")
     if request.focus_series:  # it tells the signs of some coefficients, and not the PSF
         fields.pop("z_step_um", None)
     words = ["deepblur", "deblur", str(image)]
     for name, value in fields.get("optics", {}).items():
-        # A blur file knows the others.
-        if request.blur is None or name == "pixel_size_um":
+        # A blur file knows the objective.
+        if request.blur is None or name in ("pixel_size_um", "wavelength_um"):
             words += [_OPTICS[name], repr(value)]
     for name, option in _OPTIONS.items():
         if name in fields:
@@ -152,6 +158,16 @@ def as_command(request: Request, layer: Image, psf: Image | None = None) -> Scri
     if request.residual:
         words += ["--residual", str(image.with_name(f"{image.stem} residual.ome.tif"))]
     return Script(shlex.join(words), _first(places))
+
+
+def _with_file(request: Request, places: _Places) -> Request:
+    """Name the file that a blur is to be saved in first, if it is in none yet."""
+    blur = request.blur
+    if blur is None or isinstance(blur, Path):
+        return request
+    path = Path(f"{blur.source.replace('/', '_') or 'blur'}{BLUR_SUFFIX}")
+    places.missing.append(f"the blur of {blur.source!r} as {path}")
+    return request.model_copy(update={"blur": path})
 
 
 def _known_options(request: Request, psf: Image | None, places: _Places) -> list[str]:

@@ -6,14 +6,35 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_deepblur.engine.given_blur import in_other_light
 from napari_deepblur.widgets.deblur.estimates import flagged_planes
 
 if TYPE_CHECKING:
+    from napari.layers import Image
+
     from napari_deepblur.engine.blur import BlurEstimate
     from napari_deepblur.engine.diagnostics import DeblurringCheck
     from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
+    from napari_deepblur.widgets.deblur.results import LayerResult
 
-__all__ = ["deblurred_text", "doubts_about_blur", "doubts_about_image"]
+__all__ = ["deblurred_text", "doubts_about_blur", "doubts_about_image", "origin_text"]
+
+
+def origin_text(layer: Image, result: LayerResult) -> str:
+    """Line on where a layer's blur comes from; empty where it was read off the layer itself."""
+    blur = result.estimated.blur
+    parts = []
+    if blur.source and blur.source != layer.name:
+        parts.append(f"Read off {blur.source!r}")
+    if result.file is not None:
+        parts.append(f"from {result.file.name}")
+    told = ", ".join(parts)
+    light = in_other_light(blur)
+    if light:
+        assert blur.read_at_um is not None
+        nm = f"{1000 * blur.read_at_um:.0f} nm"
+        told = ", ".join([*parts, f"at {nm}"]) + f": {light}"
+    return f"{told[:1].upper()}{told[1:]}"
 
 
 def doubts_about_blur(blur: BlurEstimate | VolumeBlurEstimate) -> str:

@@ -11,7 +11,7 @@ from napari_deepblur.widgets.deblur.models import ModelList
 from napari_deepblur.widgets.deblur.results import Results
 from napari_deepblur.widgets.deblur.settings import DeblurSettings
 from napari_deepblur.widgets.layers.facts import facts_of
-from napari_deepblur.widgets.layers.optics_fields import LABELS
+from napari_deepblur.widgets.layers.optics_fields import LABELS, OF_THE_OBJECTIVE
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -20,10 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["SESSIONS", "Session"]
 
 #: Settings that belong to one layer and not to the dock.
-_OF_A_LAYER = (*LABELS, "focus_series")
-
-#: Those that are the objective's, and so most likely those of the next layer too.
-_OF_THE_OBJECTIVE = ("numerical_aperture", "refractive_index")
+_OF_A_LAYER = (*LABELS, "focus_series", "psf_source", "blur_layer", "blur_plane")
 
 #: Sessions by their viewers, as long as those exist.
 SESSIONS: WeakKeyDictionary[ViewerModel, Session] = WeakKeyDictionary()
@@ -69,14 +66,16 @@ class Session:
         """Set the settings that belong to a layer as they were when it was left.
 
         What was not typed there is empty, but for what is the objective's and not known from
-        the layer itself: that stays.
+        the layer itself: that stays, as does a known PSF.
         """
         self._last = weakref.ref(layer)
         known = facts_of(layer).known
-        empty = dict.fromkeys(LABELS) | {"focus_series": False}
+        empty = dict.fromkeys(_OF_A_LAYER) | {"focus_series": False}
         carried = {
-            name: getattr(self.settings, name) for name in _OF_THE_OBJECTIVE if name not in known
+            name: getattr(self.settings, name) for name in OF_THE_OBJECTIVE if name not in known
         }
+        source = self.settings.psf_source
+        carried["psf_source"] = "estimate" if source == "layer" else source
         self.settings.update(empty | carried | self._choices.get(layer, {}))
         self.remember(layer)
 

@@ -13,8 +13,8 @@ from napari_deepblur.engine.models import DEFAULT_MODEL
 
 __all__ = ["DeblurSettings", "PsfSource"]
 
-#: Where the PSF comes from: read off the image, or one of the known ones.
-PsfSource = Literal["estimate", "ideal", "psf", "calibration"]
+#: Where the PSF comes from: read off the image, off another layer, or one of the known ones.
+PsfSource = Literal["estimate", "layer", "ideal", "psf", "calibration"]
 
 
 class DeblurSettings(EventedModel):
@@ -47,6 +47,11 @@ class DeblurSettings(EventedModel):
         Full width at half maximum of the light sheet, µm; None for widefield.
     psf_source
         Where the PSF comes from.
+    blur_layer
+        `unique_id` of the layer whose blur is used; None for the topmost that has one.
+    blur_plane
+        Number of its plane, or time point, whose blur serves all planes; None where each has its
+        own.
     psf_image
         Path of a PSF image, or `unique_id` of the layer that holds one.
     psf_pixel_size_um
@@ -69,6 +74,8 @@ class DeblurSettings(EventedModel):
     z_step_um: float | None = None
     light_sheet_fwhm_um: float | None = None
     psf_source: PsfSource = "estimate"
+    blur_layer: Hashable = None
+    blur_plane: int | None = None
     psf_image: Hashable = None
     psf_pixel_size_um: float | None = None
     calibration: Hashable = None

@@ -16,6 +16,7 @@ from napari_deepblur.engine.request import Request
 from napari_deepblur.engine.restore import find_blur_job
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.engine.volume.stacks import Stacks
+from napari_deepblur.widgets.deblur.known_wish import ReusedBlur
 from napari_deepblur.widgets.deblur.quality import (
     PSF_3D_SHAPE,
     quality_of_planes,
@@ -74,7 +75,8 @@ class Estimated:
     planes_per_row
         Number of planes that share a row: those of a volume, where blurs are 3-D.
     choice
-        The known PSF that was asked for; None for an estimate, or a blur from a file.
+        The known PSF, or the other layer's blur, that was asked for; None for an estimate, or a
+        blur from a file.
     """
 
     blur: BlurEstimate | VolumeBlurEstimate
@@ -85,7 +87,7 @@ class Estimated:
     quality: PsfQuality | None = None
     n_modes: int | None = None
     planes_per_row: int = 1
-    choice: KnownChoice | None = None
+    choice: KnownChoice | ReusedBlur | None = None
 
     @property
     def is_3d(self) -> bool:

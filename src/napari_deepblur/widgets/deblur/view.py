@@ -131,6 +131,9 @@ class BlurTable:
         Settings that it was estimated with and that are others now; empty if none.
     known
         Name of the PSF, where it was known and not estimated.
+    origin
+        File and image that the blur comes from, and what became of it since; empty where it was
+        read off this layer.
     """
 
     title: str
@@ -152,6 +155,7 @@ class BlurTable:
     twin_resolved: bool = False
     outdated: str = ""
     known: str = ""
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,8 +73,10 @@ class Work:
         """Values that a task would be started with now, or the reason why none can be."""
         facts = facts_of(self.layer) if self.layer is not None else None
         settings = self.session.settings
-        resolved = resolve(settings, facts, varies=self.session.models.varies(settings.model))
-        return replace(resolved, known=wish_of(settings, self.viewer, self.layer))
+        varies = self.session.models.varies(settings.model)
+        known = wish_of(settings, self.viewer, self.layer)
+        resolved = resolve(settings, facts, known=known, varies=varies)
+        return resolved if self.layer is None else replace(resolved, name=self.layer.name)
 
     @property
     def busy(self) -> bool:

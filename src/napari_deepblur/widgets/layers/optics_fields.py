@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["LABELS", "OPTICS_FIELDS", "STACK_FIELDS", "with_labels"]
+__all__ = ["LABELS", "OF_THE_OBJECTIVE", "OPTICS_FIELDS", "STACK_FIELDS", "with_labels"]
 
 #: The fields of `Optics`, in the order in which they are asked for, and what they are called.
 OPTICS_FIELDS = {
@@ -11,6 +11,9 @@ OPTICS_FIELDS = {
     "refractive_index": "Refractive index",
     "pixel_size_um": "Pixel size (µm)",
 }
+
+#: Those that are the objective's, and so the same in all channels.
+OF_THE_OBJECTIVE = ("numerical_aperture", "refractive_index")
 
 #: Values of a z-stack, the same.
 STACK_FIELDS = {

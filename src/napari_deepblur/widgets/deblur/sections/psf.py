@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_deepblur.engine.blur_file import BLUR_SUFFIX
 from napari_deepblur.engine.model_card import ModelCard
 from napari_deepblur.widgets.deblur.blur_panel import BlurPanel
 from napari_deepblur.widgets.deblur.model_words import describe_model, title_of_model
@@ -63,7 +64,7 @@ class PsfSection(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._models: Mapping[str, ModelCard] = {}
-        self._model = ""
+        self._model, self._name = "", ""
         self._busy = False
         self._make_widgets()
         self._arrange()
@@ -79,7 +80,7 @@ class PsfSection(QWidget):
         """Show how the blur would be found now."""
         self.source_form.setValue(resolved.known)
         self._estimate_form.setVisible(resolved.known.source == "estimate")
-        self._model = resolved.model
+        self._model, self._name = resolved.model, resolved.name
         self.model_box.setValue(resolved.model)
         card = self._models.get(resolved.model)
         self.model_box.setToolTip(literal(describe_model(resolved.model, card)))
@@ -163,7 +164,8 @@ class PsfSection(QWidget):
             self.modelFolderChosen.emit(folder)
 
     def _save(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(self, "Save blur", "blur.json", _BLUR_FILES)
+        name = f"{self._name.replace('/', '_')}{BLUR_SUFFIX}"
+        path, _ = QFileDialog.getSaveFileName(self, "Save blur", name, _BLUR_FILES)
         if path:
             self.saveChosen.emit(path)
 

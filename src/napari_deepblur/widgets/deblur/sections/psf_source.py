@@ -19,6 +19,7 @@ __all__ = ["PsfSourceForm"]
 
 _SOURCES = {
     "estimate": "estimated from the image",
+    "layer": "that of another layer",
     "ideal": "ideal: a perfect objective",
     "psf": "PSF image",
     "calibration": "calibration from beads",
@@ -47,10 +48,16 @@ class PsfSourceForm(QWidget):
         self.source_box = ChoiceBox()
         self.source_box.setChoices([(text, source) for source, text in _SOURCES.items()])
         self.source_box.setToolTip(
-            "Estimated: read off the image by the model. The others are known without an estimate: "
+            "Estimated: read off the image by the model. That of another layer: for channels, time "
+            "points and samples of the same microscope; at another wavelength the aberrations "
+            "stay the same in nm. The others are known without an estimate: "
             "what diffraction alone does with these optics, the image of a bead or a computed PSF, "
             "or the PSFs that were measured by a calibration"
         )
+        self.layer_box, self.plane_box = ChoiceBox(), ChoiceBox()
+        self.layer_box.setToolTip("The layer whose blur this one has, too")
+        self.plane_box.setToolTip("Whether each plane gets the blur of its number, or all get one")
+        self.plane_box.setPlaceholderText("choose")
         self.image_box, self.calibration_box = ChoiceBox(), ChoiceBox()
         self.image_box.setToolTip("A layer or a file with one bead in focus, or a computed PSF")
         self.image_box.setPlaceholderText("choose")
@@ -77,6 +84,12 @@ class PsfSourceForm(QWidget):
         self.source_box.setValue(value.source)
         self._image_form.setVisible(value.source == "psf")
         self._calibration_form.setVisible(value.source == "calibration")
+        self._layer_form.setVisible(value.source == "layer" and bool(value.layers))
+        self.layer_box.setChoices(value.layers)
+        self.layer_box.setValue(value.layer)
+        self.plane_box.setChoices(value.planes)
+        self.plane_box.setValue(value.plane)
+        self._layer_form.layout().setRowVisible(self.plane_box, bool(value.planes))
         self.image_box.setChoices([*value.images, ("File…", _OTHER)])
         self.image_box.setValue(value.image)
         self.size_edit.setValue(value.pixel_size_um)
@@ -90,10 +103,12 @@ class PsfSourceForm(QWidget):
 
     def _arrange(self) -> None:
         self._image_form, self._calibration_form = QWidget(), QWidget()
+        self._layer_form = QWidget()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         rows: dict[QWidget | None, dict[str, QWidget]] = {
             None: {"PSF": self.source_box},
+            self._layer_form: {"Layer": self.layer_box, "Its planes": self.plane_box},
             self._image_form: {"PSF image": self.image_box, "Its pixel size (µm)": self.size_edit},
             self._calibration_form: {
                 "Calibration": self.calibration_box,
@@ -116,8 +131,14 @@ class PsfSourceForm(QWidget):
         self.source_box.valueChanged.connect(lambda value: edited.emit("psf_source", value))
         self.size_edit.valueChanged.connect(lambda value: edited.emit("psf_pixel_size_um", value))
         self.acquisition_box.valueChanged.connect(lambda value: edited.emit("acquisition", value))
+        self.layer_box.valueChanged.connect(self._choose_layer)
+        self.plane_box.valueChanged.connect(lambda value: edited.emit("blur_plane", value))
         self.image_box.valueChanged.connect(self._choose_image)
         self.calibration_box.valueChanged.connect(self._choose_calibration)
+
+    def _choose_layer(self, value: Any) -> None:
+        self.settingEdited.emit("blur_plane", None)
+        self.settingEdited.emit("blur_layer", value)
 
     def _choose_image(self, value: Any) -> None:
         if value is _OTHER:
