@@ -185,6 +185,11 @@ def test_comparing_ends_where_it_makes_no_sense(bench: Bench, what: str) -> None
     assert not state(bench).is_split
 
 
+def test_results_of_another_shape_are_not_compared(bench: Bench) -> None:
+    bench.controller.layer.data = np.zeros((4, 64, 64), np.uint16)
+    assert state(bench) == Comparison()
+
+
 def test_a_preview_is_compared_with_its_part(bench: Bench) -> None:
     bench.controller.layer.corner_pixels = np.array([[0, 10, 20], [0, 49, 69]])
     bench.controller.preview.show()

@@ -149,6 +149,10 @@ class DeblurDock(DockWidget):
         """Show whether there is a preview to be kept or thrown away."""
         self.run_bar.show_preview(waits=waits)
 
+    def show_cost(self, tone: Tone, text: str) -> None:
+        """Show what Estimate and Deblur will take, or nothing."""
+        self.run_bar.show_cost(tone.marked(text))
+
     def show_comparison(self, comparison: Comparison) -> None:
         """Show what can be compared; what can be for the first time gets the room for it."""
         is_first = self.deblur.compare.isHidden() and bool(comparison.result)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_deepblur.engine.events import Progress
 from napari_deepblur.widgets.deblur import sentences
+from napari_deepblur.widgets.deblur.cost.speed import Stopwatch
 from napari_deepblur.widgets.deblur.deblur_task import Begun, Deblurred, PlanesDone
 from napari_deepblur.widgets.deblur.layers import finished_part, growing_layer
 from napari_deepblur.widgets.deblur.work import Work
@@ -28,18 +29,22 @@ class GrowingResult:
         The layer, the settings and the task.
     source
         The layer that is deblurred.
+    watch
+        Measures how long it takes.
     is_new
         Whether its blur is estimated first.
     """
 
-    def __init__(self, work: Work, source: Image, *, is_new: bool) -> None:
+    def __init__(self, work: Work, source: Image, watch: Stopwatch, *, is_new: bool) -> None:
         self._work, self._source, self._is_new = work, source, is_new
+        self._watch = watch
         self._begun: Begun | None = None
         self._layer: Image | None = None
         self._contrast: list[float] | None = None
 
     def hear(self, progress: Progress) -> None:
         """Keep the blur once it is found, and show planes once they are finished."""
+        self._watch.hear(progress)
         if isinstance(progress, Begun):
             self._begun = progress
             self._keep_blur(progress.estimated)
@@ -48,6 +53,7 @@ class GrowingResult:
 
     def take(self, result: Deblurred) -> None:
         """Show the complete result with its check."""
+        self._watch.stop()
         self._keep_blur(result.estimated)
         # Another layer may take its place, which is no reason to stop.
         growing, self._layer = self._layer, None

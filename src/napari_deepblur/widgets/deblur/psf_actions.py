@@ -11,6 +11,7 @@ from napari_deepblur.engine.blur import BlurEstimate
 from napari_deepblur.engine.blur_file import BLUR_SUFFIX
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.errors import ModelError
+from napari_deepblur.widgets.deblur.cost.speed import Stopwatch
 from napari_deepblur.widgets.deblur.known_wish import MADE, ReusedBlur
 from napari_deepblur.widgets.deblur.readiness import blur_request
 from napari_deepblur.widgets.deblur.tasks import Estimated, estimate_task, load_task
@@ -52,7 +53,9 @@ class PsfActions:
         layer, wanted = self._work.layer, self._work.resolved
         if self._work.may_run(wanted) and layer is not None:
             task = estimate_task(pixels_of(layer), wanted)
-            self._work.run(task, partial(self._take_blur, layer), wanted)
+            watch = self._work.stopwatch(wanted)
+            take = partial(self._take_blur, layer, watch)
+            self._work.run(task, take, wanted, hear=watch.hear)
 
     def choose_calibration(self, folder: str | Path) -> None:
         """Use the calibration in a folder."""
@@ -98,7 +101,8 @@ class PsfActions:
             take = partial(self._take_loaded, layer, Path(path))
             self._work.run(load_task(blur_request(layer, path, self._work.resolved.fields)), take)
 
-    def _take_blur(self, layer: Image, estimated: Estimated) -> None:
+    def _take_blur(self, layer: Image, watch: Stopwatch, estimated: Estimated) -> None:
+        watch.stop()
         self._work.keep(layer, estimated)
         text = f"Estimated the blur of {layer.name!r}."
         if isinstance(estimated.choice, ReusedBlur):

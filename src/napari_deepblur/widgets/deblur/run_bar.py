@@ -18,6 +18,10 @@ _PREVIEW_TIP = (
     "that is selected in a Shapes layer, or else what is in view, and of that the middle 512 × 512 "
     "pixels; in 3-D the middle 160 × 160, through the planes"
 )
+_COST_TIP = (
+    "Time and memory, roughly: at first those of two cores of a server, after a run those of the "
+    "last one on this computer. Loading the networks comes on top the first time"
+)
 _KEEP_TIP = "Keep the preview as a layer of its own"
 _DISCARD_TIP = "Throw the preview away; another preview, or Deblur, does so too"
 
@@ -47,6 +51,7 @@ class RunBar(QWidget):
             "Deblur", "Take the blur out of the image; estimates it first where that was not done"
         )
         self.keep, self.discard = _button("Keep", _KEEP_TIP), _button("Discard", _DISCARD_TIP)
+        self.cost = plain_label(tip=_COST_TIP, wrap=True)
         self._progress = ProgressRow()
         self.cancel = self._progress.cancel
         self.cancel.setToolTip("Stop (Esc); the blur, and planes that are finished, are kept")
@@ -69,6 +74,7 @@ class RunBar(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._preview_row)
+        layout.addWidget(self.cost)
         layout.addWidget(_row(self.estimate, self.preview, self.deblur))
         layout.addWidget(self._progress)
 
@@ -79,6 +85,7 @@ class RunBar(QWidget):
         self.keep.setEnabled(not busy)
         self.discard.setEnabled(not busy)
         self._progress.set_busy(busy=busy)
+        self.show_cost(self.cost.text())
 
     def set_known(self, *, is_known: bool) -> None:
         """Say whether the PSF is known, and needs no estimate."""
@@ -88,6 +95,11 @@ class RunBar(QWidget):
     def show_preview(self, *, waits: bool) -> None:
         """Show whether there is a preview to be kept or thrown away."""
         self._preview_row.setVisible(waits)
+
+    def show_cost(self, text: str) -> None:
+        """Show what the buttons will take; nothing while a task runs, whose progress tells."""
+        self.cost.setText(text)
+        self.cost.setVisible(bool(text) and self._progress.cancel.isHidden())
 
     def setValue(self, progress: Progress) -> None:  # noqa: N802
         """Show the progress of the task; a total of 0 means unknown."""

@@ -7,6 +7,7 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from napari_deepblur.widgets.deblur.cost.speed import Speed
 from napari_deepblur.widgets.deblur.models import ModelList
 from napari_deepblur.widgets.deblur.results import Results
 from napari_deepblur.widgets.deblur.settings import DeblurSettings
@@ -37,6 +38,8 @@ class Session:
         Models on offer.
     results
         Blurs of the layers and checks of what was deblurred with them.
+    speed
+        Speed of this computer, as the runs so far had it.
     sources
         For each layer that shows a result, the `unique_id` of the layer that it was made from.
     """
@@ -45,6 +48,7 @@ class Session:
         self.settings = DeblurSettings()
         self.models = ModelList()
         self.results = Results()
+        self.speed = Speed()
         self.sources: WeakKeyDictionary[Image, Hashable] = WeakKeyDictionary()
         self._choices: WeakKeyDictionary[Image, dict[str, Any]] = WeakKeyDictionary()
         self._last: weakref.ref[Image] | None = None

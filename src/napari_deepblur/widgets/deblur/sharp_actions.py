@@ -39,7 +39,8 @@ class SharpActions:
         if self._work.may_run(wanted) and layer is not None:
             known = self._work.known_blur(layer, wanted)
             task = deblur_task(pixels_of(layer), wanted, known)
-            result = self._growing = GrowingResult(self._work, layer, is_new=known is None)
+            watch = self._work.stopwatch(wanted, known)
+            result = self._growing = GrowingResult(self._work, layer, watch, is_new=known is None)
             self._work.run(task, result.take, wanted, hear=result.hear, leave=result.leave)
 
     def stop_if_removed(self) -> None:

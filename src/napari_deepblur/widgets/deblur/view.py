@@ -225,6 +225,9 @@ class DeblurView(Protocol):
     def show_preview(self, *, waits: bool) -> None:
         """Show whether there is a preview to be kept or thrown away."""
 
+    def show_cost(self, tone: Tone, text: str) -> None:
+        """Show what Estimate and Deblur will take, or nothing."""
+
     def show_comparison(self, comparison: Comparison) -> None:
         """Show what can be compared, and whether the view is split."""
 

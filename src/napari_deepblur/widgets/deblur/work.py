@@ -11,6 +11,8 @@ from psygnal import Signal
 
 from napari_deepblur.engine.events import Job
 from napari_deepblur.widgets.deblur import sentences
+from napari_deepblur.widgets.deblur.cost.line import cost_line, free_bytes
+from napari_deepblur.widgets.deblur.cost.speed import Stopwatch
 from napari_deepblur.widgets.deblur.known_wish import wish_of
 from napari_deepblur.widgets.deblur.readiness import Resolved, resolve
 from napari_deepblur.widgets.deblur.result_layers import ResultLayers
@@ -119,6 +121,20 @@ class Work:
         """Return the blur of a layer that was made with the present settings, if there is one."""
         result = self.session.results.of(layer)
         return None if result is None or result.outdated(wanted) else result.estimated
+
+    def must_estimate(self, wanted: Resolved, known: Estimated | None) -> bool:
+        """Tell whether a blur must be read off the layer."""
+        return known is None and wanted.known.choice is None
+
+    def stopwatch(self, wanted: Resolved, known: Estimated | None = None) -> Stopwatch:
+        """Make what measures a task."""
+        return Stopwatch(self.session.speed, wanted, estimates=self.must_estimate(wanted, known))
+
+    def cost_line(self, wanted: Resolved) -> tuple[Tone, str]:
+        """Say what Estimate and Deblur will take."""
+        known = None if self.layer is None else self.known_blur(self.layer, wanted)
+        estimates = self.must_estimate(wanted, known)
+        return cost_line(wanted, self.session.speed, estimates=estimates, free=free_bytes())
 
     def say_busy(self) -> None:
         """Say that a task runs already."""

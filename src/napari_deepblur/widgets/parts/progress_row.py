@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGridLayout, QProgressBar, QPushButton, QWidget
 
 from napari_deepblur.engine.events import Progress
 from napari_deepblur.widgets.parts.text import plain_label
+from napari_deepblur.widgets.tasks.time_left import TimeLeft, in_words
 
 __all__ = ["ProgressRow"]
 
@@ -26,6 +29,7 @@ class ProgressRow(QWidget):
         super().__init__(parent)
         # Qt writes nothing on a bar whose total is not known, so the words stand above it.
         self.stage = plain_label(tip="What is being done now", wrap=True)
+        self._time_left = TimeLeft()
         self._bar = QProgressBar()
         self._bar.setFormat("%p %")
         self.cancel = QPushButton("Cancel")
@@ -44,12 +48,14 @@ class ProgressRow(QWidget):
         for widget in (self.stage, self._bar, self.cancel):
             widget.setVisible(busy)
         if not busy:
+            self._time_left = TimeLeft()
             self.setValue(Progress(0, 0, ""))
 
     def setValue(self, progress: Progress) -> None:  # noqa: N802
         """Show the progress of the task; a total of 0 means unknown."""
-        stage = progress.stage
-        self.stage.setText(f"{stage[:1].upper()}{stage[1:]}…" if stage else "Starting…")
+        stage, left = progress.stage, self._time_left.after(progress, time.monotonic())
+        text = f"{stage[:1].upper()}{stage[1:]}…" if stage else "Starting…"
+        self.stage.setText(text if left is None else f"{text} about {in_words(left)} left")
         self._bar.setRange(0, progress.total)
         self._bar.setValue(progress.done)
 

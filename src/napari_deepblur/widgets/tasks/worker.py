@@ -13,6 +13,7 @@ from qtpy.QtCore import QTimer
 from napari_deepblur.engine.events import Event, Job
 from napari_deepblur.errors import DeviceError, describe
 from napari_deepblur.openmp import let_waiting_threads_sleep
+from napari_deepblur.widgets.tasks.activity import Activity
 from napari_deepblur.widgets.tasks.task import Cancelled, Done, Failed, Outcome
 
 __all__ = ["next_turn", "start_task"]
@@ -34,10 +35,8 @@ def start_task(
     """
     let_waiting_threads_sleep()
     cancelled = threading.Event()
-    worker = create_worker(
-        _guarded, task, cancelled, _start_thread=False, _progress={"desc": "Deep-Blur"}
-    )
-    tell_event, tell_end = _until_the_end(on_event, on_end)
+    worker = create_worker(_guarded, task, cancelled, _start_thread=False)
+    tell_event, tell_end = _until_the_end(Activity(cancelled.set), on_event, on_end)
     worker.yielded.connect(tell_event)
     worker.returned.connect(tell_end)
     worker.start()
@@ -50,7 +49,7 @@ def next_turn(function: Callable[[], None]) -> None:
 
 
 def _until_the_end(
-    on_event: Callable[[Event], None], on_end: Callable[[Outcome], None]
+    activity: Activity, on_event: Callable[[Event], None], on_end: Callable[[Outcome], None]
 ) -> tuple[Callable[[Event], None], Callable[[Outcome], None]]:
     """Make callbacks that let go of the given ones at the task's end.
 
@@ -62,11 +61,14 @@ def _until_the_end(
     def tell_event(event: Event) -> None:
         for tell, _ in callbacks:
             tell(event)
+        # Last: napari lets the window answer while it draws the bar, and so the next event come.
+        activity.show(event)
 
     def tell_end(outcome: Outcome) -> None:
         while callbacks:
             _, tell = callbacks.pop()
             tell(outcome)
+        activity.close()
 
     return tell_event, tell_end
 

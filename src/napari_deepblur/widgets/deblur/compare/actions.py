@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_deepblur.widgets.deblur.compare.split_image import SplitImage
 from napari_deepblur.widgets.deblur.layers import geometry_of
 from napari_deepblur.widgets.deblur.work import Work
@@ -67,7 +69,7 @@ class CompareActions:
         """Split the view, or stop that."""
         self._is_split = on and self._result() is not None
         self._update()
-        self._work.changed.emit()
+        self._work.view.show_comparison(self.state)
 
     def move_border(self, place: float) -> None:
         """Move the border: 0 for the left and 1 for the right side of the image."""
@@ -108,7 +110,7 @@ class CompareActions:
 
     def _on_ndisplay(self) -> None:
         self.stop()
-        self._work.changed.emit()
+        self._work.view.show_comparison(self.state)
 
     def _update(self) -> None:
         if not (self._is_split or self._is_held):
@@ -133,7 +135,19 @@ class CompareActions:
         else:
             candidates = [viewer.layers.selection.active, *reversed(viewer.layers)]
         own = self._work.layers.of(source)
-        return next((one for one in candidates if one in own and kind_of(one) in _COMPARED), None)
+        return next((one for one in candidates if one in own and _fits(source, one)), None)
+
+
+def _fits(source: Image, result: Image) -> bool:
+    """Tell whether a result is of an image as it is now, or of a part of it."""
+    if kind_of(result) not in _COMPARED:
+        return False
+    region = result.metadata["deepblur"].get("region")
+    shape = tuple(pixels_of(source).shape)
+    if region is None:
+        return tuple(result.data.shape) == shape
+    first, n = region["origin"], region["shape"]
+    return len(n) == len(shape) and bool((np.add(first, n) <= shape).all())
 
 
 class _Shown:

@@ -1,0 +1,1 @@
+"""What a click will take, said before it: time and memory."""

@@ -1,0 +1,140 @@
+"""What a click will take: said before it, learned from the last one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from helpers.bench import Bench
+from helpers.layers import deblurred, estimated, known_layer
+from napari_deepblur.engine.cost import deblurring_cost, estimating_cost
+from napari_deepblur.engine.destination import PlanesInMemory
+from napari_deepblur.engine.events import Progress
+from napari_deepblur.widgets.deblur.cost.line import cost_line
+from napari_deepblur.widgets.deblur.cost.speed import Speed, Stopwatch
+from napari_deepblur.widgets.deblur.deblur_task import Begun
+from napari_deepblur.widgets.deblur.readiness import Resolved
+from napari_deepblur.widgets.parts.tone import Tone
+from napari_deepblur.widgets.tasks.task import Done
+
+GB = 10**9
+
+
+@pytest.fixture
+def wanted() -> Resolved:
+    resolved = Bench(known_layer(10, 64, 64)).resolved
+    return replace(resolved, shape=(10, 1024, 1024), per="plane")
+
+
+# Figures
+
+
+def test_planes_cost_by_their_number_and_size() -> None:
+    for cost in (estimating_cost, deblurring_cost):
+        one = cost((512, 512), "YX", in_3d=False)
+        ten = cost((10, 512, 512), "ZYX", in_3d=False)
+        large = cost((1024, 1024), "YX", in_3d=False)
+        assert ten.seconds == pytest.approx(10 * one.seconds)
+        assert one.seconds < large.seconds < 4 * one.seconds
+        assert large.n_bytes > one.n_bytes
+    # Only results grow with the number of planes.
+    few, many = (deblurring_cost((n, 512, 512), "ZYX", in_3d=False) for n in (10, 20))
+    assert many.n_bytes - few.n_bytes == 10 * 512 * 512 * 4
+
+
+@pytest.mark.parametrize(
+    ("shape", "estimate", "deblur", "gigabytes"),
+    [((40, 201, 101), 24.6, 6.3, 0.15), ((32, 512, 512), 30.3, 37.5, 0.95)],
+)
+def test_volumes_cost_what_was_measured(shape, estimate, deblur, gigabytes) -> None:
+    """Figures of docs/accuracy.md, less the 0.35 GB that the programs take."""
+    assert estimating_cost(shape, "ZYX", in_3d=True).seconds == pytest.approx(estimate, rel=0.1)
+    cost = deblurring_cost(shape, "ZYX", in_3d=True)
+    assert cost.seconds == pytest.approx(deblur, rel=0.1)
+    assert cost.n_bytes / GB == pytest.approx(gigabytes, rel=0.2, abs=0.1)
+    series = deblurring_cost((3, *shape), "TZYX", in_3d=True)
+    assert series.seconds == pytest.approx(3 * cost.seconds)
+
+
+# The line
+
+
+def test_the_line_tells_time_and_memory(wanted: Resolved) -> None:
+    tone, text = cost_line(wanted, Speed(), estimates=True, free=16 * GB)
+    assert tone is Tone.INFO
+    assert text == "Estimate about 6 s · Deblur about 25 s, 0.2 GB"
+    _, text = cost_line(wanted, Speed(), estimates=False, free=16 * GB)
+    assert text == "Deblur about 25 s, 0.2 GB"
+
+
+def test_it_warns_where_memory_is_too_small(wanted: Resolved) -> None:
+    large = replace(wanted, shape=(5000, 1024, 1024))
+    tone, text = cost_line(large, Speed(), estimates=True, free=16 * GB)
+    assert tone is Tone.WARNING
+    assert "needs about 21 GB of memory, 16 GB are free" in text
+
+
+def test_it_says_nothing_where_nothing_can_be_done() -> None:
+    assert Bench().view.show_cost.call_args.args == (Tone.INFO, "")
+
+
+def test_it_knows_whether_an_estimate_comes_first() -> None:
+    bench = Bench(known_layer(64, 64))
+    assert bench.view.show_cost.call_args.args[1].startswith("Estimate about")
+    bench.controller.psf.estimate()
+    bench.runner.on_end(Done(estimated()))
+    assert bench.view.show_cost.call_args.args[1].startswith("Deblur about")
+    bench.controller.settings.numerical_aperture = 1.2
+    assert bench.view.show_cost.call_args.args[1].startswith("Estimate about")
+    bench.controller.settings.psf_source = "ideal"
+    assert bench.view.show_cost.call_args.args[1].startswith("Deblur about")
+
+
+# Learning
+
+
+def test_a_run_tells_how_long_the_next_one_takes(wanted: Resolved) -> None:
+    speed, clock = Speed(), iter([100.0, 130.0, 200.0, 260.0])
+    watch = Stopwatch(speed, wanted, estimates=True, now=lambda: next(clock))
+    watch.hear(Progress(0, 0, "loading"))  # does not count
+    watch.hear(Progress(0, 10, "estimating"))
+    watch.hear(Progress(5, 10, "estimating"))
+    watch.hear(Begun(0, 0, "loading the model", estimated(), PlanesInMemory((2, 2))))
+    watch.hear(Progress(0, 10, "deblurring"))
+    watch.hear(Progress(0, 10, "checking the result"))
+    watch.stop()
+    assert speed.seconds("estimating", wanted) == pytest.approx(30)
+    assert speed.seconds("deblurring", wanted) == pytest.approx(60)
+    twice = replace(wanted, shape=(20, 1024, 1024))
+    assert speed.seconds("deblurring", twice) == pytest.approx(120)
+    other = replace(wanted, device="cuda")
+    assert speed.seconds("deblurring", other) == pytest.approx(22, rel=0.1)
+
+
+def test_work_that_was_too_short_or_not_finished_tells_nothing(wanted: Resolved) -> None:
+    speed = Speed()
+    for seconds in (0.1, None):
+        clock = iter([100.0, 100.1])
+        watch = Stopwatch(speed, wanted, estimates=True, now=lambda clock=clock: next(clock))
+        watch.hear(Progress(0, 10, "estimating"))
+        if seconds is not None:
+            watch.stop()
+    assert speed.seconds("estimating", wanted) == Speed().seconds("estimating", wanted)
+
+
+def test_the_dock_learns(monkeypatch) -> None:
+    bench = Bench(known_layer(10, 64, 64))
+    now = [100.0]
+    monkeypatch.setattr(Stopwatch.__init__, "__kwdefaults__", {"now": lambda: now[0]})
+    bench.controller.settings.per = "plane"
+    bench.controller.psf.estimate()
+    bench.runner.on_event(Progress(0, 10, "estimating"))
+    now[0] += 50
+    bench.runner.on_end(Done(estimated(10)))
+    bench.controller.sharp.deblur()
+    bench.runner.on_event(Begun(0, 0, "", estimated(10), PlanesInMemory((10, 64, 64))))
+    bench.runner.on_event(Progress(0, 10, "deblurring"))
+    now[0] += 120
+    bench.runner.on_end(Done(deblurred(estimated(10), 10, 64, 64)))
+    assert bench.view.show_cost.call_args.args[1] == "Deblur about 2 min, 0.1 GB"
