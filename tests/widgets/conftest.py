@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,14 @@ from napari_deepblur import BlurEstimate, Optics
 from napari_deepblur.engine.events import finish
 from napari_deepblur.engine.request import Request
 from napari_deepblur.widgets.deblur.tasks import Estimated, load_task
+
+
+@pytest.fixture(autouse=True)
+def settings_file(tmp_path_factory, monkeypatch) -> Path:
+    """No test reads or writes what the user chose last time."""
+    path = tmp_path_factory.mktemp("settings") / "last-time.json"
+    monkeypatch.setattr("napari_deepblur.widgets.last_time.settings_file", lambda: path)
+    return path
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -31,7 +32,7 @@ from napari_deepblur.widgets.layers.optics_fields import LABELS, STACK_FIELDS, w
 if TYPE_CHECKING:
     from napari.layers import Image
 
-__all__ = ["Resolved", "Verdict", "blur_request", "resolve"]
+__all__ = ["AS_LAST_TIME", "Resolved", "Verdict", "blur_request", "resolve"]
 
 
 class Verdict(Enum):
@@ -55,6 +56,9 @@ _VERDICTS = {
 
 
 _ESTIMATE = KnownWish()
+
+#: Source of what was remembered.
+AS_LAST_TIME = "as last time"
 
 #: What there is for every layer.
 _OF_PLANES: tuple[Scope, ...] = ("plane", "stack")
@@ -118,6 +122,8 @@ class Resolved:
         The known blur that is used, if one is wished for.
     name
         Name of the layer.
+    as_last_time
+        Settings that are as they were the last time, and were not chosen since.
     """
 
     verdict: Verdict
@@ -140,6 +146,11 @@ class Resolved:
     is_stack: bool = False
     known: KnownWish = field(default_factory=KnownWish)
     name: str = ""
+    as_last_time: frozenset[str] = frozenset()
+
+    def note_of(self, setting: str) -> str:
+        """Say where a setting comes from, where that is not the user or the program."""
+        return AS_LAST_TIME if setting in self.as_last_time else ""
 
     def request(self, image: Any, blur: BlurEstimate | VolumeBlurEstimate | None = None) -> Request:
         """Request to the engine for an image, whose blur may be known already.
@@ -201,6 +212,7 @@ def resolve(
     *,
     known: KnownWish = _ESTIMATE,
     varies: bool = False,
+    last_time: Mapping[str, Known] = MappingProxyType({}),
 ) -> Resolved:
     """Judge the wishes for a layer; what was typed goes before what the layer says.
 
@@ -214,8 +226,10 @@ def resolve(
         The known blur that is wished for, if one is.
     varies
         True if the model's blurs vary over the field: a focus series tells nothing about those.
+    last_time
+        Optical values of last time, for what nobody says.
     """
-    fields = merge_optics(_typed(settings), facts.known if facts else {})
+    fields = merge_optics(_typed(settings), facts.known if facts else {}, last_time)
     scopes = _scopes(facts)
     is_known = known.source != "estimate"
     per = known.per if is_known else _scope(settings, facts, fields, varies=varies)

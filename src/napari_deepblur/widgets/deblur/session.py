@@ -7,10 +7,14 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from napari_deepblur.engine.known_optics import Known
+from napari_deepblur.errors import ModelError
 from napari_deepblur.widgets.deblur.cost.speed import Speed
 from napari_deepblur.widgets.deblur.models import ModelList
+from napari_deepblur.widgets.deblur.readiness import AS_LAST_TIME, Resolved
 from napari_deepblur.widgets.deblur.results import Results
 from napari_deepblur.widgets.deblur.settings import DeblurSettings
+from napari_deepblur.widgets.last_time import LastTime, recall, remember
 from napari_deepblur.widgets.layers.facts import facts_of
 from napari_deepblur.widgets.layers.optics_fields import LABELS, OF_THE_OBJECTIVE
 
@@ -45,13 +49,16 @@ class Session:
     """
 
     def __init__(self) -> None:
-        self.settings = DeblurSettings()
+        self._last_time = recall()
         self.models = ModelList()
+        self._kept = self._usable()
+        self.settings = DeblurSettings(**self._kept)
         self.results = Results()
         self.speed = Speed()
         self.sources: WeakKeyDictionary[Image, Hashable] = WeakKeyDictionary()
         self._choices: WeakKeyDictionary[Image, dict[str, Any]] = WeakKeyDictionary()
         self._last: weakref.ref[Image] | None = None
+        self._first: weakref.ref[Image] | None = None
 
     @classmethod
     def of(cls, viewer: ViewerModel) -> Session:
@@ -60,6 +67,54 @@ class Session:
         if session is None:
             session = SESSIONS[viewer] = cls()
         return session
+
+    @property
+    def as_last_time(self) -> frozenset[str]:
+        """Settings that are as they were the last time, and were not chosen since."""
+        kept = self._kept.items()
+        return frozenset(name for name, value in kept if getattr(self.settings, name) == value)
+
+    def last_time_of(self, layer: Image) -> dict[str, Known]:
+        """Optical values of last time, for what a layer does not say.
+
+        The wavelength is for the first layer only: the next one may well be another channel. What
+        is the objective's goes together.
+        """
+        names: list[str] = []
+        if not set(OF_THE_OBJECTIVE) & set(facts_of(layer).known):
+            names += OF_THE_OBJECTIVE
+        if self._first is not None and self._first() is layer:
+            names.append("wavelength_um")
+        values = {name: getattr(self._last_time, name) for name in names}
+        return {
+            name: Known(value, AS_LAST_TIME) for name, value in values.items() if value is not None
+        }
+
+    def note(self, wanted: Resolved) -> None:
+        """Note for the next time with what a task was started."""
+        typed = {
+            name: known.value
+            for name, known in wanted.fields.items()
+            if known.source == "typed" and name in LastTime.model_fields
+        }
+        settings = self.settings
+        chosen = {"model": settings.model, "per": settings.per, "device": settings.device}
+        remember(**typed, **chosen)
+
+    def _usable(self) -> dict[str, Any]:
+        """Return the settings of last time that still can be: a model may be gone."""
+        kept = {name: getattr(self._last_time, name) for name in ("model", "per", "device")}
+        kept = {
+            name: value
+            for name, value in kept.items()
+            if value not in (None, DeblurSettings.model_fields[name].default)
+        }
+        if "model" in kept:
+            try:
+                kept["model"] = self.models.add(kept["model"])
+            except (ModelError, OSError):
+                del kept["model"]
+        return kept
 
     @property
     def last_layer(self) -> Image | None:
@@ -73,6 +128,7 @@ class Session:
         the layer itself: that stays, as does a known PSF.
         """
         self._last = weakref.ref(layer)
+        self._first = self._first or self._last
         known = facts_of(layer).known
         empty = dict.fromkeys(_OF_A_LAYER) | {"focus_series": False}
         carried = {

@@ -77,8 +77,12 @@ class Work:
         settings = self.session.settings
         varies = self.session.models.varies(settings.model)
         known = wish_of(settings, self.viewer, self.layer)
-        resolved = resolve(settings, facts, known=known, varies=varies)
-        return resolved if self.layer is None else replace(resolved, name=self.layer.name)
+        if self.layer is None:
+            return resolve(settings, facts, known=known, varies=varies)
+        last_time = self.session.last_time_of(self.layer)
+        resolved = resolve(settings, facts, known=known, varies=varies, last_time=last_time)
+        as_last_time = self.session.as_last_time
+        return replace(resolved, name=self.layer.name, as_last_time=as_last_time)
 
     @property
     def busy(self) -> bool:
@@ -106,6 +110,8 @@ class Work:
             ``hear`` and ``leave`` of `TaskSlot.run`.
         """
         self.wanted = wanted
+        if wanted is not None:
+            self.session.note(wanted)
         self.slot.run(task, take, **listeners)
 
     def may_run(self, wanted: Resolved) -> bool:

@@ -6,7 +6,7 @@ from qtpy.QtWidgets import QFormLayout, QWidget
 
 from napari_deepblur.widgets.parts.text import plain_label
 
-__all__ = ["add_row"]
+__all__ = ["add_row", "set_note"]
 
 
 def add_row(form: QFormLayout, name: str, field: QWidget) -> None:
@@ -25,3 +25,19 @@ def add_row(form: QFormLayout, name: str, field: QWidget) -> None:
     label.setBuddy(field)
     field.setAccessibleName(name)
     form.addRow(label, field)
+
+
+def set_note(form: QFormLayout, field: QWidget, note: str) -> None:
+    """Say beneath the name of a field where its value comes from; an empty note takes it away.
+
+    Parameters
+    ----------
+    form
+        Form with the row.
+    field
+        Widget of the row.
+    note
+        The source in a few words.
+    """
+    name = field.accessibleName()
+    form.labelForField(field).setText(f"{name}\n{note}" if note else name)

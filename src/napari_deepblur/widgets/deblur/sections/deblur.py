@@ -13,7 +13,7 @@ from napari_deepblur.widgets.deblur.compare.row import CompareRow
 from napari_deepblur.widgets.deblur.readiness import Resolved
 from napari_deepblur.widgets.deblur.view import CheckTable
 from napari_deepblur.widgets.parts.choice_box import ChoiceBox
-from napari_deepblur.widgets.parts.form_row import add_row
+from napari_deepblur.widgets.parts.form_row import add_row, set_note
 
 __all__ = ["DeblurSection"]
 
@@ -76,6 +76,7 @@ class DeblurSection(QWidget):
     def show_resolved(self, resolved: Resolved) -> None:
         """Show how the image would be deblurred now."""
         self.device_box.setValue(resolved.device)
+        set_note(self._form, self.device_box, resolved.note_of("device"))
         # No network runs in 3-D, and there is no choice yet.
         self._form.setRowVisible(self.device_box, resolved.per != "volume")
         self.residual.setChecked(resolved.residual_layer)

@@ -8,7 +8,6 @@ from typing import Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QCheckBox,
-    QFileDialog,
     QFormLayout,
     QHBoxLayout,
     QPushButton,
@@ -24,7 +23,8 @@ from napari_deepblur.widgets.deblur.readiness import Resolved
 from napari_deepblur.widgets.deblur.sections.psf_source import PsfSourceForm
 from napari_deepblur.widgets.deblur.view import BlurTable, ShownPsf
 from napari_deepblur.widgets.parts.choice_box import ChoiceBox
-from napari_deepblur.widgets.parts.form_row import add_row
+from napari_deepblur.widgets.parts.file_choice import choose_file, choose_folder, choose_new_file
+from napari_deepblur.widgets.parts.form_row import add_row, set_note
 from napari_deepblur.widgets.parts.text import literal
 
 __all__ = ["PsfSection"]
@@ -87,6 +87,8 @@ class PsfSection(QWidget):
         if tuple(self.per_box.choices()) != resolved.scopes:
             self.per_box.setChoices([(_SCOPES[scope], scope) for scope in resolved.scopes])
         self.per_box.setValue(resolved.per)
+        set_note(self._form, self.per_box, resolved.note_of("per"))
+        set_note(self._form, self.model_box, resolved.note_of("model"))
         self._form.setRowVisible(self.model_box, resolved.per != "volume")
         step = resolved.focus_step_um
         self.focus_box.setVisible(step is not None)
@@ -159,17 +161,17 @@ class PsfSection(QWidget):
             return
         # Unless a model is chosen, the former one stays.
         self.model_box.setValue(self._model)
-        folder = QFileDialog.getExistingDirectory(self, "Choose a model folder")
+        folder = choose_folder(self, "Choose a model folder")
         if folder:
             self.modelFolderChosen.emit(folder)
 
     def _save(self) -> None:
         name = f"{self._name.replace('/', '_')}{BLUR_SUFFIX}"
-        path, _ = QFileDialog.getSaveFileName(self, "Save blur", name, _BLUR_FILES)
+        path = choose_new_file(self, "Save blur", name, _BLUR_FILES)
         if path:
             self.saveChosen.emit(path)
 
     def _load(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Load blur", "", _BLUR_FILES)
+        path = choose_file(self, "Load blur", _BLUR_FILES)
         if path:
             self.loadChosen.emit(path)

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QFormLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
 
 from napari_deepblur.widgets.deblur.known_wish import KnownWish
 from napari_deepblur.widgets.parts.choice_box import ChoiceBox
+from napari_deepblur.widgets.parts.file_choice import choose_file, choose_folder
 from napari_deepblur.widgets.parts.form_row import add_row
 from napari_deepblur.widgets.parts.number_edit import LengthEdit
 from napari_deepblur.widgets.parts.text import plain_label
@@ -144,7 +145,7 @@ class PsfSourceForm(QWidget):
         if value is _OTHER:
             # Unless a file is chosen, the former one stays.
             self.image_box.setValue(self._wish.image)
-            path, _ = QFileDialog.getOpenFileName(self, "Choose a PSF image", "", _IMAGES)
+            path = choose_file(self, "Choose a PSF image", _IMAGES)
             if not path:
                 return
             value = Path(path)
@@ -156,6 +157,6 @@ class PsfSourceForm(QWidget):
             self.settingEdited.emit("calibration", value)
             return
         self.calibration_box.setValue(self._wish.calibration)
-        folder = QFileDialog.getExistingDirectory(self, "Choose the folder of a calibration")
+        folder = choose_folder(self, "Choose the folder of a calibration")
         if folder:
             self.calibrationChosen.emit(folder)

@@ -1,0 +1,137 @@
+"""What is remembered until the next time, and what never is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from napari.layers import Image
+
+from helpers.bench import Bench
+from helpers.layers import OPTICS, estimated, known_layer, spots
+from napari_deepblur.engine.models import DEFAULT_MODEL
+from napari_deepblur.widgets.deblur.readiness import Verdict
+from napari_deepblur.widgets.last_time import LastTime, recall, remember
+from napari_deepblur.widgets.tasks.task import Done
+
+TYPED = {"numerical_aperture": 1.3, "wavelength_um": 0.6, "refractive_index": 1.406}
+
+
+def bare(name: str = "bare") -> Image:
+    return Image(spots(96, 96), name=name)
+
+
+def worked(model: str | Path = DEFAULT_MODEL, **settings) -> None:
+    """A first time: values are typed, and used."""
+    bench = Bench(bare())
+    wishes = TYPED | {"pixel_size_um": 0.1, "model": str(model)}
+    bench.controller.settings.update(wishes | settings)
+    bench.controller.psf.estimate()
+    bench.runner.on_end(Done(estimated()))
+
+
+def test_the_next_time_has_the_optics_with_their_source() -> None:
+    worked()
+    bench = Bench(bare())
+    fields = bench.resolved.fields
+    assert {name: fields[name].value for name in TYPED} == TYPED
+    assert {fields[name].source for name in TYPED} == {"as last time"}
+    # The pixel size is asked for: a wrong one gives no sign.
+    assert "pixel_size_um" not in fields
+    assert bench.resolved.verdict is Verdict.MISSING
+
+
+def test_neither_pixel_size_nor_z_step_is_ever_written(settings_file: Path) -> None:
+    worked(z_step_um=0.3, light_sheet_fwhm_um=2)
+    assert set(json.loads(settings_file.read_text())) == {*TYPED, "model", "device"}
+
+
+def test_model_scope_and_device_come_back(tiny_model) -> None:
+    worked(tiny_model, per="stack", device="cpu")
+    bench = Bench(bare())
+    settings = bench.controller.settings
+    assert (settings.model, settings.per, settings.device) == (str(tiny_model), "stack", "cpu")
+    assert str(tiny_model) in bench.view.show_models.call_args.args[0]
+    assert bench.resolved.as_last_time == {"model", "per", "device"}
+    assert bench.resolved.note_of("per") == "as last time"
+    settings.per = "plane"
+    assert bench.resolved.note_of("per") == ""
+
+
+def test_a_model_that_is_gone_is_not_asked_for(tmp_path) -> None:
+    remember(model=str(tmp_path / "gone"), per="stack")
+    settings = Bench(bare()).controller.settings
+    assert (settings.model, settings.per) == (DEFAULT_MODEL, "stack")
+
+
+def test_what_an_image_says_goes_first_and_is_not_remembered(layer: Image) -> None:
+    worked()
+    bench = Bench(layer)
+    assert bench.resolved.optics.wavelength_um == OPTICS["wavelength_um"]
+    bench.controller.psf.estimate()
+    bench.runner.on_end(Done(estimated()))
+    assert recall().wavelength_um == TYPED["wavelength_um"]
+
+
+def test_an_objective_is_remembered_as_one() -> None:
+    worked()
+    half = {"deepblur": {"optics": {"refractive_index": 1.0}}}
+    fields = Bench(known_layer(96, 96, metadata=half)).resolved.fields
+    assert "numerical_aperture" not in fields
+
+
+def test_another_channel_is_asked_for_its_wavelength() -> None:
+    worked()
+    bench = Bench(bare("red"), bare("blue"))
+    first = bench.controller.layer
+    assert "wavelength_um" in bench.resolved.fields
+    bench.controller.select(next(one for one in bench.viewer.layers if one != first))
+    assert "wavelength_um" not in bench.resolved.fields
+    assert bench.resolved.fields["numerical_aperture"].source == "as last time"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"no json", b"[1]", b'{"numerical_aperture": "wide"}', b'{"per": 3}', b"\xff\xfe", b"{}"],
+    ids=repr,
+)
+def test_a_broken_file_breaks_nothing(settings_file: Path, content: bytes) -> None:
+    settings_file.write_bytes(content)
+    assert recall() == LastTime()
+    assert Bench(bare()).controller.settings.model == DEFAULT_MODEL
+    worked()
+    assert recall().numerical_aperture == 1.3
+
+
+def test_what_a_later_version_wrote_is_passed_over(settings_file: Path) -> None:
+    settings_file.write_text('{"per": "stack", "mood": "good"}')
+    assert recall() == LastTime(per="stack")
+
+
+def test_where_nothing_can_be_written_nothing_is(monkeypatch, tmp_path) -> None:
+    (tmp_path / "file").write_text("")
+    path = tmp_path / "file" / "last-time.json"
+    monkeypatch.setattr("napari_deepblur.widgets.last_time.settings_file", lambda: path)
+    worked()
+    assert recall() == LastTime()
+
+
+def test_dialogs_open_where_the_last_one_was(qtbot, monkeypatch, tmp_path) -> None:
+    from qtpy.QtWidgets import QFileDialog, QWidget
+
+    from napari_deepblur.widgets.parts.file_choice import choose_file, choose_new_file
+
+    started = []
+
+    def open_at(_parent, _title, folder, _kinds):
+        started.append(folder)
+        return str(tmp_path / "a.json"), ""
+
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", open_at)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", open_at)
+    parent = QWidget()
+    qtbot.addWidget(parent)
+    choose_file(parent, "Load", "")
+    choose_new_file(parent, "Save", "b.json", "")
+    assert started == ["", str(tmp_path / "b.json")]
