@@ -9,7 +9,7 @@ import zarr
 from helpers.command_line import OPTICS, fail, observed, run, succeed, write
 from napari_deepblur.cli.batch.jobs import find_files, find_jobs
 from napari_deepblur.cli.batch.pieces import Piece
-from napari_deepblur.cli.batch.settings import BatchSettings, read_settings
+from napari_deepblur.engine.batch_settings import BatchSettings, read_settings
 from napari_deepblur.io import Channel, ImageMetadata, read_image, write_image
 
 TWO = ImageMetadata(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari_deepblur.cli.batch.jobs import BatchJob
     from napari_deepblur.cli.batch.pieces import Piece
     from napari_deepblur.cli.batch.records import Record
-    from napari_deepblur.cli.batch.settings import BatchSettings
+    from napari_deepblur.engine.batch_settings import BatchSettings
 
 __all__ = ["batch"]
 
@@ -93,7 +93,7 @@ def _settings(
     path: Path | None, channels: str | None, optics: given.OpticsOptions, model: str | None
 ) -> "BatchSettings":
     """Read the settings file, and take what was typed instead where it was."""
-    from napari_deepblur.cli.batch.settings import read_settings
+    from napari_deepblur.engine.batch_settings import read_settings
     from napari_deepblur.engine.request import TypedOptics
 
     known = read_settings(path)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_deepblur.cli.batch.settings import BatchSettings
+from napari_deepblur.engine.batch_settings import BatchSettings
 from napari_deepblur.errors import describe
 from napari_deepblur.io import StoredImage, list_images
 from napari_deepblur.io.zarr_images import is_zarr

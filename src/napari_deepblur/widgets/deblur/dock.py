@@ -210,6 +210,7 @@ class DeblurDock(DockWidget):
         )
         self.deblur.pythonClicked.connect(controller.sharp.copy_as_python)
         self.deblur.commandClicked.connect(controller.sharp.copy_as_command)
+        self.deblur.batchChosen.connect(controller.sharp.save_for_batch)
         self.run_bar.estimateClicked.connect(controller.psf.estimate)
         self.run_bar.previewClicked.connect(controller.preview.show)
         self.run_bar.keepClicked.connect(controller.preview.keep)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
+from napari_deepblur.engine.batch_settings import BatchSettings
 from napari_deepblur.engine.blur_file import BLUR_SUFFIX
-from napari_deepblur.engine.known.choice import PsfImage
+from napari_deepblur.engine.known.choice import MeasuredPsf, PsfImage
 from napari_deepblur.engine.request import Request
 from napari_deepblur.widgets.layers.facts import axes_of, pixels_of
 from napari_deepblur.widgets.layers.source_file import file_of
@@ -18,7 +20,7 @@ from napari_deepblur.widgets.layers.source_file import file_of
 if TYPE_CHECKING:
     from napari.layers import Image
 
-__all__ = ["Script", "as_command", "as_python", "file_with"]
+__all__ = ["Script", "as_batch", "as_command", "as_python", "file_with"]
 
 _PYTHON = """\
 from napari_deepblur.engine.events import finish
@@ -71,12 +73,13 @@ class Script:
 class _Places:
     """Where pixels and results are found again, and what is in no file yet."""
 
+    folder: Path = Path()
     missing: list[str] = field(default_factory=list)
 
     def file(self, path: Path | None, name: str, suffix: str) -> Path:
         """Return the path, or the one under which something is to be saved first."""
         if path is None:
-            path = Path(f"{name.replace('/', '_')}{suffix}")
+            path = self.folder / f"{name.replace('/', '_')}{suffix}"
             self.missing.append(f"{name!r} as {path}")
         return path
 
@@ -165,9 +168,50 @@ def _with_file(request: Request, places: _Places) -> Request:
     blur = request.blur
     if blur is None or isinstance(blur, Path):
         return request
-    path = Path(f"{blur.source.replace('/', '_') or 'blur'}{BLUR_SUFFIX}")
+    path = places.folder / f"{blur.source.replace('/', '_') or 'blur'}{BLUR_SUFFIX}"
     places.missing.append(f"the blur of {blur.source!r} as {path}")
     return request.model_copy(update={"blur": path})
+
+
+def as_batch(
+    request: Request, layer: Image, file: Path, *, stated: Collection[str], psf: Image | None = None
+) -> tuple[BatchSettings, Script]:
+    """Write a request as settings for many images, and the command that uses them.
+
+    Parameters
+    ----------
+    request
+        What a click on Deblur would ask for.
+    layer
+        Layer of its image; the command deblurs the folder of its file.
+    file
+        File that the settings are meant for; what is in no file yet is to be saved beside it.
+    stated
+        Optical values and those of a stack that each image's file states itself.
+    psf
+        Layer of its PSF image, if that is one.
+    """
+    places = _Places(file.parent)
+    given = _with_file(request, places)
+    # Other images may have other axes.
+    shared = set(BatchSettings.model_fields) - {"known", "optics", "axes"}
+    fields = given.model_dump(include=shared)
+    optics = given.optics.model_dump(exclude=set(stated))
+    known = given.known
+    if isinstance(known, PsfImage) and not isinstance(known.image, Path):
+        path = None if psf is None else file_with(psf)
+        known = known.model_copy(update={"image": places.file(path, known.name, ".tif")})
+    elif isinstance(known, MeasuredPsf) and not isinstance(known.calibration, Path):
+        path = places.file(None, "calibration", "")
+        known = known.model_copy(update={"calibration": path})
+    if "z_step_um" in stated or not (given.per == "volume" or given.focus_series):
+        fields["z_step_um"] = None
+    settings = BatchSettings(**fields, optics=optics, known=known)
+    path = file_with(layer)
+    images = file.parent if path is None else path.parent
+    words = ["deepblur", "batch", str(images), "--settings", str(file)]
+    words += ["--out", str(images / "deblurred")]
+    return settings, Script(shlex.join(words), _first(places))
 
 
 def _known_options(request: Request, psf: Image | None, places: _Places) -> list[str]:

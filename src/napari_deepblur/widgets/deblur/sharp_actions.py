@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_deepblur.engine.batch_settings import write_settings
 from napari_deepblur.widgets.deblur.deblur_task import deblur_task
 from napari_deepblur.widgets.deblur.growing import GrowingResult
-from napari_deepblur.widgets.deblur.scripts import Script, as_command, as_python
+from napari_deepblur.widgets.deblur.scripts import Script, as_batch, as_command, as_python
 from napari_deepblur.widgets.deblur.work import Work
 from napari_deepblur.widgets.layers.facts import pixels_of
 from napari_deepblur.widgets.parts.tone import Tone
@@ -56,12 +58,43 @@ class SharpActions:
         """Put the command that repeats a click on Deblur on the clipboard."""
         self._copy(as_command, "a command")
 
+    def save_for_batch(self, path: str | Path) -> None:
+        """Write the settings of a click on Deblur to a file, and copy the command that uses it."""
+        work, path, asked = self._work, Path(path).resolve(), self._asked()
+        if asked is None:
+            return
+        path = path if path.suffix in (".yaml", ".yml") else path.with_name(f"{path.name}.yaml")
+        layer, request, psf = asked
+        fields = work.resolved.fields.items()
+        stated = {name for name, known in fields if known.source in ("file", "default")}
+        settings, script = as_batch(request, layer, path, stated=stated, psf=psf)
+        try:
+            write_settings(path, settings)
+        except OSError as error:
+            work.view.show_message(Tone.ERROR, f"The settings were not saved: {error}")
+            return
+        work.view.copy_text(script.text)
+        first = f" Before you run it, {script.first}." if script.first else ""
+        text = f"Saved {path.name}, and copied the command that deblurs a folder of images with it."
+        work.view.show_message(Tone.GOOD, text + first)
+
     def _copy(self, write: Callable[[Request, Image, Image | None], Script], what: str) -> None:
+        asked = self._asked()
+        if asked is None:
+            return
+        layer, request, psf = asked
+        script = write(request, layer, psf)
+        self._work.view.copy_text(script.text)
+        first = f" Before you run it, {script.first}." if script.first else ""
+        self._work.view.show_message(Tone.GOOD, f"Copied as {what}.{first}")
+
+    def _asked(self) -> tuple[Image, Request, Image | None] | None:
+        """Return layer, request and PSF layer of a click on Deblur; None, and why, if it can't."""
         work, layer, wanted = self._work, self._work.layer, self._work.resolved
         result = work.session.results.of(layer)
         if layer is None or not wanted.can_run:
             work.view.show_message(Tone.ERROR, wanted.known.ask or wanted.message)
-            return
+            return None
         request = wanted.request(pixels_of(layer))
         if result is not None and result.file is not None:
             blur = result.estimated.blur
@@ -69,7 +102,4 @@ class SharpActions:
                 update={"blur": result.file.resolve()}
             )
         psf = next((one for one in work.viewer.layers if one.unique_id == wanted.known.image), None)
-        script = write(request, layer, psf)
-        work.view.copy_text(script.text)
-        first = f" Before you run it, {script.first}." if script.first else ""
-        work.view.show_message(Tone.GOOD, f"Copied as {what}.{first}")
+        return layer, request, psf

@@ -13,6 +13,7 @@ from napari_deepblur.widgets.deblur.compare.row import CompareRow
 from napari_deepblur.widgets.deblur.readiness import Resolved
 from napari_deepblur.widgets.deblur.view import CheckTable
 from napari_deepblur.widgets.parts.choice_box import ChoiceBox
+from napari_deepblur.widgets.parts.file_choice import choose_new_file
 from napari_deepblur.widgets.parts.form_row import add_row, set_note
 
 __all__ = ["DeblurSection"]
@@ -31,6 +32,8 @@ class DeblurSection(QWidget):
     settingEdited = Signal(str, object)  # noqa: N815
     pythonClicked = Signal()  # noqa: N815
     commandClicked = Signal()  # noqa: N815
+    #: Path of a settings file to write.
+    batchChosen = Signal(str)  # noqa: N815
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -53,6 +56,7 @@ class DeblurSection(QWidget):
         layout.addWidget(self.compare)
         layout.addWidget(self.check_panel)
         layout.addLayout(self._copy_buttons())
+        layout.addWidget(self.batch)
         self.check_panel.hide()
         self.device_box.valueChanged.connect(lambda value: self.settingEdited.emit("device", value))
         # Clicked, not toggled: only the user's own edits are wishes.
@@ -66,12 +70,24 @@ class DeblurSection(QWidget):
         self.command.setToolTip(
             "Copy the command that repeats a click on Deblur, for a terminal or many images"
         )
+        self.batch = QPushButton("Save for a batch…")
+        self.batch.setToolTip(
+            "Write what a click on Deblur does into a settings file, and copy the command that "
+            "deblurs a folder of images with it"
+        )
+        self.batch.clicked.connect(lambda _checked: self._save_for_batch())
         row = QHBoxLayout()
         row.addWidget(self.python)
         row.addWidget(self.command)
         self.python.clicked.connect(lambda _checked: self.pythonClicked.emit())
         self.command.clicked.connect(lambda _checked: self.commandClicked.emit())
         return row
+
+    def _save_for_batch(self) -> None:
+        kinds = "Settings (*.yaml *.yml)"
+        path = choose_new_file(self, "Save for a batch", "settings.yaml", kinds)
+        if path:
+            self.batchChosen.emit(path)
 
     def show_resolved(self, resolved: Resolved) -> None:
         """Show how the image would be deblurred now."""

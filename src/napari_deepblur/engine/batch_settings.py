@@ -1,4 +1,4 @@
-"""Settings of a batch, as a YAML file holds them."""
+"""Settings that many images share, as a YAML file holds them: of a batch, or of the dock's job."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
+from napari_deepblur.atomic import replacing
 from napari_deepblur.engine.blur import Scope
 from napari_deepblur.engine.devices import Device
+from napari_deepblur.engine.known.choice import KnownChoice
 from napari_deepblur.engine.request import Request, TypedOptics
 from napari_deepblur.errors import describe
 from napari_deepblur.untrusted import read_bounded
 
-__all__ = ["BatchSettings", "read_settings"]
+__all__ = ["BatchSettings", "read_settings", "write_settings"]
 
 _LARGEST_FILE = 1_000_000
 
@@ -31,7 +33,7 @@ class BatchSettings(BaseModel):
         Optical values; what is missing is taken from each file.
     channels
         Channels to deblur, from 0, and what their optics have besides; by default all channels.
-    axes, blur, model, per, z_step_um, light_sheet_fwhm_um, device
+    axes, blur, blur_plane, known, model, per, focus_series, z_step_um, light_sheet_fwhm_um, device
         As in `Request`.
     format
         Ending of the outputs.
@@ -43,8 +45,11 @@ class BatchSettings(BaseModel):
     channels: dict[int, TypedOptics] | None = None
     axes: str | None = None
     blur: Annotated[Path | None, BeforeValidator(_path)] = None
+    blur_plane: int | None = None
+    known: KnownChoice | None = None
     model: str | None = None
     per: Scope = "plane"
+    focus_series: bool = False
     z_step_um: float | None = None
     light_sheet_fwhm_um: float | None = None
     device: Device = "auto"
@@ -81,3 +86,13 @@ def read_settings(path: Path | None) -> BatchSettings:
         return BatchSettings.model_validate(content or {})
     except (yaml.YAMLError, ValidationError) as error:
         raise ValueError(f"{path} is not understood: {describe(error)}") from error
+
+
+def write_settings(path: Path, settings: BatchSettings) -> None:
+    """Write a settings file, in place of what is there; what is None is left out."""
+    import yaml
+
+    content = settings.model_dump(mode="json", exclude_none=True)
+    with replacing(path) as aside:
+        text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+        aside.write_text(text, encoding="utf-8")
