@@ -63,9 +63,9 @@ def test_volumes_cost_what_was_measured(shape, estimate, deblur, gigabytes) -> N
 def test_the_line_tells_time_and_memory(wanted: Resolved) -> None:
     tone, text = cost_line(wanted, Speed(), estimates=True, free=16 * GB)
     assert tone is Tone.INFO
-    assert text == "Estimate about 6 s · Deblur about 25 s, 0.2 GB"
+    assert text == "Roughly: estimate 6 s, deblur 25 s, 0.2 GB"
     _, text = cost_line(wanted, Speed(), estimates=False, free=16 * GB)
-    assert text == "Deblur about 25 s, 0.2 GB"
+    assert text == "Roughly: deblur 25 s, 0.2 GB"
 
 
 def test_it_warns_where_memory_is_too_small(wanted: Resolved) -> None:
@@ -81,14 +81,14 @@ def test_it_says_nothing_where_nothing_can_be_done() -> None:
 
 def test_it_knows_whether_an_estimate_comes_first() -> None:
     bench = Bench(known_layer(64, 64))
-    assert bench.view.show_cost.call_args.args[1].startswith("Estimate about")
+    assert bench.view.show_cost.call_args.args[1].startswith("Roughly: estimate")
     bench.controller.psf.estimate()
     bench.runner.on_end(Done(estimated()))
-    assert bench.view.show_cost.call_args.args[1].startswith("Deblur about")
+    assert bench.view.show_cost.call_args.args[1].startswith("Roughly: deblur")
     bench.controller.settings.numerical_aperture = 1.2
-    assert bench.view.show_cost.call_args.args[1].startswith("Estimate about")
+    assert bench.view.show_cost.call_args.args[1].startswith("Roughly: estimate")
     bench.controller.settings.psf_source = "ideal"
-    assert bench.view.show_cost.call_args.args[1].startswith("Deblur about")
+    assert bench.view.show_cost.call_args.args[1].startswith("Roughly: deblur")
 
 
 # Learning
@@ -137,4 +137,4 @@ def test_the_dock_learns(monkeypatch) -> None:
     bench.runner.on_event(Progress(0, 10, "deblurring"))
     now[0] += 120
     bench.runner.on_end(Done(deblurred(estimated(10), 10, 64, 64)))
-    assert bench.view.show_cost.call_args.args[1] == "Deblur about 2 min, 0.1 GB"
+    assert bench.view.show_cost.call_args.args[1] == "Roughly: deblur 2 min, 0.1 GB"

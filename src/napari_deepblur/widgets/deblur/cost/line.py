@@ -41,10 +41,10 @@ def cost_line(wanted: Resolved, speed: Speed, *, estimates: bool, free: int) -> 
             f"Deblur needs about {_gigabytes(needed)} of memory, {_gigabytes(free)} are free: crop "
             "the image, or use the command, which goes plane by plane."
         )
-    text = f"Deblur about {in_words(speed.seconds('deblurring', wanted))}, {_gigabytes(needed)}"
+    text = f"deblur {in_words(speed.seconds('deblurring', wanted))}, {_gigabytes(needed)}"
     if estimates:
-        text = f"Estimate about {in_words(speed.seconds('estimating', wanted))} · {text}"
-    return Tone.INFO, text
+        text = f"estimate {in_words(speed.seconds('estimating', wanted))}, {text}"
+    return Tone.INFO, f"Roughly: {text}"
 
 
 def _gigabytes(n_bytes: float) -> str:

@@ -47,7 +47,7 @@ class PreviewActions:
             return
         known = work.known_blur(layer, wanted)
         in_3d = wanted.per == "volume"
-        if in_3d and known is None:
+        if in_3d and work.must_estimate(wanted, known):
             work.view.show_message(Tone.WARNING, _NEEDS_PSF)
             return
         region = region_of(work.viewer, layer, _LARGEST_3D if in_3d else _LARGEST)

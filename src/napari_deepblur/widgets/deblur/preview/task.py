@@ -49,6 +49,8 @@ def preview_task(
     planes = Planes.of(image, wanted.axes)
     position = planes.position(part.plane)
     corner = part.rows.start, part.columns.start
+    if estimated is None and wanted.known.choice is not None:
+        estimated = yield from estimate_task(image, wanted)  # there is nothing to estimate
     if estimated is None:
         alone = replace(wanted, axes="YX", per="plane", z_step_um=None, focus_step_um=None)
         plane = planes.read(part.plane)
