@@ -48,12 +48,15 @@ class BeadActions:
         work.found[key_of(layers)] = found
         pairs = zip(found.acquisitions, found.tables, strict=True)
         beads = [BeadsInPlane(one.plane, table) for one, table in pairs]
+        work.changed.emit()
+        yield
         for layer, times in times_of(layers):
             work.beads.show(layer, beads[times], found.window)
             yield
         work.beads.show_only(layers[0])
         work.beads.go_to(layers[0])
         work.changed.emit()
+        yield
         counts = work.beads.counts(layers) or {}
         n, n_used = sum(counts.values()), counts.get(BeadStatus.USED, 0)
         text = f"Found {n} bead{'' if n == 1 else 's'}, {n_used or 'none'} of them usable."

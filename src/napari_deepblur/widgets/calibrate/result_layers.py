@@ -10,17 +10,12 @@ from napari.layers import Image
 from napari_deepblur.widgets.calibrate.bead_lists import BeadLists
 from napari_deepblur.widgets.calibrate.layers import LayerData, field_layer, part_layers
 from napari_deepblur.widgets.calibrate.tasks import Calibrated
+from napari_deepblur.widgets.layers.update import bring_up_to_date
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
 __all__ = ["ResultLayers"]
-
-#: What a new calibration changes; how layers look is the user's.
-_CHANGES = (
-    "scale", "translate", "rotate", "shear", "affine", "units", "axis_labels", "contrast_limits",
-    "metadata",
-)  # fmt: skip
 
 
 class ResultLayers:
@@ -59,7 +54,7 @@ class ResultLayers:
         kind = arguments["metadata"]["deepblur"]["kind"]
         former = self._shown.setdefault(layer, {}).get(kind)
         if former is not None and former in self._viewer.layers:
-            _bring_up_to_date(former, data, arguments)
+            bring_up_to_date(former, data, arguments)
             return
         shown = Image(data, **arguments, visible=is_visible)
         points = self._beads.of(layer)
@@ -70,9 +65,3 @@ class ResultLayers:
     def _place(self, layer: Any) -> int:
         layers = self._viewer.layers
         return int(layers.index(layer)) if layer in layers else len(layers)
-
-
-def _bring_up_to_date(shown: Image, data: Any, arguments: dict[str, Any]) -> None:
-    shown.data = data
-    for name in _CHANGES:
-        setattr(shown, name, arguments[name])

@@ -20,6 +20,7 @@ from napari_deepblur.widgets.deblur.layers import (
 from napari_deepblur.widgets.deblur.tasks import Estimated
 from napari_deepblur.widgets.layers.by_product import kind_of
 from napari_deepblur.widgets.layers.looked_at import current_plane
+from napari_deepblur.widgets.layers.update import bring_up_to_date
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -48,17 +49,22 @@ class ResultLayers:
         self._sources = sources
 
     def show_blur(self, source: Image, estimated: Estimated) -> None:
-        """Add the layers of a blur in place of those of the former one; none becomes active.
+        """Show the layers of a blur in place of those of the former one; none becomes active.
 
-        Where all of the image is in view, so is then the first PSF beside it.
+        Where all of the image is in view, so is then the first PSF beside it. Layers of the same
+        kind are brought up to date and not replaced: napari takes long to remove a layer.
         """
-        formers = self._blur_layers(source)
+        formers = {kind_of(former): former for former in self._blur_layers(source)}
         makes_room = not formers and _is_whole_in_view(self._viewer, source)
-        for former in formers:
-            self._viewer.layers.remove(former)
         active = self._viewer.layers.selection.active
         for made in psf_layers(source, estimated):
-            self._add(source, made)
+            former = formers.pop(made[1]["metadata"]["deepblur"]["kind"], None)
+            if former is None:
+                self._add(source, made)
+            else:
+                bring_up_to_date(former, *made)
+        for former in formers.values():
+            self._viewer.layers.remove(former)
         self._viewer.layers.selection.active = active
         if makes_room:
             self._viewer.reset_view()

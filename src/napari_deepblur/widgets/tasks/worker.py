@@ -14,9 +14,15 @@ from napari_deepblur.engine.events import Event, Job
 from napari_deepblur.errors import DeviceError, describe
 from napari_deepblur.openmp import let_waiting_threads_sleep
 from napari_deepblur.widgets.tasks.activity import Activity
+from napari_deepblur.widgets.tasks.collector import FullCollections
 from napari_deepblur.widgets.tasks.task import Cancelled, Done, Failed, Outcome
 
 __all__ = ["next_turn", "start_task"]
+
+#: Milliseconds within which the result of a task is mostly shown.
+_TAKING_MS = 2000
+
+_FULL_COLLECTIONS = FullCollections()
 
 _LOG = logging.getLogger(__name__)
 
@@ -36,9 +42,11 @@ def start_task(
     let_waiting_threads_sleep()
     cancelled = threading.Event()
     worker = create_worker(_guarded, task, cancelled, _start_thread=False)
+    _FULL_COLLECTIONS.hold()
     tell_event, tell_end = _until_the_end(Activity(cancelled.set), on_event, on_end)
     worker.yielded.connect(tell_event)
     worker.returned.connect(tell_end)
+    worker.finished.connect(lambda: QTimer.singleShot(_TAKING_MS, _FULL_COLLECTIONS.release))
     worker.start()
     return cancelled.set
 
