@@ -205,7 +205,7 @@ def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--times", type=int, default=100, help="runs to disturb")
-    parser.add_argument("--planes", type=int, default=24)
+    parser.add_argument("--planes", type=int, default=16)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--ending", choices=[".ome.zarr", ".ome.tif"], default=".ome.zarr")
     given = parser.parse_args()

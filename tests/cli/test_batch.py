@@ -153,6 +153,7 @@ def test_each_image_of_a_file_has_a_name_of_its_own(tmp_path):
         ("optics: {numerical_aperture: wide}", "numerical_aperture"),
         ("per: week", "per"),
         ("a: [", "is not understood"),
+        ("a: " + "[" * 20_000, "is not understood"),
     ],
 )
 def test_settings_that_are_not_understood(tmp_path, text, says):

@@ -5,6 +5,7 @@ import threading
 import zipfile
 from pathlib import Path
 
+import numcodecs
 import numpy as np
 import pytest
 import zarr
@@ -245,3 +246,21 @@ def test_a_web_address_without_the_libraries_for_it(monkeypatch):
     monkeypatch.setattr(zarr, "open", absent)
     with pytest.raises(ImageError, match=r"pip install 'napari-deepblur\[web\]'"):
         read_image("https://example.org/image.zarr")
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_chunk_that_was_cut_is_no_image(tmp_path, version):
+    """Blosc would unpack what lies in memory behind it."""
+    codec = numcodecs.Blosc() if version == 2 else zarr.codecs.BloscCodec()
+    data = np.random.default_rng(0).integers(0, 4000, (3, 64, 70)).astype(np.uint16)
+    zarr.create_array(
+        tmp_path / "a.zarr", data=data, chunks=(1, 64, 32), compressors=codec, zarr_format=version
+    )
+    np.testing.assert_array_equal(read_image(tmp_path / "a.zarr").data, data)
+    chunk = tmp_path / "a.zarr" / ("1.0.1" if version == 2 else "c/1/0/1")
+    chunk.write_bytes(chunk.read_bytes()[:2000])
+    image = read_image(tmp_path / "a.zarr")
+    np.testing.assert_array_equal(image.data[0], data[0])
+    np.testing.assert_array_equal(image.data[1, :, :32], data[1, :, :32])
+    with pytest.raises(ImageError, match="is it whole.*1.* was cut short"):
+        np.asarray(image.data[1])

@@ -84,7 +84,7 @@ def read_settings(path: Path | None) -> BatchSettings:
     try:
         content = yaml.safe_load(read_bounded(path, limit=_LARGEST_FILE))
         return BatchSettings.model_validate(content or {})
-    except (yaml.YAMLError, ValidationError) as error:
+    except (yaml.YAMLError, ValidationError, RecursionError) as error:
         raise ValueError(f"{path} is not understood: {describe(error)}") from error
 
 

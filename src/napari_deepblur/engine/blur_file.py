@@ -11,7 +11,7 @@ from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 
 from napari_deepblur.atomic import replacing
 from napari_deepblur.engine.blur import BlurEstimate, Per
-from napari_deepblur.engine.card import Card, Sha256, SourceName
+from napari_deepblur.engine.card import Card, Sha256, SourceName, single_precision
 from napari_deepblur.engine.concerns import Concern
 from napari_deepblur.engine.known.file import KnownPart
 from napari_deepblur.engine.known.psf import KnownPsf
@@ -96,8 +96,8 @@ def load_blur(path: str | Path) -> BlurEstimate | VolumeBlurEstimate:
         if VOLUME_FORMAT.encode() in text:
             return load_volume_blur(path)
         content = _BlurFile.model_validate_json(text)
-        coefficients = np.array(content.coefficients, np.float32)
-        std = np.array(content.std, np.float32)
+        coefficients = single_precision(content.coefficients)
+        std = single_precision(content.std)
     except ValueError as error:  # also of pydantic, and of ragged tables
         raise ValueError(f"{path} is not a blur file: {describe(error)}") from error
     n_rows = content.n_planes if content.per == "plane" else 1

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Iterator
+import struct
+from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +17,17 @@ from napari_deepblur.io.units import bytes_text
 if TYPE_CHECKING:
     import zarr
 
-__all__ = ["check_believable", "describe_missing"]
+__all__ = ["CheckedBlosc", "check_believable", "describe_missing", "is_blosc"]
 
 #: Chunks pack zeros and constants well; what claims more declares pixels that are not there.
 _PACKED_AT_MOST = 4096
 _SMALL_BYTES = 1 << 26
+
+#: Chunks that are counted; to count more would take seconds.
+_MOST_COUNTED = 200_000
+
+#: Head of what Blosc packs: versions, flags, sizes; the last is that of the whole.
+_BLOSC_HEAD = struct.Struct("<4xIII")
 
 
 def check_believable(array: zarr.Array[Any], folder: Path) -> None:
@@ -45,8 +53,56 @@ def check_believable(array: zarr.Array[Any], folder: Path) -> None:
         )
 
 
+def is_blosc(array: zarr.Array[Any]) -> bool:
+    """Tell whether each chunk of an array is a file of Blosc's."""
+    last = [getattr(array.metadata, "compressor", None), *getattr(array.metadata, "codecs", ())]
+    codec: Any = last[-1]
+    return str(getattr(codec, "codec_id", type(codec).__name__)).lower().startswith("blosc")
+
+
+class CheckedBlosc:
+    """Array of which no chunk is read that was cut short.
+
+    Blosc itself does not look at the end of what it unpacks: whatever lies in memory behind it
+    would become pixels.
+    """
+
+    def __init__(self, array: zarr.Array[Any], folder: Path) -> None:
+        """Read nothing yet.
+
+        Parameters
+        ----------
+        array
+            Array, each of whose chunks is a file of Blosc's.
+        folder
+            Folder of the array.
+        """
+        self._array, self._folder = array, folder
+        self.shape, self.dtype = array.shape, array.dtype
+
+    def __getitem__(self, index: tuple[slice | int, ...]) -> Any:
+        touched = [
+            sorted({place // chunk for place in _places(part, n)})
+            for part, n, chunk in zip(index, self.shape, self._array.chunks, strict=False)
+        ]
+        for chunk in product(*touched):
+            self._check(self._folder / self._array.metadata.encode_chunk_key(chunk))
+        return self._array[index]
+
+    def _check(self, path: Path) -> None:
+        if path.is_file():
+            with path.open("rb") as file:
+                head = file.read(_BLOSC_HEAD.size)
+            if len(head) < _BLOSC_HEAD.size or _BLOSC_HEAD.unpack(head)[-1] > path.stat().st_size:
+                raise ValueError(f"its chunk {path.name} was cut short")
+
+
+def _places(part: slice | int, n: int) -> Sequence[int]:
+    return range(n)[part] if isinstance(part, slice) else [range(n)[part]]
+
+
 def describe_missing(array: zarr.Array[Any], folder: Path) -> str:
-    """Say how many of an array's planes have no chunk at all; empty words if none.
+    """Say how many of an array's planes, or else of its chunks, are missing; empty words if none.
 
     Parameters
     ----------
@@ -58,34 +114,40 @@ def describe_missing(array: zarr.Array[Any], folder: Path) -> str:
     sizes = array.shards or array.chunks
     n_blocks = [-(-n // size) for n, size in zip(array.shape, sizes, strict=True)]
     n_lead = max(array.ndim - 2, 0)
-    expected = math.prod(n_blocks[:n_lead])
-    n_held = len(set(_leading(folder, n_lead)))
-    if n_held >= expected:
+    n_planes, n_chunks = math.prod(n_blocks[:n_lead]), math.prod(n_blocks)
+    if n_chunks > _MOST_COUNTED:
         return ""
-    planes = "planes" if all(size == 1 for size in sizes[:n_lead]) else "blocks of planes"
-    return (
-        f"it declares {expected} {planes} and {n_held} can be read; what is missing, or was "
-        f"empty when it was written, is read as {array.fill_value}"
-    )
+    chunks = list(_chunks(folder, array.ndim))
+    n_held = len({chunk[:n_lead] for chunk in chunks})
+    if len(chunks) >= n_chunks:
+        return ""
+    rest = f"what is missing, or was empty when it was written, is read as {array.fill_value}"
+    if n_held < n_planes:
+        planes = "planes" if all(size == 1 for size in sizes[:n_lead]) else "blocks of planes"
+        return f"it declares {n_planes} {planes} and {n_held} can be read; {rest}"
+    return f"it declares {n_chunks} chunks and {len(chunks)} are there; {rest}"
 
 
-def _leading(folder: Path, n_lead: int) -> Iterator[tuple[str, ...]]:
-    """List the chunks in a folder by their indices, without those along Y and X."""
+def _chunks(folder: Path, n_dimensions: int) -> Iterator[tuple[str, ...]]:
+    """List the chunks in a folder by their indices."""
     root = folder / "c" if (folder / "c").is_dir() else folder
     for entry in os.scandir(root):
         name = entry.name.removeprefix("c.")
         if re.fullmatch(r"\d+(\.\d+)+", name):
-            yield tuple(name.split("."))[:n_lead]
+            yield tuple(name.split("."))
         elif name.isdecimal():
-            yield from _nested(entry.path, (name,), n_lead)
+            yield from _nested(entry, (name,), n_dimensions)
 
 
-def _nested(path: str, indices: tuple[str, ...], n_lead: int) -> Iterator[tuple[str, ...]]:
-    if len(indices) >= n_lead:
-        yield indices[:n_lead]
-        return
-    for entry in os.scandir(path):
-        yield from _nested(entry.path, (*indices, entry.name), n_lead)
+def _nested(
+    entry: os.DirEntry[str], indices: tuple[str, ...], n_dimensions: int
+) -> Iterator[tuple[str, ...]]:
+    if len(indices) == n_dimensions:
+        yield indices
+    elif entry.is_dir():
+        for inner in os.scandir(entry):
+            if inner.name.isdecimal():
+                yield from _nested(inner, (*indices, inner.name), n_dimensions)
 
 
 def _holds(folder: Path, n_bytes: float) -> bool:

@@ -21,7 +21,12 @@ from napari_deepblur.io.lazy import lazy_array
 from napari_deepblur.io.metadata import Channel, ImageMetadata, Position
 from napari_deepblur.io.ome_xml import read_ome_xml
 from napari_deepblur.io.units import length_um, number, positive, time_s, unit_factor
-from napari_deepblur.io.zarr_chunks import check_believable, describe_missing
+from napari_deepblur.io.zarr_chunks import (
+    CheckedBlosc,
+    check_believable,
+    describe_missing,
+    is_blosc,
+)
 
 if TYPE_CHECKING:
     import zarr
@@ -121,10 +126,11 @@ def _stored(array: Any, letters: str, metadata: ImageMetadata) -> StoredImage:
     folder = Path(root) / array.path if root is not None else None
 
     def load() -> Any:
-        if folder is not None:
-            check_believable(array, folder)
-        name = array.path if folder is None else folder.name
-        return lazy_array(array, letters, name=name, chunks=array.chunks)
+        if folder is None:
+            return lazy_array(array, letters, name=array.path, chunks=array.chunks)
+        check_believable(array, folder)
+        checked = CheckedBlosc(array, folder) if is_blosc(array) else array
+        return lazy_array(checked, letters, name=folder.name, chunks=array.chunks)
 
     damage = "" if folder is None else describe_missing(array, folder)
     shape, dtype = tuple(array.shape), np.dtype(array.dtype)

@@ -309,7 +309,7 @@ def read_config(path: Path, kind: type[Config]) -> Config:
     """
     try:
         values = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(f"{path} is not a YAML file: {error}") from error
     if not isinstance(values, dict):
         raise ValueError(  # noqa: TRY004 - the file's content is wrong, no argument's type

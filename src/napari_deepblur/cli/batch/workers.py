@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,6 +68,9 @@ def connected(n_workers: int | None, scheduler: str | None) -> Iterator[tuple[Cl
         except (OSError, ValueError) as error:
             raise OSError(f"there is no scheduler at {scheduler} ({error})") from error
         with client:
+            if not client.nthreads():
+                text = f"the scheduler at {scheduler} has no workers yet: waiting for the first"
+                warnings.warn(text, UserWarning, stacklevel=3)
             yield client, 1
         return
     cluster = LocalCluster(

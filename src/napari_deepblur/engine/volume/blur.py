@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import NonNegativeFloat, PositiveFloat
 
 from napari_deepblur.atomic import replacing
-from napari_deepblur.engine.card import Card, SourceName
+from napari_deepblur.engine.card import Card, SourceName, single_precision
 from napari_deepblur.engine.concerns import Concern
 from napari_deepblur.engine.volume.stack_optics import StackOptics
 from napari_deepblur.errors import ImageError, describe
@@ -253,16 +253,14 @@ def load_volume_blur(path: str | Path) -> VolumeBlurEstimate:
     """
     try:
         content = _VolumeBlurFile.model_validate_json(read_bounded(Path(path), limit=_LARGEST_FILE))
-        coefficients = np.array(content.coefficients, np.float32)
-        std = np.array(content.std, np.float32)
+        coefficients = single_precision(content.coefficients)
+        std = single_precision(content.std)
     except ValueError as error:
         raise ValueError(f"{path} is not a blur file: {describe(error)}") from error
     expected = (len(coefficients), len(content.noll_indices))
     n_concerns = len(content.concerns)
     if not coefficients.shape == std.shape == expected or n_concerns not in (0, expected[0]):
         raise ValueError(f"{path} is damaged: its tables do not fit its modes and volumes")
-    if not (np.isfinite(coefficients).all() and np.isfinite(std).all()):
-        raise ValueError(f"{path} is damaged: its tables hold numbers that are not finite")
     known = StackOptics(
         content.optics,
         content.z_step_um,
