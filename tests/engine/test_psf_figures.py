@@ -55,7 +55,7 @@ def test_a_volume_has_a_profile_along_z():
 
 
 def test_other_pixels_show_the_same_psf():
-    moved = on_pixels(gaussian(3.0), 1.5, (41, 41))
+    moved = on_pixels(gaussian(3.0), (1.5, 1.5), (41, 41))
     np.testing.assert_allclose(moved, gaussian(2.0, 41), atol=2e-3 * moved.max())
     assert moved.sum() == pytest.approx(1, abs=0.01)
 

@@ -84,24 +84,26 @@ def psf_figures(
 
 
 def on_pixels(
-    psf: NDArray[np.floating], ratio: float, shape: tuple[int, ...]
+    psf: NDArray[np.floating], ratios: Sequence[float], shape: tuple[int, ...]
 ) -> NDArray[np.float64]:
-    """Bring the middle of a PSF (h, w) to pixels `ratio` times as large, by sums of sincs.
+    """Bring the middle of a PSF to larger or smaller pixels, by sums of sincs.
 
     Parameters
     ----------
     psf
-        Intensities, odd sides.
-    ratio
-        Side of the new pixels by that of the old ones.
+        Intensities, shape (Y, X) or (Z, Y, X), odd sides.
+    ratios
+        Sides of the new pixels by those of the old ones, along each axis.
     shape
         Odd sides of what is returned; light outside it is left out.
     """
-    matrices = []
-    for old, new in zip(psf.shape, shape, strict=True):
+    brought = np.asarray(psf, np.float64)
+    for axis, (ratio, new) in enumerate(zip(ratios, shape, strict=True)):
+        old = psf.shape[axis]
         places = ratio * (np.arange(new) - new // 2)
-        matrices.append(ratio * np.sinc(places[:, None] - (np.arange(old) - old // 2)))
-    return np.asarray(matrices[0] @ psf @ matrices[1].T)
+        weights = ratio * np.sinc(places[:, None] - (np.arange(old) - old // 2))
+        brought = np.moveaxis(np.tensordot(weights, brought, (1, axis)), 0, axis)
+    return brought
 
 
 def difference_db(psf: NDArray[np.floating], other: NDArray[np.floating]) -> float:

@@ -121,12 +121,31 @@ def test_the_psf_of_a_calibration_follows_the_mouse(bench: Bench) -> None:
     np.testing.assert_array_equal(bench.shown.blurs[0].psf.psf, result.psf((10, 100), 1))
 
 
-def test_a_blur_in_3d_has_a_profile_along_z_and_no_difference(bench: Bench) -> None:
-    bench.keep_blur(ndb.VolumeBlurEstimate(GAMMA[None], np.zeros((1, len(GAMMA))), KNOWN))
+def in_3d(gamma) -> ndb.VolumeBlurEstimate:
+    return ndb.VolumeBlurEstimate(gamma[None], np.zeros((1, len(gamma))), KNOWN)
+
+
+def test_a_blur_in_3d_has_a_profile_along_z_and_no_difference_to_a_plane(bench: Bench) -> None:
+    bench.keep_blur(in_3d(GAMMA))
     Made.of(bench.viewer).keep(calibration())
     bench.controller.choose(1, ("calibration", 0))
     assert bench.shown.blurs[0].figures.profile_z is not None
     assert bench.shown.difference is None
+    assert "Choose two of a kind" in bench.shown.refusal
+
+
+def test_two_blurs_in_3d_are_compared(bench: Bench) -> None:
+    bench.keep_blur(in_3d(GAMMA))
+    other = bench.viewer.add_layer(known_layer(96, 128, name="other"))
+    Made.of(bench.viewer).keep_blur(other, in_3d(0 * GAMMA))
+    bench.controller.choose(0, bench.layer.unique_id)
+    bench.controller.choose(1, other.unique_id)
+    first, second = (blur.psf.psf for blur in bench.shown.blurs)
+    difference = np.square(first - second).sum() / np.square(first).sum()
+    assert bench.shown.difference_db == pytest.approx(10 * np.log10(difference), abs=0.01)
+    assert bench.shown.difference.psf.shape == first.shape
+    assert bench.shown.difference.z_step_um == KNOWN.z_step_um
+    assert not bench.shown.refusal
 
 
 def test_a_closed_inspector_listens_no_more(bench: Bench) -> None:

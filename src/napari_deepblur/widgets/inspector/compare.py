@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 __all__ = ["comparison_of"]
 
+_TWO_KINDS = (
+    "One blur is of a single plane and the other in 3-D, so there is no difference of the two: the "
+    "3-D one is drawn in focus. Choose two of a kind"
+)
+
 
 def comparison_of(viewer: ViewerModel, chosen: Sequence[Inspected]) -> Comparison:
     """Compute what is shown of the chosen blurs, for the slider's plane and the mouse's place."""
@@ -30,13 +35,19 @@ def comparison_of(viewer: ViewerModel, chosen: Sequence[Inspected]) -> Compariso
     if len(blurs) < 2:
         return Comparison(blurs)
     first, second = (blur.psf for blur in blurs)
-    if first.psf.ndim != 2 or second.psf.ndim != 2:
-        return Comparison(blurs)
-    ratio = first.pixel_size_um / second.pixel_size_um
-    other = on_pixels(second.psf, ratio, first.psf.shape)
+    if first.psf.ndim != second.psf.ndim:
+        return Comparison(blurs, refusal=_TWO_KINDS)
+    pairs = zip(_sides_um(first), _sides_um(second), strict=True)
+    other = on_pixels(second.psf, [one / two for one, two in pairs], first.psf.shape)
     difference = np.abs(first.psf - other).astype(np.float32)
-    scaled = Scaled(difference, first.pixel_size_um)
+    scaled = Scaled(difference, first.pixel_size_um, first.z_step_um)
     return Comparison(blurs, scaled, difference_db(other, first.psf))
+
+
+def _sides_um(scaled: Scaled) -> list[float]:
+    """Sides of a PSF's pixels along its axes, µm."""
+    lateral = [scaled.pixel_size_um] * 2
+    return lateral if scaled.z_step_um is None else [scaled.z_step_um, *lateral]
 
 
 def _shown(viewer: ViewerModel, inspected: Inspected) -> ShownBlur:

@@ -31,7 +31,8 @@ __all__ = ["InspectorDock"]
 #: Milliseconds between two looks at where the mouse is.
 _MOUSE_PAUSE = 40
 
-_SIDE = 96
+#: So that three pictures stand side by side in a dock of 300 pixels.
+_SIDE = 80
 
 #: Less is the rounding of single precision.
 _NONE_BELOW_DB = -120.0
@@ -76,7 +77,7 @@ class InspectorDock(DockWidget):
         self.pictures = tuple(
             PsfPicture(title, side=_SIDE) for title in ("first", "second", "|difference|")
         )
-        self.words = plain_label(wrap=True, selectable=True)
+        self.words = plain_label(tip="What is shown, and where", wrap=True, selectable=True)
         self.plots = {name: LinePlot(*words) for name, words in _PLOTS.items()}
         self.message = plain_label(wrap=True, selectable=True)
         self._arrange()
@@ -178,6 +179,8 @@ def _words(comparison: Comparison) -> str:
     ]
     if comparison.difference is not None:
         lines.append(_difference(comparison.difference_db))
+    if comparison.refusal:
+        lines.append(f"{comparison.refusal}.")
     return "\n".join(lines)
 
 

@@ -55,11 +55,14 @@ class Comparison:
         not two, or only one of them has three dimensions.
     difference_db
         Energy of the difference by that of the first PSF, dB.
+    refusal
+        Reason why two blurs have no difference; empty where they have one.
     """
 
     blurs: tuple[ShownBlur, ...] = ()
     difference: Scaled | None = None
     difference_db: float = 0.0
+    refusal: str = ""
 
 
 class InspectorView(Protocol):

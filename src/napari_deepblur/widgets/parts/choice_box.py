@@ -27,7 +27,7 @@ class ChoiceBox(QComboBox):
         self._values: list[Any] = []
         # Long names must not widen the dock.
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(10)
+        self.setMinimumContentsLength(8)
         self.activated.connect(self._on_activated)
 
     def setChoices(self, choices: Iterable[tuple[str, Any]]) -> None:  # noqa: N802

@@ -89,7 +89,7 @@ class OpticsForm(QWidget):
             edit.valueChanged.connect(lambda value, name=name: self.valueChanged.emit(name, value))
             self._labels[name], self._edits[name], self._sources[name] = label, edit, source
 
-        self.accept_scale = QPushButton()
+        self.accept_scale = QPushButton("The scale is in µm")
         self.accept_scale.setToolTip(_ACCEPT_SCALE)
         self.accept_scale.hide()
         self.accept_scale.clicked.connect(lambda _checked: self.scaleAccepted.emit())

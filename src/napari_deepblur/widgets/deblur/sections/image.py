@@ -125,6 +125,7 @@ class ImageSection(QWidget):
         add_row(form, "Axes", self.axes_box)
         form.addRow(self.split)
         presets = QHBoxLayout()
+        presets.setSpacing(2)  # both names fit into a dock of 300 pixels
         presets.addWidget(self.objective_box)
         presets.addWidget(self.fluorophore_box)
         layout = QVBoxLayout(self)

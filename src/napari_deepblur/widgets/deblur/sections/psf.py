@@ -38,7 +38,7 @@ _SCOPES = {
     "volume": "one 3-D blur of the stack",
 }
 _FOCUS_SERIES = (
-    "Tick this if the planes show one thin object at {step:g} µm from one another (the layer's "
+    "Tick this if the planes show one thin object at {step} µm from one another (the layer's "
     "scale), each deeper in the sample than the one before. The known defocus between them then "
     "tells the sign of the even modes. If they go up instead, all these signs come out opposite. "
     "Leave it empty for a thick sample, where each plane shows other structures, and for time "
@@ -93,7 +93,7 @@ class PsfSection(QWidget):
         step = resolved.focus_step_um
         self.focus_box.setVisible(step is not None)
         self.focus_box.setChecked(resolved.is_focus_series)
-        self.focus_box.setToolTip(_FOCUS_SERIES.format(step=step) if step is not None else "")
+        self.focus_box.setToolTip(_FOCUS_SERIES.format(step="?" if step is None else f"{step:g}"))
 
     def show_busy(self, *, busy: bool) -> None:
         """Lock the choices while a task runs; what is shown can still be looked at."""
@@ -124,6 +124,7 @@ class PsfSection(QWidget):
             "step is known, and needs no model"
         )
         self.focus_box = QCheckBox("Focus series of a thin object")
+        self.focus_box.setToolTip(_FOCUS_SERIES.format(step="?"))
         self.blur_panel = BlurPanel()
         self.save_button = QPushButton("Save blur…")
         self.save_button.setToolTip("Write the estimated blur to a file, for other images")
