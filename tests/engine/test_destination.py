@@ -6,7 +6,7 @@ import numpy as np
 
 from helpers.layers import OPTICS, spots
 from napari_deepblur import Optics, deblur
-from napari_deepblur.engine.destination import InMemory, PlanesInMemory
+from napari_deepblur.engine.destination import OnView, PlanesInMemory
 from napari_deepblur.engine.events import Progress, finish
 from napari_deepblur.engine.known.blurs import ideal_blur
 from napari_deepblur.engine.request import Request
@@ -33,7 +33,7 @@ def test_a_restoration_fills_it_plane_by_plane() -> None:
     stack, blur = spots(3, 64, 64), ideal_blur(Optics(**OPTICS))
     sharp = PlanesInMemory(stack.shape)
     request = Request(image=stack, axes="ZYX", blur=blur, per="stack", device="cpu")
-    job = restore_job(request, run=InMemory(sharp))
+    job = restore_job(request, run=OnView(sharp))
     seen: list[set[int]] = []
     for event in job:
         assert isinstance(event, Progress)
@@ -46,7 +46,7 @@ def test_a_restoration_fills_it_plane_by_plane() -> None:
 def test_closed_it_keeps_what_is_there() -> None:
     stack, blur = spots(3, 64, 64), ideal_blur(Optics(**OPTICS))
     sharp = PlanesInMemory(stack.shape)
-    job = restore_job(Request(image=stack, axes="ZYX", blur=blur, per="stack"), run=InMemory(sharp))
+    job = restore_job(Request(image=stack, axes="ZYX", blur=blur, per="stack"), run=OnView(sharp))
     while not sharp.finished:
         next(job)
     assert sharp.close() == [0]

@@ -32,11 +32,14 @@ class Cost:
     seconds
         On two cores of a server.
     n_bytes
-        Memory besides the image, the programs and the networks.
+        Memory besides the image, the results, the programs and the networks.
+    n_result_bytes
+        Memory of the results.
     """
 
     seconds: float
     n_bytes: float
+    n_result_bytes: float = 0.0
 
 
 def estimating_cost(shape: tuple[int, ...], axes: str, *, in_3d: bool) -> Cost:
@@ -76,10 +79,10 @@ def deblurring_cost(
     if in_3d:
         n_volumes, volume = _volumes(shape, axes)
         seconds = n_volumes * (3 * min(1.0, volume / _PART) + 4.1 * volume / _MEGA)
-        return Cost(seconds, results + 20 * volume + min(95 * volume, _TILE_3D_BYTES))
+        return Cost(seconds, 20 * volume + min(95 * volume, _TILE_3D_BYTES), results)
     n_planes, plane = prod(shape[:-2]), prod(shape[-2:])
     seconds = n_planes * (0.1 + 2.1 * plane / _MEGA)
-    return Cost(seconds, results + 90 * plane + 50 * min(plane, _TILE**2))
+    return Cost(seconds, 90 * plane + 50 * min(plane, _TILE**2), results)
 
 
 def _volumes(shape: tuple[int, ...], axes: str) -> tuple[int, int]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from napari_deepblur.engine.blur import BlurEstimate
     from napari_deepblur.engine.request import Request
 
-__all__ = ["Destinations", "GrowingImage", "InMemory", "PlanesInMemory", "destination"]
+__all__ = ["Destinations", "GrowingImage", "OnView", "PlanesInMemory", "destination"]
 
 
 class GrowingImage(Protocol):
@@ -112,19 +112,19 @@ class PlanesInMemory:
         return sorted(self.finished)
 
 
-class InMemory:
-    """A deblurred image in memory that can be looked at while it comes.
+class OnView:
+    """Images that can be looked at while they come.
 
     Parameters
     ----------
     sharp
-        The image.
+        Deblurred image.
+    residual
+        Residual; None for an array that comes when all is done, if it is wanted.
     """
 
-    residual = None
-
-    def __init__(self, sharp: PlanesInMemory) -> None:
-        self.sharp = sharp
+    def __init__(self, sharp: GrowingImage, residual: GrowingImage | None = None) -> None:
+        self.sharp, self.residual = sharp, residual
 
     def tile_px(self, blur: BlurEstimate, request: Request) -> None:
         """Leave the side of tiles to the memory that is free."""

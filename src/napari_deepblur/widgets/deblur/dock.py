@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QApplication, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QApplication, QFileDialog, QVBoxLayout, QWidget
 from superqt.utils import qthrottled
 
 from napari_deepblur.engine.events import Progress
@@ -18,6 +19,7 @@ from napari_deepblur.engine.volume.estimate import PsfProgress
 from napari_deepblur.widgets.deblur.compare.actions import Comparison
 from napari_deepblur.widgets.deblur.compare.row import FLICK_KEY
 from napari_deepblur.widgets.deblur.controller import DeblurController
+from napari_deepblur.widgets.deblur.deblur_task import OME_ZARR
 from napari_deepblur.widgets.deblur.readiness import Resolved
 from napari_deepblur.widgets.deblur.run_bar import RunBar
 from napari_deepblur.widgets.deblur.sections.deblur import DeblurSection
@@ -128,6 +130,15 @@ class DeblurDock(DockWidget):
         """Show one message in place of the former one."""
         self.message.setText(tone.marked(text))
         self.message.setVisible(bool(text))
+
+    def ask_for_file(self, name: str) -> Path | None:
+        """Ask where a result is to be written, under a proposed name; None to do nothing."""
+        title = "The result is too large for memory: write it to"
+        chosen, _ = QFileDialog.getSaveFileName(self, title, name, f"OME-Zarr (*{OME_ZARR})")
+        if not chosen:
+            return None
+        path = Path(chosen)
+        return path if path.name.endswith(OME_ZARR) else path.with_name(path.stem + OME_ZARR)
 
     def copy_text(self, text: str) -> None:
         """Put a text on the clipboard."""

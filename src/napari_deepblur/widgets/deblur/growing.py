@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_deepblur.engine.events import Progress
+from napari_deepblur.engine.planes_on_disk import PlanesOnDisk
 from napari_deepblur.widgets.deblur import sentences
 from napari_deepblur.widgets.deblur.cost.speed import Stopwatch
 from napari_deepblur.widgets.deblur.deblur_task import Begun, Deblurred, PlanesDone
@@ -64,6 +65,8 @@ class GrowingResult:
         self._work.session.results.keep_check(self._source, result.check)
         self._work.changed.emit()
         text = sentences.deblurred_text(self._source.name, result.check)
+        if isinstance(result.sharp, PlanesOnDisk):
+            text += f" It is in {result.sharp.path.name}."
         self._work.report(text, result.estimated.blur, result.check)
 
     def leave(self) -> str:
@@ -75,9 +78,11 @@ class GrowingResult:
             return ""
         part = finished_part(self._source, self._begun.estimated, planes, n_planes)
         self._work.layers.leave_growing(self._source, self._layer, part)
+        sharp = self._begun.sharp
+        where = f" in {sharp.path.name}" if isinstance(sharp, PlanesOnDisk) else ""
         if len(planes) == n_planes:
-            return "The deblurred image is complete, but was not checked."
-        return f"{len(planes)} of {n_planes} planes are finished and kept."
+            return f"The deblurred image is complete{where}, but was not checked."
+        return f"{len(planes)} of {n_planes} planes are finished and kept{where}."
 
     def stop_if_removed(self) -> None:
         """Stop the work if the user removed what is there of the result."""

@@ -7,12 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deepblur import __version__
 from napari_deepblur.engine.axes import Planes
-from napari_deepblur.engine.blur import BlurEstimate
-from napari_deepblur.engine.diagnostics import DeblurringCheck
-from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.widgets.deblur.deblur_task import Deblurred
+from napari_deepblur.widgets.deblur.metadata import result_metadata
 from napari_deepblur.widgets.deblur.tasks import Estimated, FieldPictures
 from napari_deepblur.widgets.layers.facts import axes_of, pixels_of
 from napari_deepblur.widgets.layers.geometry import beside, geometry_of, moved
@@ -31,10 +28,10 @@ __all__ = [
     "is_same_work",
     "psf_layers",
     "residual_layer",
-    "result_metadata",
 ]
 
-LayerData = tuple[NDArray[np.float32], dict[str, Any]]
+#: An array, which may be lazy, and the arguments of a layer.
+LayerData = tuple[Any, dict[str, Any]]
 
 #: The rings are a hundredth of the peak.
 _PSF_GAMMA = 0.5
@@ -48,13 +45,11 @@ def deblurred_layer(layer: Image, result: Deblurred) -> LayerData:
 
     Black is that of the observed image; white is brighter where bright spots grew.
     """
-    metadata = result_metadata("deblurred", layer, result.estimated, result.check)
+    metadata = result_metadata("deblurred", layer.name, result.estimated, result.check)
     return result.sharp, _sharp_arguments(layer, result.bright) | {"metadata": metadata}
 
 
-def growing_layer(
-    layer: Image, estimated: Estimated, sharp: NDArray[np.float32], bright: float
-) -> LayerData:
+def growing_layer(layer: Image, estimated: Estimated, sharp: Any, bright: float) -> LayerData:
     """Make data and arguments of the layer of a deblurred image whose planes are coming.
 
     Parameters
@@ -68,7 +63,7 @@ def growing_layer(
     bright
         Intensity that few pixels of the first finished planes exceed.
     """
-    metadata = result_metadata("deblurred", layer, estimated, planes_done=[])
+    metadata = result_metadata("deblurred", layer.name, estimated, planes_done=[])
     return sharp, _sharp_arguments(layer, bright) | {"metadata": metadata}
 
 
@@ -90,10 +85,10 @@ def finished_part(
     """
     name = f"{layer.name} deblurred"
     if len(planes) == n_planes:
-        return {"name": name, "metadata": result_metadata("deblurred", layer, estimated)}
+        return {"name": name, "metadata": result_metadata("deblurred", layer.name, estimated)}
     return {
         "name": f"{name} (incomplete, {len(planes)} of {n_planes})",
-        "metadata": result_metadata("deblurred", layer, estimated, planes_done=planes),
+        "metadata": result_metadata("deblurred", layer.name, estimated, planes_done=planes),
     }
 
 
@@ -127,7 +122,7 @@ def residual_layer(layer: Image, result: Deblurred) -> LayerData | None:
         "name": f"{layer.name} residual",
         "colormap": "PiYG",
         "contrast_limits": (-_RESIDUAL_LIMIT, _RESIDUAL_LIMIT),
-        "metadata": result_metadata("residual", layer, result.estimated, result.check),
+        "metadata": result_metadata("residual", layer.name, result.estimated, result.check),
     }
     return result.residual, arguments
 
@@ -168,7 +163,7 @@ def _psf_layer(layer: Image, estimated: Estimated) -> LayerData:
         "colormap": "inferno",
         "contrast_limits": (0.0, float(estimated.psfs.max())),
         "gamma": _PSF_GAMMA,
-        "metadata": result_metadata("psf", layer, estimated),
+        "metadata": result_metadata("psf", layer.name, estimated),
     }
     if not estimated.is_3d:
         return _per_plane(layer, estimated.psfs), arguments
@@ -194,7 +189,7 @@ def _psf_field_layer(layer: Image, estimated: Estimated, field: FieldPictures) -
         "blending": "additive",
         "contrast_limits": (0.0, float(field.mosaics.max())),
         "gamma": _PSF_GAMMA,
-        "metadata": result_metadata("psf-field", layer, estimated, zoom=field.grid.zoom),
+        "metadata": result_metadata("psf-field", layer.name, estimated, zoom=field.grid.zoom),
     }
     return _per_plane(layer, field.mosaics), arguments
 
@@ -206,7 +201,7 @@ def _eigen_psfs_layer(layer: Image, estimated: Estimated, field: FieldPictures) 
         "name": f"{layer.name} eigen-PSFs",
         "colormap": signed_colormap(),
         "contrast_limits": (-limit, limit),
-        "metadata": result_metadata("eigen-psfs", layer, estimated, zoom=field.grid.zoom),
+        "metadata": result_metadata("eigen-psfs", layer.name, estimated, zoom=field.grid.zoom),
     }
     picture = tiled(field.eigen_psfs, field.grid.shape[0])
     return _per_plane(layer, picture[None]), arguments
@@ -228,60 +223,3 @@ def _per_volume(layer: Image, psfs: NDArray[np.float32]) -> NDArray[np.float32]:
     if len(psfs) > 1:
         return psfs.reshape(*lead, *sides)
     return np.broadcast_to(psfs[0], (*lead, *sides))
-
-
-def _numbers(values: NDArray[np.float32]) -> list[Any]:
-    """Convert to plain numbers, which any writer of metadata can write, with 7 digits."""
-    numbers: list[Any] = np.asarray(values, float).round(7).tolist()
-    return numbers
-
-
-def result_metadata(
-    kind: str,
-    layer: Image,
-    estimated: Estimated,
-    check: DeblurringCheck | None = None,
-    **more: Any,
-) -> dict[str, Any]:
-    """Make the metadata of a layer that shows a result: what it is and how it was made."""
-    blur = estimated.blur
-    checked = {} if check is None else {"check": _check_metadata(check)}
-    return {
-        "deepblur": {
-            "kind": kind,
-            "version": __version__,
-            **_maker(blur),
-            "optics": blur.optics.model_dump(),
-            "per": blur.per,
-            "coefficient_names": list(estimated.names),
-            "coefficients": _numbers(blur.coefficients),
-            "std": _numbers(blur.std),
-            "concerns": [list(reasons) for reasons in blur.concerns],
-            "in_domain": blur.in_domain.tolist(),
-            "known": estimated.known or None,
-            "source": layer.name,
-            **checked,
-            **more,
-        }
-    }
-
-
-def _maker(blur: BlurEstimate | VolumeBlurEstimate) -> dict[str, Any]:
-    """Tell what a blur was read with."""
-    if isinstance(blur, BlurEstimate):
-        return {"model": blur.model, "twin_resolved": blur.twin_resolved}
-    known = blur.stack_optics
-    return {"z_step_um": known.z_step_um, "light_sheet_fwhm_um": known.light_sheet_fwhm_um}
-
-
-def _check_metadata(check: DeblurringCheck) -> dict[str, Any]:
-    return {
-        "residual": _numbers(check.residual),
-        "border_ringing": _numbers(check.border_ringing),
-        "flux_moved": _numbers(check.flux_moved),
-        # Significant digits: its unit is the image's, whatever that is.
-        "noise_deviation": [float(f"{value:.6g}") for value in check.noise_deviation],
-        "residual_of_bright": _numbers(check.residual_of_bright),
-        "unsupported": _numbers(check.unsupported),
-        "concerns": [list(reasons) for reasons in check.concerns],
-    }

@@ -124,7 +124,7 @@ class ResultLayers:
         residual = residual_layer(source, result)
         if residual is not None:
             shown = self._put(source, residual)
-            limit = max(shown.contrast_limits[1], float(np.abs(residual[0]).max()))
+            limit = max(shown.contrast_limits[1], result.residual_limit)
             shown.contrast_limits_range = (-limit, limit)
         shown = self._put(source, deblurred_layer(source, result), growing)
         _widen_contrast(shown, result.extent)

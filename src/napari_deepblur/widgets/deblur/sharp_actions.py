@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_deepblur.engine.batch_settings import write_settings
-from napari_deepblur.widgets.deblur.deblur_task import deblur_task
+from napari_deepblur.widgets.deblur.deblur_task import OME_ZARR, deblur_task
 from napari_deepblur.widgets.deblur.growing import GrowingResult
 from napari_deepblur.widgets.deblur.scripts import Script, as_batch, as_command, as_python
 from napari_deepblur.widgets.deblur.work import Work
@@ -38,12 +38,18 @@ class SharpActions:
     def deblur(self) -> None:
         """Deblur the layer, estimating its blur first where that was not done."""
         layer, wanted = self._work.layer, self._work.resolved
-        if self._work.may_run(wanted) and layer is not None:
-            known = self._work.known_blur(layer, wanted)
-            task = deblur_task(pixels_of(layer), wanted, known)
-            watch = self._work.stopwatch(wanted, known)
-            result = self._growing = GrowingResult(self._work, layer, watch, is_new=known is None)
-            self._work.run(task, result.take, wanted, hear=result.hear, leave=result.leave)
+        if not self._work.may_run(wanted) or layer is None:
+            return
+        file = None
+        if self._work.goes_to_file(wanted):
+            file = self._work.view.ask_for_file(f"{layer.name} deblurred{OME_ZARR}")
+            if file is None:
+                return
+        known = self._work.known_blur(layer, wanted)
+        task = deblur_task(pixels_of(layer), wanted, known, file)
+        watch = self._work.stopwatch(wanted, known)
+        result = self._growing = GrowingResult(self._work, layer, watch, is_new=known is None)
+        self._work.run(task, result.take, wanted, hear=result.hear, leave=result.leave)
 
     def stop_if_removed(self) -> None:
         """Stop deblurring if the user removed what is there of the result."""

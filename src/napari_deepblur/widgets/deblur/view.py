@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -212,6 +213,9 @@ class DeblurView(Protocol):
 
     def show_message(self, tone: Tone, text: str) -> None:
         """Show one message in place of the former one."""
+
+    def ask_for_file(self, name: str) -> Path | None:
+        """Ask where a result is to be written, under a proposed name; None to do nothing."""
 
     def copy_text(self, text: str) -> None:
         """Put a text on the clipboard."""

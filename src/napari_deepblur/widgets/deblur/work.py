@@ -11,7 +11,7 @@ from psygnal import Signal
 
 from napari_deepblur.engine.events import Job
 from napari_deepblur.widgets.deblur import sentences
-from napari_deepblur.widgets.deblur.cost.line import cost_line, free_bytes
+from napari_deepblur.widgets.deblur.cost.line import cost_line, free_bytes, goes_to_file
 from napari_deepblur.widgets.deblur.cost.speed import Stopwatch
 from napari_deepblur.widgets.deblur.known_wish import wish_of
 from napari_deepblur.widgets.deblur.readiness import Resolved, resolve
@@ -141,6 +141,10 @@ class Work:
         known = None if self.layer is None else self.known_blur(self.layer, wanted)
         estimates = self.must_estimate(wanted, known)
         return cost_line(wanted, self.session.speed, estimates=estimates, free=free_bytes())
+
+    def goes_to_file(self, wanted: Resolved) -> bool:
+        """Tell whether a deblurred image is too large for memory, and not for a file."""
+        return goes_to_file(wanted, free=free_bytes())
 
     def say_busy(self) -> None:
         """Say that a task runs already."""

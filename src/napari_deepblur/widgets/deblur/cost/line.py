@@ -9,7 +9,7 @@ from napari_deepblur.widgets.deblur.readiness import Resolved
 from napari_deepblur.widgets.parts.tone import Tone
 from napari_deepblur.widgets.tasks.time_left import in_words
 
-__all__ = ["cost_line", "free_bytes"]
+__all__ = ["cost_line", "free_bytes", "goes_to_file"]
 
 _GB = 1e9
 
@@ -35,16 +35,24 @@ def cost_line(wanted: Resolved, speed: Speed, *, estimates: bool, free: int) -> 
     """
     if not wanted.can_run:
         return Tone.INFO, ""
-    needed = cost_of("deblurring", wanted).n_bytes
+    cost = cost_of("deblurring", wanted)
+    needed = cost.n_bytes + cost.n_result_bytes
     if needed > free:
-        return Tone.WARNING, (
-            f"Deblur needs about {_gigabytes(needed)} of memory, {_gigabytes(free)} are free: crop "
-            "the image, or use the command, which goes plane by plane."
-        )
+        todo = "crop the image"
+        if goes_to_file(wanted, free=free):
+            todo = "Deblur asks for a file, to which its planes go"
+        memory = f"{_gigabytes(needed)} of memory, {_gigabytes(free)} are free"
+        return Tone.WARNING, f"Deblur needs about {memory}: {todo}."
     text = f"deblur {in_words(speed.seconds('deblurring', wanted))}, {_gigabytes(needed)}"
     if estimates:
         text = f"estimate {in_words(speed.seconds('estimating', wanted))}, {text}"
     return Tone.INFO, f"Roughly: {text}"
+
+
+def goes_to_file(wanted: Resolved, *, free: int) -> bool:
+    """Tell whether memory is too small for the results, and large enough for the work on them."""
+    cost = cost_of("deblurring", wanted)
+    return cost.n_bytes <= free < cost.n_bytes + cost.n_result_bytes
 
 
 def _gigabytes(n_bytes: float) -> str:

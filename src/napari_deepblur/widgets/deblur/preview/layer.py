@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_deepblur.widgets.deblur.layers import LayerData, result_metadata
+from napari_deepblur.widgets.deblur.layers import LayerData
+from napari_deepblur.widgets.deblur.metadata import result_metadata
 from napari_deepblur.widgets.deblur.preview.task import Preview
 from napari_deepblur.widgets.layers.geometry import moved
 
@@ -26,6 +27,6 @@ def preview_layer(layer: Image, preview: Preview) -> LayerData:
         "colormap": layer.colormap.name,
         "contrast_limits": tuple(layer.contrast_limits),
         "gamma": layer.gamma,
-        "metadata": result_metadata("preview", layer, estimated, region=region),
+        "metadata": result_metadata("preview", layer.name, estimated, region=region),
     }
     return sharp, arguments
