@@ -19,7 +19,7 @@ def test_points_lie_on_the_image_and_tell_of_the_beads() -> None:
     layer = known_layer(3, 96, 128, **GEOMETRY)
     points = BeadPoints(layer, beads_in_planes(3), WINDOW).points
     assert_same_geometry(points, layer)
-    assert points.name == "cells beads"
+    assert points.name == "beads (cells)"
     np.testing.assert_array_equal(points.data[:, 0], np.repeat([0, 1, 2], 6))
     assert list(points.features) == ["status", "fwhm_um", "ellipticity", "snr"]
     assert tuple(points.features["status"]) == 3 * STATUSES

@@ -18,7 +18,7 @@ from napari_deepblur.widgets.made import Made
 from napari_deepblur.widgets.parts.tone import Tone
 from napari_deepblur.widgets.tasks.task import Done, Failed
 
-RESULTS = ["cells PSF field", "cells beads"]
+RESULTS = ["PSF field (cells)", "beads (cells)"]
 
 
 @pytest.fixture
@@ -82,8 +82,8 @@ def test_found_beads_become_points(bench: CalibrateBench, layer: Image) -> None:
     bench.runner.on_event(Progress(1, 2, "finding beads"))
     bench.view.show_progress.assert_called_with(Progress(1, 2, "finding beads"))
     bench.runner.on_end(Done(found_beads()))
-    assert bench.names == ["cells", "cells beads"]
-    assert_same_geometry(bench.viewer.layers["cells beads"], layer)
+    assert bench.names == ["cells", "beads (cells)"]
+    assert_same_geometry(bench.viewer.layers["beads (cells)"], layer)
     assert bench.counts == {"used": 3, "unlike the others": 1, "crowded": 1, "border": 1}
     assert bench.message[0] is Tone.GOOD
     assert "6 beads, 3 of them usable" in bench.message[1]
@@ -91,10 +91,10 @@ def test_found_beads_become_points(bench: CalibrateBench, layer: Image) -> None:
 
 def test_finding_again_takes_the_place_of_the_former_points(bench: CalibrateBench) -> None:
     find(bench)
-    bench.viewer.layers["cells beads"].add([5, 6])
+    bench.viewer.layers["beads (cells)"].add([5, 6])
     assert bench.counts["added by hand"] == 1
     find(bench)
-    assert bench.names == ["cells", "cells beads"]
+    assert bench.names == ["cells", "beads (cells)"]
     assert "added by hand" not in bench.counts
 
 
@@ -106,7 +106,7 @@ def test_without_usable_beads_it_says_what_to_do(bench, kept: int, words: str) -
     bench.runner.on_end(Done(found_beads(tables=[bead_table().iloc[1 : 1 + kept]])))
     assert bench.message[0] is Tone.WARNING
     assert words in bench.message[1]
-    assert bench.names == ["cells", "cells beads"]
+    assert bench.names == ["cells", "beads (cells)"]
 
 
 def test_calibrate_alone_finds_the_beads_first(bench: CalibrateBench, asked) -> None:
@@ -114,7 +114,7 @@ def test_calibrate_alone_finds_the_beads_first(bench: CalibrateBench, asked) -> 
     assert asked[-1][1] == [None]
     bench.runner.on_end(Done(calibrated([bead_table()])))
     assert bench.names == ["cells", *RESULTS]
-    assert bench.viewer.layers.selection.active.name == "cells beads"
+    assert bench.viewer.layers.selection.active.name == "beads (cells)"
     summary = bench.view.show_result.call_args.args[0]
     assert (summary.n_used, summary.n_beads, len(summary.parts.eigen_psfs)) == (3, 6, 3)
     assert summary.fwhm_um == (0.25, 0.4)
@@ -125,7 +125,7 @@ def test_calibrate_alone_finds_the_beads_first(bench: CalibrateBench, asked) -> 
 
 def test_corrections_are_honoured(bench: CalibrateBench, asked) -> None:
     find(bench)
-    points = bench.viewer.layers["cells beads"]
+    points = bench.viewer.layers["beads (cells)"]
     points.selected_data = {0}
     points.remove_selected()
     points.add([50, 60])
@@ -167,17 +167,17 @@ def test_several_layers_are_acquisitions_in_the_order_of_the_list(asked) -> None
     bench.controller.select(layers[::-1])
     assert bench.controller.layers == tuple(layers)
     find(bench, 2)
-    assert bench.names == ["cold", "warm", "cold beads", "warm beads"]
+    assert bench.names == ["cold", "warm", "beads (cold)", "beads (warm)"]
     assert bench.counts["used"] == 6
-    bench.viewer.layers["warm beads"].add([5, 6])
+    bench.viewer.layers["beads (warm)"].add([5, 6])
     bench.controller.result.calibrate()
     first, second = asked[-1][1]
     assert first is None
     assert len(second) == 4
     bench.runner.on_end(Done(calibrated([bead_table(), bead_table().iloc[[0, 2, 4]]])))
-    assert bench.viewer.layers.selection.active.name == "cold beads"
-    assert bench.viewer.layers["cold PSF field"].visible
-    assert not bench.viewer.layers["warm PSF field"].visible
+    assert bench.viewer.layers.selection.active.name == "beads (cold)"
+    assert bench.viewer.layers["PSF field (cold)"].visible
+    assert not bench.viewer.layers["PSF field (warm)"].visible
     drift = bench.view.show_result.call_args.args[0].drift
     assert drift.coefficients.shape == (2, 5)
     assert drift.acquisitions == ("time 0", "time 1")
@@ -204,7 +204,7 @@ def test_a_failure_is_one_line_and_leaves_all_as_it_was(bench: CalibrateBench) -
     bench.controller.result.calibrate()
     bench.runner.on_end(Failed("no bead can be used"))
     assert bench.message == (Tone.ERROR, "no bead can be used")
-    assert bench.names == ["cells", "cells beads"]
+    assert bench.names == ["cells", "beads (cells)"]
     assert not bench.controller.busy
 
 
@@ -219,7 +219,7 @@ def test_cancelled_work_is_dropped(bench: CalibrateBench) -> None:
 def test_editing_points_stops_a_calibration(bench: CalibrateBench) -> None:
     find(bench)
     bench.controller.result.calibrate()
-    bench.viewer.layers["cells beads"].add([5, 6])
+    bench.viewer.layers["beads (cells)"].add([5, 6])
     assert not bench.controller.busy
     assert "edited" in bench.message[1]
     assert bench.counts["added by hand"] == 1
@@ -241,7 +241,7 @@ def test_moving_an_image_keeps_the_task(bench: CalibrateBench, layer, name, valu
     setattr(layer, name, value)
     assert bench.controller.busy
     bench.runner.on_end(Done(found_beads()))
-    assert_same_geometry(bench.viewer.layers["cells beads"], layer)
+    assert_same_geometry(bench.viewer.layers["beads (cells)"], layer)
 
 
 def test_an_edit_that_stops_the_task_says_so(bench: CalibrateBench, layer) -> None:
@@ -254,7 +254,7 @@ def test_an_edit_that_stops_the_task_says_so(bench: CalibrateBench, layer) -> No
 def test_points_removed_while_calibrating_come_back(bench: CalibrateBench) -> None:
     find(bench)
     bench.controller.result.calibrate()
-    bench.viewer.layers.remove("cells beads")
+    bench.viewer.layers.remove("beads (cells)")
     assert bench.counts is None
     bench.runner.on_end(Done(calibrated([bead_table()])))
     assert bench.names == ["cells", *RESULTS]
@@ -263,7 +263,7 @@ def test_points_removed_while_calibrating_come_back(bench: CalibrateBench) -> No
 def test_points_follow_an_image_that_is_moved(bench: CalibrateBench, layer: Image) -> None:
     find(bench)
     layer.scale = (0.2, 0.2)
-    assert_same_geometry(bench.viewer.layers["cells beads"], layer)
+    assert_same_geometry(bench.viewer.layers["beads (cells)"], layer)
     assert bench.plan.settings.pixel_um == 0.2
 
 
@@ -322,7 +322,13 @@ def test_eigen_psfs_become_layers_on_demand(bench: CalibrateBench) -> None:
     calibrate(bench)
     for _ in range(2):
         bench.controller.result.show_parts()
-    assert bench.names == ["cells", RESULTS[0], "cells eigen-PSFs", "cells weight maps", RESULTS[1]]
+    assert bench.names == [
+        "cells",
+        RESULTS[0],
+        "eigen-PSFs (cells)",
+        "weight maps (cells)",
+        RESULTS[1],
+    ]
 
 
 def test_a_reopened_dock_still_knows_the_calibration(bench: CalibrateBench) -> None:
@@ -342,7 +348,7 @@ def test_the_window_answers_between_the_layers_of_a_result(layer: Image) -> None
     assert bench.names == ["cells"]
     assert bench.controller.busy
     waiting.pop()()
-    assert bench.names == ["cells", "cells beads"]
+    assert bench.names == ["cells", "beads (cells)"]
     while waiting:
         waiting.pop()()
     assert bench.names == ["cells", *RESULTS]
@@ -360,7 +366,7 @@ def test_closed_it_hears_nothing(bench: CalibrateBench) -> None:
     assert bench.runner.n_cancelled == 1
     bench.view.reset_mock()
     bench.runner.on_end(Done(calibrated([bead_table()])))
-    bench.viewer.layers["cells beads"].add([5, 6])
+    bench.viewer.layers["beads (cells)"].add([5, 6])
     bench.viewer.layers.clear()
     bench.controller.wishes.window = 31
     assert not bench.view.mock_calls
@@ -429,9 +435,9 @@ def test_circles_of_the_chosen_image_only() -> None:
     def shown() -> list[str]:
         return [one.name for one in bench.viewer.layers if "beads" in one.name and one.visible]
 
-    assert shown() == ["cold beads"]
+    assert shown() == ["beads (cold)"]
     bench.viewer.layers.selection.active = layers[1]
-    assert shown() == ["warm beads"]
+    assert shown() == ["beads (warm)"]
     # To edit points one chooses their layer: nothing changes then.
-    bench.viewer.layers.selection.active = bench.viewer.layers["cold beads"]
-    assert shown() == ["warm beads"]
+    bench.viewer.layers.selection.active = bench.viewer.layers["beads (cold)"]
+    assert shown() == ["beads (warm)"]

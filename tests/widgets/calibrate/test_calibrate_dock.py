@@ -74,7 +74,7 @@ def test_from_beads_to_a_family(viewer, dock, qtbot, tmp_path: Path, monkeypatch
     finish(qtbot, dock)
     found = dock.legend.value()
     assert found["used"] >= 15
-    points = viewer.layers["slide beads"]
+    points = viewer.layers["beads (slide)"]
     told = points.get_status(points.data[0], dims_displayed=[0, 1])
     assert "status: " in told["coordinates"]
 
@@ -87,13 +87,13 @@ def test_from_beads_to_a_family(viewer, dock, qtbot, tmp_path: Path, monkeypatch
     assert dock.message.text()[2:].startswith("Calibrated from"), dock.message.text()
     assert [layer.name for layer in viewer.layers] == [
         "slide",
-        "slide PSF field",
-        "slide beads",
+        "PSF field (slide)",
+        "beads (slide)",
     ]
     summary = dock.psf.panel.value()
     assert summary.n_used == found["used"] - 2
     assert 0.15 < summary.fwhm_um[0] <= summary.fwhm_um[1] < 0.6
-    mosaic = viewer.layers["slide PSF field"]
+    mosaic = viewer.layers["PSF field (slide)"]
     assert np.isfinite(mosaic.data).all()
     assert mosaic.data.max() > 0
 
@@ -155,8 +155,8 @@ def test_time_points_drift(viewer, dock, qtbot) -> None:
     dock.run_bar.calibrate.click()
     finish(qtbot, dock)
     assert dock.message.text()[2:].startswith("Calibrated from"), dock.message.text()
-    assert len(viewer.layers["series PSF field"].data) == 2
-    assert set(np.unique(viewer.layers["series beads"].data[:, 0])) == {0, 1}
+    assert len(viewer.layers["PSF field (series)"].data) == 2
+    assert set(np.unique(viewer.layers["beads (series)"].data[:, 0])) == {0, 1}
     assert len(dock.psf.panel.value().drift.coefficients) == 2
 
 
@@ -168,7 +168,7 @@ def test_the_sharpest_plane_of_a_stack(viewer, dock, qtbot) -> None:
     dock.run_bar.find.click()
     finish(qtbot, dock)
     assert viewer.dims.current_step[0] == 2
-    assert set(viewer.layers["slide beads"].data[:, 0]) == {2}
+    assert set(viewer.layers["beads (slide)"].data[:, 0]) == {2}
 
 
 def test_an_image_without_beads(viewer, dock, qtbot) -> None:

@@ -22,9 +22,9 @@ def layers_of(layer: Image, n: int = 1, times: slice = slice(0, 1)) -> list[Imag
 def test_layers_have_names_and_plain_metadata() -> None:
     layers = layers_of(known_layer(96, 128))
     assert [layer.name for layer in layers] == [
-        "cells eigen-PSFs",
-        "cells weight maps",
-        "cells PSF field",
+        "eigen-PSFs (cells)",
+        "weight maps (cells)",
+        "PSF field (cells)",
     ]
     for layer in layers:
         assert is_by_product(layer)

@@ -126,7 +126,7 @@ def test_docks_that_were_closed_leave_nothing_behind(
         qtbot.waitUntil(lambda dock=dock: not dock.controller.busy)
         docks.append(weakref.ref(dock))
         del dock
-        viewer.layers.remove("cells PSF")
+        viewer.layers.remove("PSF (cells)")
         press_close(module_viewer)
     # Qt deletes the frames when it comes to its events.
     qtbot.wait(100)

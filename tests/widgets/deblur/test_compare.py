@@ -29,7 +29,7 @@ def state(bench: Bench) -> Comparison:
 
 
 def compared(bench: Bench) -> np.ndarray:
-    return np.asarray(bench.viewer.layers["cells compared"].data[1])
+    return np.asarray(bench.viewer.layers["compared (cells)"].data[1])
 
 
 def observed(bench: Bench) -> np.ndarray:
@@ -103,8 +103,8 @@ def test_nothing_can_be_compared_before_there_is_a_result(layer) -> None:
 
 
 def test_a_result_can_be_compared(bench: Bench) -> None:
-    assert state(bench) == Comparison("cells deblurred")
-    bench.viewer.layers.remove("cells deblurred")
+    assert state(bench) == Comparison("deblurred (cells)")
+    bench.viewer.layers.remove("deblurred (cells)")
     assert state(bench) == Comparison()
 
 
@@ -112,11 +112,11 @@ def test_a_result_can_be_compared(bench: Bench) -> None:
 
 
 def test_the_view_is_split_at_a_border(bench: Bench) -> None:
-    result, before = bench.viewer.layers["cells deblurred"], bench.names
+    result, before = bench.viewer.layers["deblurred (cells)"], bench.names
     bench.controller.compare.split(on=True)
     assert state(bench).is_split
-    assert bench.names == [*before, "cells compared"]
-    layer = bench.viewer.layers["cells compared"]
+    assert bench.names == [*before, "compared (cells)"]
+    layer = bench.viewer.layers["compared (cells)"]
     assert_same_geometry(layer, result)
     assert bench.viewer.layers.selection.active is result
     np.testing.assert_array_equal(compared(bench)[:, :50], observed(bench)[:, :50])
@@ -144,11 +144,11 @@ def test_the_observed_image_is_there_while_it_is_held(bench: Bench) -> None:
 
 
 def test_contrast_and_colours_are_those_of_the_result(bench: Bench) -> None:
-    source, result = (bench.viewer.layers[name] for name in ("cells", "cells deblurred"))
+    source, result = (bench.viewer.layers[name] for name in ("cells", "deblurred (cells)"))
     result.contrast_limits, result.gamma, result.colormap = (5, 50), 0.7, "green"
     before = list(source.contrast_limits), source.gamma, source.colormap.name
     bench.controller.compare.split(on=True)
-    layer = bench.viewer.layers["cells compared"]
+    layer = bench.viewer.layers["compared (cells)"]
     assert (layer.contrast_limits, layer.gamma, layer.colormap.name) == ([5, 50], 0.7, "green")
     # What is changed while comparing changes both, and stays with the result.
     layer.contrast_limits = (6, 60)
@@ -159,11 +159,11 @@ def test_contrast_and_colours_are_those_of_the_result(bench: Bench) -> None:
     assert (list(source.contrast_limits), source.gamma, source.colormap.name) == before
 
 
-@pytest.mark.parametrize("gone", ["cells", "cells deblurred", "cells compared"])
+@pytest.mark.parametrize("gone", ["cells", "deblurred (cells)", "compared (cells)"])
 def test_comparing_ends_with_one_of_its_layers(bench: Bench, gone: str) -> None:
     bench.controller.compare.split(on=True)
     bench.viewer.layers.remove(gone)
-    assert "cells compared" not in bench.names
+    assert "compared (cells)" not in bench.names
     assert not state(bench).is_split
 
 
@@ -181,7 +181,7 @@ def test_comparing_ends_where_it_makes_no_sense(bench: Bench, what: str) -> None
         bench.runner.on_end(Done(deblurred(estimated(3), *SHAPE)))
     else:
         bench.viewer.layers.clear()
-    assert "cells compared" not in bench.names
+    assert "compared (cells)" not in bench.names
     assert not state(bench).is_split
 
 
@@ -195,10 +195,10 @@ def test_a_preview_is_compared_with_its_part(bench: Bench) -> None:
     bench.controller.preview.show()
     sharp = np.full((1, 40, 50), 7, np.float32)
     bench.runner.on_end(Done(Preview(estimated(3), (1, 10, 20), sharp)))
-    bench.viewer.layers.selection.active = bench.viewer.layers["cells preview"]
+    bench.viewer.layers.selection.active = bench.viewer.layers["preview (cells)"]
     bench.controller.compare.hold()
-    shown = np.asarray(bench.viewer.layers["cells compared"].data)
+    shown = np.asarray(bench.viewer.layers["compared (cells)"].data)
     np.testing.assert_array_equal(shown[0], observed(bench)[10:50, 20:70])
     bench.controller.compare.release()
     bench.controller.preview.discard()
-    assert state(bench) == Comparison("cells deblurred")
+    assert state(bench) == Comparison("deblurred (cells)")

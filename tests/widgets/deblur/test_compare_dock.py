@@ -40,7 +40,7 @@ def test_the_row_comes_with_a_result(viewer, dock) -> None:
     assert dock.deblur.compare.slider.isHidden()
     # It is in view: what stands above it gives way.
     assert not dock.sections["PSF"].isOpen()
-    viewer.layers.remove("cells deblurred")
+    viewer.layers.remove("deblurred (cells)")
     assert dock.deblur.compare.isHidden()
 
 
@@ -49,14 +49,14 @@ def test_split_slide_and_hold(viewer, dock, qtbot) -> None:
     row = dock.deblur.compare
     row.split.click()
     assert not row.slider.isHidden()
-    layer = viewer.layers["cells compared"]
+    layer = viewer.layers["compared (cells)"]
     row.slider.setValue(250)
     qtbot.waitUntil(lambda: np.asarray(layer.data)[:, 20:].max() == 1)
     row.flick.pressed.emit()
     np.testing.assert_array_equal(np.asarray(layer.data), viewer.layers["cells"].data)
     row.flick.released.emit()
     row.split.click()
-    assert "cells compared" not in names(viewer)
+    assert "compared (cells)" not in names(viewer)
     assert row.slider.isHidden()
 
 
@@ -65,16 +65,16 @@ def test_a_key_flicks_while_it_is_down(module_viewer, viewer, dock) -> None:
     keys = KeymapHandler()
     keys.keymap_providers = [module_viewer]
     keys.press_key(FLICK_KEY)
-    assert "cells compared" in names(viewer)
+    assert "compared (cells)" in names(viewer)
     keys.release_key(FLICK_KEY)
-    assert "cells compared" not in names(viewer)
+    assert "compared (cells)" not in names(viewer)
 
 
 def test_a_closed_dock_gives_the_key_back_and_compares_no_more(module_viewer, viewer, dock) -> None:
     show_result(viewer, dock, 64, 64)
     dock.deblur.compare.split.click()
     module_viewer.window._wrapped_dock_widgets["Deep-Blur"].destroyOnClose()
-    assert names(viewer) == ["cells", "cells PSF", "cells deblurred"]
+    assert names(viewer) == ["cells", "PSF (cells)", "deblurred (cells)"]
     keys = KeymapHandler()
     keys.keymap_providers = [module_viewer]
     assert not keys.press_key(FLICK_KEY)

@@ -72,7 +72,7 @@ def test_estimate_shows_table_and_psf_layer(bench: Bench) -> None:
     assert not bench.controller.busy
     table = bench.view.show_blur.call_args.args[0]
     assert (table.title, table.names) == ("cells", NAMES)
-    assert bench.names == ["cells", "cells PSF"]
+    assert bench.names == ["cells", "PSF (cells)"]
     assert bench.message[0] is Tone.GOOD
 
 
@@ -91,7 +91,7 @@ def test_a_second_estimate_takes_the_place_of_the_first(bench: Bench) -> None:
     for _ in range(2):
         bench.controller.psf.estimate()
         bench.runner.on_end(Done(estimated()))
-    assert bench.names == ["cells", "cells PSF"]
+    assert bench.names == ["cells", "PSF (cells)"]
 
 
 def test_psf_layers_are_not_offered(bench: Bench) -> None:
@@ -200,7 +200,7 @@ def test_deblur_estimates_first_only_where_needed(bench: Bench, monkeypatch) -> 
     assert asked[1] is not None
     assert asked[2] is None
     # The second one has the very same settings and so takes the place of the first.
-    assert bench.names == ["cells", "cells PSF", "cells deblurred"]
+    assert bench.names == ["cells", "PSF (cells)", "deblurred (cells)"]
 
 
 def test_deblurring_shows_its_check(bench: Bench) -> None:
@@ -267,13 +267,13 @@ def test_a_residual_layer_lies_beneath_the_deblurred_one(bench: Bench, monkeypat
     )
     bench.controller.sharp.deblur()
     bench.runner.on_end(Done(deblurred(estimated(), 128, 128)))
-    assert bench.names == ["cells", "cells PSF", "cells deblurred"]
+    assert bench.names == ["cells", "PSF (cells)", "deblurred (cells)"]
     bench.controller.settings.residual_layer = True
     bench.controller.sharp.deblur()
     bench.runner.on_end(Done(deblurred(estimated(), 128, 128, residual=True)))
     assert [wanted.residual_layer for wanted in asked] == [False, True]
-    assert bench.names[2:] == ["cells residual", "cells deblurred"]
-    assert bench.viewer.layers.selection.active.name == "cells deblurred"
+    assert bench.names[2:] == ["residual (cells)", "deblurred (cells)"]
+    assert bench.viewer.layers.selection.active.name == "deblurred (cells)"
     listed = [layer.name for layer in bench.view.show_layers.call_args.args[0]]
     assert listed == ["cells"]
 
@@ -341,7 +341,7 @@ def test_answers_for_a_layer_that_changed_are_dropped(bench: Bench, change: str)
         layer.scale = (0.1, 0.1)
     assert not bench.controller.busy
     bench.runner.on_end(Done(estimated()))
-    assert "cells PSF" not in bench.names
+    assert "PSF (cells)" not in bench.names
 
 
 def test_other_pixels_make_an_estimate_void(bench: Bench) -> None:

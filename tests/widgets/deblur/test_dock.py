@@ -73,15 +73,15 @@ def test_estimate_then_deblur(viewer, dock: DeblurDock, qtbot) -> None:
     finish(qtbot, dock)
     assert "Estimated the blur" in dock.message.text()
     assert len(dock.psf.blur_panel.bars.value().names) == 7
-    assert names(viewer) == ["cells", "cells PSF"]
-    psf = viewer.layers["cells PSF"]
+    assert names(viewer) == ["cells", "PSF (cells)"]
+    psf = viewer.layers["PSF (cells)"]
     assert psf.data.shape[0] == 2
     np.testing.assert_allclose(psf.data.sum(axis=(-2, -1)), 1, rtol=1e-5)
 
     dock.run_bar.deblur.click()
     finish(qtbot, dock)
-    assert names(viewer) == ["cells", "cells PSF", "cells deblurred"]
-    sharp = viewer.layers["cells deblurred"]
+    assert names(viewer) == ["cells", "PSF (cells)", "deblurred (cells)"]
+    sharp = viewer.layers["deblurred (cells)"]
     assert_same_geometry(sharp, source)
     assert sharp.data.shape == source.data.shape
     assert sharp.data.dtype == np.float32
@@ -100,15 +100,15 @@ def test_a_residual_layer_on_demand(viewer, dock: DeblurDock, qtbot) -> None:
     dock.deblur.residual.click()
     dock.run_bar.deblur.click()
     finish(qtbot, dock)
-    assert names(viewer) == ["cells", "cells PSF", "cells residual", "cells deblurred"]
-    residual, sharp = viewer.layers["cells residual"], viewer.layers["cells deblurred"]
+    assert names(viewer) == ["cells", "PSF (cells)", "residual (cells)", "deblurred (cells)"]
+    residual, sharp = viewer.layers["residual (cells)"], viewer.layers["deblurred (cells)"]
     assert_same_geometry(residual, sharp)
     assert residual.data.shape == sharp.data.shape
     shown = dock.deblur.check_panel.value()
     # The number is that of the layer's inside.
     inside = residual.data[0][..., 15:-15, 15:-15]
     assert np.sqrt(np.square(inside).mean()) == pytest.approx(shown.residual[0], rel=0.05)
-    assert viewer.layers.selection.active.name == "cells deblurred"
+    assert viewer.layers.selection.active.name == "deblurred (cells)"
 
 
 def test_a_click_on_the_curve_moves_the_slider_and_back(viewer, dock: DeblurDock, qtbot) -> None:
@@ -129,7 +129,7 @@ def test_deblur_alone_estimates_first(viewer, dock: DeblurDock, qtbot) -> None:
     viewer.add_layer(known_layer(96, 96))
     dock.run_bar.deblur.click()
     finish(qtbot, dock)
-    assert names(viewer) == ["cells", "cells PSF", "cells deblurred"]
+    assert names(viewer) == ["cells", "PSF (cells)", "deblurred (cells)"]
     assert dock.psf.blur_panel.value() is not None
 
 
@@ -148,9 +148,9 @@ def test_one_blur_for_a_lazy_stack(viewer, dock: DeblurDock, qtbot) -> None:
     dock.controller.settings.per = "stack"
     dock.run_bar.deblur.click()
     finish(qtbot, dock)
-    assert viewer.layers["lazy PSF"].data.shape[0] == 3
-    assert viewer.layers["lazy deblurred"].data.shape == (3, 96, 96)
-    own = viewer.layers["lazy deblurred"].metadata["deepblur"]
+    assert viewer.layers["PSF (lazy)"].data.shape[0] == 3
+    assert viewer.layers["deblurred (lazy)"].data.shape == (3, 96, 96)
+    own = viewer.layers["deblurred (lazy)"].metadata["deepblur"]
     assert np.shape(own["coefficients"]) == (1, 7)
     assert len(own["concerns"]) == len(own["in_domain"]) == 1
 
@@ -169,7 +169,7 @@ def test_multiscale_is_deblurred_at_full_resolution(viewer, dock: DeblurDock, qt
     )
     dock.run_bar.deblur.click()
     finish(qtbot, dock)
-    sharp = viewer.layers["pyramid deblurred"]
+    sharp = viewer.layers["deblurred (pyramid)"]
     assert sharp.data.shape == (128, 128)
     np.testing.assert_allclose(sharp.scale, (0.09, 0.09))
 
@@ -303,7 +303,7 @@ def test_save_and_load(viewer, dock: DeblurDock, qtbot, tmp_path) -> None:
     np.testing.assert_allclose(
         dock.psf.blur_panel.value().coefficients, shown.coefficients, atol=1e-6
     )
-    assert "again PSF" in names(viewer)
+    assert "PSF (again)" in names(viewer)
     path.write_text("{}")
     dock.controller.psf.load(path)
     finish(qtbot, dock)

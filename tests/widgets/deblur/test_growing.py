@@ -52,17 +52,17 @@ def test_the_blur_is_shown_once_it_is_found(bench: Bench) -> None:
     run = Run(bench)
     assert bench.controller.busy
     assert bench.view.show_blur.call_args.args[0] is not None
-    assert bench.names == ["cells", "cells PSF"]
+    assert bench.names == ["cells", "PSF (cells)"]
     bench.controller.cancel()
     assert bench.message == (Tone.INFO, "Cancelled.")
-    assert bench.names == ["cells", "cells PSF"]  # no plane, no layer
+    assert bench.names == ["cells", "PSF (cells)"]  # no plane, no layer
     assert bench.controller._work.known_blur(bench.controller.layer, bench.resolved) is run.found
 
 
 def test_planes_are_shown_as_they_come(bench: Bench) -> None:
     run = Run(bench)
     run.finish(0)
-    assert bench.names[-1] == "cells deblurred (1 of 4)"
+    assert bench.names[-1] == "deblurred (cells), 1 of 4"
     layer = bench.viewer.layers[-1]
     assert layer.data is run.sharp.data
     assert layer.contrast_limits == bench.controller.layer.contrast_limits
@@ -74,11 +74,11 @@ def test_planes_are_shown_as_they_come(bench: Bench) -> None:
     assert not drawn  # nobody looks at it
     run.finish(2)
     assert drawn
-    assert bench.names[-1] == "cells deblurred (3 of 4)"
+    assert bench.names[-1] == "deblurred (cells), 3 of 4"
     assert layer.get_value(layer.world_to_data((1, 0, 0))) == 3
     run.finish(3)
     run.complete()
-    assert bench.names == ["cells", "cells PSF", "cells deblurred"]
+    assert bench.names == ["cells", "PSF (cells)", "deblurred (cells)"]
     assert bench.viewer.layers[-1] is layer
     assert layer.contrast_limits[1] == 5000
     assert "check" in metadata(bench)
@@ -110,7 +110,7 @@ def test_finished_planes_are_kept_however_it_ends(bench: Bench, end: str) -> Non
     else:
         bench.viewer.layers.remove(source)
     assert not bench.controller.busy
-    assert bench.names[-1] == "cells deblurred (incomplete, 2 of 4)"
+    assert bench.names[-1] == "deblurred (cells), incomplete: 2 of 4"
     assert metadata(bench)["planes_done"] == [0, 2]
     assert "2 of 4 planes are finished and kept." in bench.message[1]
     # The thread was in the middle of a plane.
@@ -123,7 +123,7 @@ def test_cancelling_the_check_keeps_a_complete_image(bench: Bench) -> None:
     run = Run(bench)
     run.finish(0, 1, 2, 3)
     bench.controller.cancel()
-    assert bench.names[-1] == "cells deblurred"
+    assert bench.names[-1] == "deblurred (cells)"
     assert "planes_done" not in metadata(bench)
     assert bench.message[1] == "Cancelled. The deblurred image is complete, but was not checked."
 
@@ -137,17 +137,17 @@ def test_the_next_run_takes_the_place_of_an_incomplete_one(bench: Bench) -> None
     bench.controller.cancel()
     # It has less than the other one: both stay.
     assert [name for name in bench.names if "incomplete" in name] == [
-        "cells deblurred (incomplete, 2 of 4)",
-        "cells deblurred (incomplete, 1 of 4)",
+        "deblurred (cells), incomplete: 2 of 4",
+        "deblurred (cells), incomplete: 1 of 4",
     ]
     third = Run(bench)
     third.finish(0, 1, 2)
     bench.controller.cancel()
-    assert bench.names[2:] == ["cells deblurred (incomplete, 3 of 4)"]
+    assert bench.names[2:] == ["deblurred (cells), incomplete: 3 of 4"]
     last = Run(bench)
     last.finish(0, 1, 2, 3)
     last.complete()
-    assert bench.names == ["cells", "cells PSF", "cells deblurred"]
+    assert bench.names == ["cells", "PSF (cells)", "deblurred (cells)"]
     assert bench.viewer.layers[-1].data is last.sharp.data
 
 
@@ -157,10 +157,10 @@ def test_a_complete_result_is_there_until_the_next_one_is(bench: Bench) -> None:
     first.complete()
     second = Run(bench)
     second.finish(0)
-    assert bench.names[2:] == ["cells deblurred", "cells deblurred (1 of 4)"]
+    assert bench.names[2:] == ["deblurred (cells)", "deblurred (cells), 1 of 4"]
     second.finish(1, 2, 3)
     second.complete()
-    assert bench.names[2:] == ["cells deblurred"]
+    assert bench.names[2:] == ["deblurred (cells)"]
     assert bench.viewer.layers[-1].data is second.sharp.data
 
 
@@ -171,7 +171,7 @@ def test_removing_the_result_stops_the_work(bench: Bench) -> None:
     assert not bench.controller.busy
     assert bench.runner.n_cancelled == 1
     assert "result was removed" in bench.message[1]
-    assert bench.names == ["cells", "cells PSF"]
+    assert bench.names == ["cells", "PSF (cells)"]
 
 
 def test_renaming_the_image_meanwhile_makes_no_second_layer(bench: Bench) -> None:
@@ -179,17 +179,17 @@ def test_renaming_the_image_meanwhile_makes_no_second_layer(bench: Bench) -> Non
     run.finish(0)
     bench.controller.layer.name = "nuclei"
     run.complete()
-    assert bench.names == ["nuclei", "cells PSF", "nuclei deblurred"]
+    assert bench.names == ["nuclei", "PSF (cells)", "deblurred (nuclei)"]
 
 
 def test_a_single_plane_has_no_count(bench: Bench) -> None:
     bench = Bench(known_layer(64, 64))
     run = Run(bench, (64, 64))
     run.finish(0)
-    assert bench.names[-1] == "cells deblurred"
+    assert bench.names[-1] == "deblurred (cells)"
     bench.runner.on_event(Progress(0, 1, "checking the result"))
     run.complete()
-    assert bench.names == ["cells", "cells PSF", "cells deblurred"]
+    assert bench.names == ["cells", "PSF (cells)", "deblurred (cells)"]
 
 
 def test_work_on_other_settings_is_another_layer(bench: Bench) -> None:
@@ -200,6 +200,6 @@ def test_work_on_other_settings_is_another_layer(bench: Bench) -> None:
     bench.controller.sharp.deblur()
     bench.runner.on_end(Done(deblurred(estimated(per="stack"), *SHAPE)))
     assert [name for name in bench.names if "deblurred" in name] == [
-        "cells deblurred",
-        "cells deblurred [1]",
+        "deblurred (cells)",
+        "deblurred (cells) [1]",
     ]

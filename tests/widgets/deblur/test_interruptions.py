@@ -44,7 +44,7 @@ def test_moving_a_layer_keeps_its_estimate(bench: Bench, layer: Image, move: str
     setattr(layer, move, MOVES[move])
     assert shown(bench).title == "cells"
     assert not shown(bench).outdated
-    psf = bench.viewer.layers["cells PSF"]
+    psf = bench.viewer.layers["PSF (cells)"]
     np.testing.assert_allclose(
         psf.data_to_world((2, 0)), layer.data_to_world((2, 128 + 8)), atol=1e-9
     )
@@ -57,7 +57,7 @@ def test_moving_a_layer_keeps_a_running_task(bench: Bench, layer: Image, move: s
     assert bench.controller.busy
     assert bench.runner.n_cancelled == 0
     bench.runner.on_end(Done(deblurred(estimated(), 128, 128)))
-    assert_same_geometry(bench.viewer.layers["cells deblurred"], layer)
+    assert_same_geometry(bench.viewer.layers["deblurred (cells)"], layer)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_layers_without_units_beside_others_can_be_removed(how: str) -> None:
     # The slider must change when the layer goes, as it does where the units differ.
     bench.viewer.dims.set_point(0, 1)
     if how == "one by one":
-        bench.viewer.layers.remove("cells PSF")
+        bench.viewer.layers.remove("PSF (cells)")
         bench.viewer.layers.remove("cells")
         assert bench.controller.layer.name == "plain"
         assert [layer.name for layer in bench.view.show_layers.call_args.args[0]] == ["plain"]
@@ -153,7 +153,7 @@ def test_mosaics_are_released_with_their_layer(bench: Bench, varying) -> None:
     bench.controller.psf.estimate()
     bench.runner.on_end(Done(found))
     del found
-    bench.viewer.layers.remove("cells PSF field")
+    bench.viewer.layers.remove("PSF field (cells)")
     bench.runner.on_end = None
     bench.view.reset_mock()
     gc.collect()
@@ -183,7 +183,11 @@ def test_a_running_task_is_not_left_for_another_layer(bench: Bench, layer: Image
 
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [("cells deblurred", "shows a result"), ("cells PSF", "shows a result"), ("dots", "no image")],
+    [
+        ("deblurred (cells)", "shows a result"),
+        ("PSF (cells)", "shows a result"),
+        ("dots", "no image"),
+    ],
 )
 def test_results_and_other_layers_are_not_deblurred(bench: Bench, name: str, reason: str) -> None:
     bench.controller.sharp.deblur()

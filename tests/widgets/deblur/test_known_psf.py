@@ -56,7 +56,7 @@ def test_ideal_shows_the_psf_without_coefficients(bench: Bench) -> None:
     np.testing.assert_allclose(table.psf.psf, ndb.ideal_blur(MICROSCOPE).psf(), atol=1e-6)
     assert table.quality.strehl[0] == pytest.approx(1, abs=1e-3)
     assert bench.message == (Tone.GOOD, "The blur of 'cells' is known: ideal PSF.")
-    assert bench.names == ["cells", "cells PSF"]
+    assert bench.names == ["cells", "PSF (cells)"]
 
 
 def test_deblur_uses_the_known_psf(bench: Bench) -> None:
@@ -66,7 +66,7 @@ def test_deblur_uses_the_known_psf(bench: Bench) -> None:
     bench.runner.on_end(Done(result))
     image = bench.controller.layer.data
     expected = ndb.deblur(image, ndb.ideal_blur(MICROSCOPE), device="cpu")
-    np.testing.assert_array_equal(bench.viewer.layers["cells deblurred"].data, expected)
+    np.testing.assert_array_equal(bench.viewer.layers["deblurred (cells)"].data, expected)
 
 
 def test_another_source_marks_what_is_shown(bench: Bench) -> None:
@@ -129,7 +129,7 @@ def test_a_calibration_that_was_just_made_is_offered(bench: Bench) -> None:
     table = show_psf(bench)
     assert table.known == "calibration, acquisition 1"
     assert table.over_field is not None
-    assert bench.names == ["cells", "cells eigen-PSFs", "cells PSF field"]
+    assert bench.names == ["cells", "eigen-PSFs (cells)", "PSF field (cells)"]
 
 
 def test_a_saved_calibration_is_used(bench: Bench, tmp_path) -> None:
@@ -177,4 +177,4 @@ def test_the_form_asks_for_what_is_missing(viewer, qtbot) -> None:
     qtbot.waitUntil(lambda: not dock.controller.busy, timeout=60_000)
     assert "bead" in dock.sections["PSF"].summary.text()
     assert dock.psf.blur_panel.bars.value() is None
-    assert viewer.layers["cells PSF"].data.sum() == pytest.approx(1, abs=1e-4)
+    assert viewer.layers["PSF (cells)"].data.sum() == pytest.approx(1, abs=1e-4)

@@ -113,8 +113,8 @@ def test_nothing_in_view_is_said(layer: Image, bench: Bench) -> None:
 
 def test_a_preview_lies_at_its_place(layer: Image, bench: Bench) -> None:
     preview(bench)
-    assert bench.names == ["cells", "cells preview"]
-    shown = bench.viewer.layers["cells preview"]
+    assert bench.names == ["cells", "preview (cells)"]
+    shown = bench.viewer.layers["preview (cells)"]
     np.testing.assert_allclose(shown.data_to_world((0, 0)), layer.data_to_world((20, 30)))
     np.testing.assert_allclose(shown.data_to_world((39, 59)), layer.data_to_world((59, 89)))
     assert shown.contrast_limits == layer.contrast_limits
@@ -131,22 +131,22 @@ def test_a_preview_of_a_stack_shows_at_its_plane_only() -> None:
     look_at(layer, slice(0, 64), slice(0, 64))
     bench = Bench(layer)
     preview(bench, estimated(3), origin=(2, 10, 20), shape=(1, 40, 30))
-    shown = bench.viewer.layers["cells preview"]
+    shown = bench.viewer.layers["preview (cells)"]
     np.testing.assert_allclose(shown.data_to_world((0, 5, 6)), layer.data_to_world((2, 15, 26)))
 
 
 def test_another_preview_takes_the_place_of_the_first(bench: Bench) -> None:
     preview(bench)
     preview(bench)
-    assert bench.names == ["cells", "cells preview"]
+    assert bench.names == ["cells", "preview (cells)"]
 
 
 def test_deblurring_takes_the_place_of_the_preview(bench: Bench) -> None:
     preview(bench)
     bench.controller.sharp.deblur()
-    assert "cells preview" in bench.names  # until there is something better
+    assert "preview (cells)" in bench.names  # until there is something better
     bench.runner.on_end(Done(deblurred(estimated(), 128, 128)))
-    assert bench.names == ["cells", "cells PSF", "cells deblurred"]
+    assert bench.names == ["cells", "PSF (cells)", "deblurred (cells)"]
     bench.view.show_preview.assert_called_with(waits=False)
 
 
@@ -155,8 +155,8 @@ def test_a_preview_can_be_kept(bench: Bench) -> None:
         preview(bench)
         bench.controller.preview.keep()
         bench.view.show_preview.assert_called_with(waits=False)
-    assert bench.names == ["cells", "cells deblurred part", "cells deblurred part [1]"]
-    kept = bench.viewer.layers["cells deblurred part"]
+    assert bench.names == ["cells", "deblurred part (cells)", "deblurred part (cells) [1]"]
+    kept = bench.viewer.layers["deblurred part (cells)"]
     assert kept.metadata["deepblur"]["region"] == {"origin": [20, 30], "shape": [40, 60]}
     assert [one.name for one in bench.view.show_layers.call_args.args[0]] == ["cells"]
 
@@ -170,7 +170,7 @@ def test_a_preview_can_be_thrown_away(bench: Bench) -> None:
 
 def test_a_preview_that_the_user_removes_waits_for_nothing(bench: Bench) -> None:
     preview(bench)
-    bench.viewer.layers.remove("cells preview")
+    bench.viewer.layers.remove("preview (cells)")
     bench.view.show_preview.assert_called_with(waits=False)
 
 
@@ -204,5 +204,5 @@ def test_in_3d_the_psf_comes_first() -> None:
     bench.controller.psf.estimate()
     bench.runner.on_end(Done(estimated_in_3d()))
     preview(bench, estimated_in_3d(), origin=(0, 0, 0), shape=(8, 64, 64))
-    shown = bench.viewer.layers["cells preview"]
+    shown = bench.viewer.layers["preview (cells)"]
     np.testing.assert_allclose(shown.data_to_world((0, 0, 0)), layer.data_to_world((0, 0, 0)))

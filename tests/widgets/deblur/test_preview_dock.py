@@ -54,7 +54,7 @@ def test_a_preview_of_512_pixels_is_there_within_2_seconds(viewer, dock, qtbot, 
     seconds = time.perf_counter() - start
     with capsys.disabled():
         sys.stdout.write(f"\npreview of 512 × 512 in a stack of 1024 × 1024: {seconds:.2f} s\n")
-    assert viewer.layers["cells preview"].data.shape == (1, 512, 512)
+    assert viewer.layers["preview (cells)"].data.shape == (1, 512, 512)
     # What is promised, and time for the tests that run beside this one.
     assert seconds < 8
 
@@ -70,7 +70,7 @@ def test_keep_and_discard_are_there_while_a_preview_waits(viewer, dock, qtbot) -
     assert dock.run_bar.keep.parent().isHidden()
     preview(qtbot, dock)
     dock.run_bar.discard.click()
-    assert [one.name for one in viewer.layers] == ["cells", "cells deblurred part"]
+    assert [one.name for one in viewer.layers] == ["cells", "deblurred part (cells)"]
 
 
 def test_of_a_lazy_stack_the_current_plane_alone_is_read(viewer, dock, qtbot) -> None:
@@ -101,7 +101,7 @@ def test_of_a_lazy_stack_the_current_plane_alone_is_read(viewer, dock, qtbot) ->
     read.clear()
     preview(qtbot, dock)
     assert set(read) == {3}
-    assert viewer.layers["cells preview"].data_to_world((0, 0, 0))[0] == 1.5
+    assert viewer.layers["preview (cells)"].data_to_world((0, 0, 0))[0] == 1.5
 
 
 def test_in_3d_all_planes_are_previewed(viewer, dock, qtbot, tmp_path) -> None:
@@ -112,7 +112,7 @@ def test_in_3d_all_planes_are_previewed(viewer, dock, qtbot, tmp_path) -> None:
     qtbot.waitUntil(lambda: not dock.controller.busy, timeout=TIMEOUT)
     shown(viewer, layer, 0, 50)
     preview(qtbot, dock)
-    assert viewer.layers["cells preview"].data.shape == (8, 50, 50)
+    assert viewer.layers["preview (cells)"].data.shape == (8, 50, 50)
 
 
 def test_a_blur_from_a_file_is_previewed_with(viewer, dock, qtbot, tmp_path) -> None:
@@ -122,7 +122,7 @@ def test_a_blur_from_a_file_is_previewed_with(viewer, dock, qtbot, tmp_path) -> 
     qtbot.waitUntil(lambda: not dock.controller.busy, timeout=TIMEOUT)
     shown(viewer, layer, 0, 64)
     preview(qtbot, dock)
-    made = viewer.layers["cells preview"].metadata["deepblur"]
+    made = viewer.layers["preview (cells)"].metadata["deepblur"]
     assert made["known"] == "ideal PSF"
     assert "alone" not in dock.message.text()
 
@@ -141,5 +141,5 @@ def test_the_blur_of_another_stack_is_previewed_with(viewer, dock, qtbot, tiny_m
     assert dock.controller.resolved.known.choice is not None
     shown(viewer, other, 0, 64)
     preview(qtbot, dock)
-    assert viewer.layers["other preview"].data.shape == (1, 64, 64)
+    assert viewer.layers["preview (other)"].data.shape == (1, 64, 64)
     assert "alone" not in dock.message.text()

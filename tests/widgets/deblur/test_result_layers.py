@@ -35,7 +35,7 @@ def test_deblurred_layer_lies_on_the_image(stack: Image) -> None:
     data, arguments = deblurred_layer(stack, deblurred(estimated(3), 3, 64, 96))
     result = Image(data, **arguments)
     assert_same_geometry(result, stack)
-    assert (result.name, result.colormap.name) == ("cells deblurred", "green")
+    assert (result.name, result.colormap.name) == ("deblurred (cells)", "green")
     assert tuple(result.contrast_limits) == (50, 900)
     own = result.metadata["deepblur"]
     assert is_by_product(result)
@@ -81,7 +81,7 @@ def test_residual_layer_lies_on_the_image(stack: Image) -> None:
     result = Image(data, **arguments)
     assert_same_geometry(result, stack)
     assert data is sharp.residual
-    assert result.name == "cells residual"
+    assert result.name == "residual (cells)"
     assert tuple(result.contrast_limits) == (-4, 4)
     assert is_by_product(result)
     # Diverging: the two ends are darker than zero, and of different colours.
@@ -123,7 +123,7 @@ def test_psf_field_lies_on_the_image(varying, side: int) -> None:
     found = varying(3, shape=(side, side + 7))
     data, arguments = psf_layers(source, found)[1]
     result = Image(data, **arguments)
-    assert result.name == "cells PSF field"
+    assert result.name == "PSF field (cells)"
     assert is_by_product(result)
     assert (result.units, result.axis_labels) == (source.units, source.axis_labels)
     assert (result.blending, result.gamma) == ("additive", 0.5)
@@ -152,7 +152,7 @@ def test_eigen_psfs_are_tiles_beside_the_image(varying) -> None:
     found = varying(3, shape=(380, 390))
     data, arguments = psf_layers(source, found)[0]
     result = Image(data, **arguments)
-    assert result.name == "cells eigen-PSFs"
+    assert result.name == "eigen-PSFs (cells)"
     assert is_by_product(result)
     # Three tiles of 31 below one another, each pixel as large as two of the image.
     assert data.shape == (3, 3 * 31 + 2 * 2, 31)

@@ -73,7 +73,7 @@ def test_a_dock_that_is_opened_again_knows_all_it_knew(tiny_varying_model) -> No
     assert again.view.show_blur.call_args.args[0].title == "one"
     again.controller.psf.estimate()
     again.runner.on_end(Done(estimated()))
-    assert sorted(again.names) == ["one", "one PSF", "two"]
+    assert sorted(again.names) == ["one", "PSF (one)", "two"]
 
 
 def test_viewers_share_nothing() -> None:
@@ -84,7 +84,7 @@ def test_viewers_share_nothing() -> None:
     assert (len(one.runner.started), len(other.runner.started)) == (1, 1)
     one.runner.on_end(Done(estimated(per="stack")))
     assert other.controller.busy
-    assert one.names == ["cells", "cells PSF"]
+    assert one.names == ["cells", "PSF (cells)"]
     assert other.names == ["cells"]
     assert other.resolved.per == "plane"
     other.controller.cancel()
@@ -100,7 +100,7 @@ def test_two_docks_of_one_viewer_do_not_stop_each_other() -> None:
     assert one.controller.busy
     assert one.runner.n_cancelled == 0
     one.runner.on_end(Done(estimated()))
-    assert one.names == ["cells", "cells PSF"]
+    assert one.names == ["cells", "PSF (cells)"]
 
 
 def test_a_session_ends_with_its_viewer() -> None:

@@ -42,7 +42,7 @@ def test_jobs_at_the_same_time_have_the_results_of_jobs_alone(qtbot, tiny_model)
     wanted = layers_of(alone)
     for dock in docks:
         found = layers_of(dock)
-        assert list(found) == ["cells", "cells PSF", "cells deblurred"]
+        assert list(found) == ["cells", "PSF (cells)", "deblurred (cells)"]
         for name, data in wanted.items():
             np.testing.assert_array_equal(found[name], data, err_msg=name)
 
@@ -55,5 +55,5 @@ def test_cancelling_one_job_leaves_the_other(qtbot, tiny_model) -> None:
     assert other.controller.busy
     finish(qtbot, other)
     assert list(layers_of(one)) == ["one"]
-    assert list(layers_of(other)) == ["other", "other PSF", "other deblurred"]
+    assert list(layers_of(other)) == ["other", "PSF (other)", "deblurred (other)"]
     assert one.message.text() == "Cancelled."

@@ -13,7 +13,7 @@ from napari_deepblur.widgets.layers.looked_at import current_pixel, current_plan
 from napari_deepblur.widgets.parts.tone import Tone
 from napari_deepblur.widgets.tasks.task import Done
 
-LAYERS = ["cells", "cells eigen-PSFs", "cells PSF field"]
+LAYERS = ["cells", "eigen-PSFs (cells)", "PSF field (cells)"]
 
 
 def point_at(bench: Bench, *world: float) -> None:
@@ -60,13 +60,13 @@ def test_another_estimate_takes_the_place_of_the_first(bench: Bench, varying) ->
     assert bench.names == LAYERS
     bench.controller.psf.estimate()
     bench.runner.on_end(Done(estimated()))
-    assert bench.names == ["cells", "cells PSF"]
+    assert bench.names == ["cells", "PSF (cells)"]
 
 
 def test_the_deblurred_image_lies_on_top(bench: Bench, varying) -> None:
     bench.controller.sharp.deblur()
     bench.runner.on_end(Done(deblurred(varying(), 128, 128)))
-    assert bench.names == [*LAYERS, "cells deblurred"]
+    assert bench.names == [*LAYERS, "deblurred (cells)"]
 
 
 # Table
@@ -276,7 +276,7 @@ def test_the_deblurred_image_is_shown_without_its_check(bench: Bench, varying) -
     assert bench.view.show_check.call_args.args[0] is not None
     bench.controller.sharp.deblur()
     bench.runner.on_end(Done(deblurred(varying(), 128, 128, check=None)))
-    assert bench.names[-1] == "cells deblurred"
+    assert bench.names[-1] == "deblurred (cells)"
     assert "check" not in bench.viewer.layers[-1].metadata["deepblur"]
     bench.view.show_check.assert_called_with(None)
     assert bench.message == (Tone.GOOD, "Deblurred 'cells'.")

@@ -35,17 +35,17 @@ def test_estimate_then_deblur(viewer, dock: DeblurDock, qtbot) -> None:
     assert "Estimated the blur" in dock.message.text()
     assert [layer.name for layer in viewer.layers] == [
         "cells",
-        "cells eigen-PSFs",
-        "cells PSF field",
+        "eigen-PSFs (cells)",
+        "PSF field (cells)",
     ]
-    assert_same_geometry(viewer.layers["cells PSF field"], source)
-    assert viewer.layers["cells PSF field"].data.shape == (2, 96, 128)
+    assert_same_geometry(viewer.layers["PSF field (cells)"], source)
+    assert viewer.layers["PSF field (cells)"].data.shape == (2, 96, 128)
     assert len(dock.psf.blur_panel.bars.value().names) == 6
     assert not dock.psf.blur_panel.over_field.isHidden()
 
     dock.run_bar.deblur.click()
     finish(qtbot, dock)
-    sharp = viewer.layers["cells deblurred"]
+    sharp = viewer.layers["deblurred (cells)"]
     assert_same_geometry(sharp, source)
     assert np.isfinite(sharp.data).all()
     assert "residual" in dock.message.text()
@@ -110,7 +110,7 @@ def test_save_and_load(viewer, dock: DeblurDock, qtbot, tmp_path, tiny_varying_m
     finish(qtbot, dock)
     assert dock.psf.model_box.value() == str(tiny_varying_model)
     np.testing.assert_allclose(dock.psf.blur_panel.value().psf.psf, shown.psf.psf, atol=1e-6)
-    assert "again PSF field" in viewer.layers
+    assert "PSF field (again)" in viewer.layers
 
 
 @pytest.fixture

@@ -103,10 +103,10 @@ def test_every_time_point_has_a_psf() -> None:
 
 def test_the_psf_layer_follows_its_image(bench: Bench) -> None:
     estimate(bench, estimated_in_3d())
-    before = bench.viewer.layers["cells PSF"].translate.copy()
+    before = bench.viewer.layers["PSF (cells)"].translate.copy()
     bench.viewer.layers["cells"].translate = (1, 2, 3)
     np.testing.assert_allclose(
-        bench.viewer.layers["cells PSF"].translate, np.add(before, (1, 2, 3))
+        bench.viewer.layers["PSF (cells)"].translate, np.add(before, (1, 2, 3))
     )
 
 
@@ -182,6 +182,6 @@ def test_a_blur_is_taken_out_in_3d_whatever_is_chosen_now(bench: Bench) -> None:
 def test_the_deblurred_stack_lies_on_the_image(bench: Bench) -> None:
     bench.controller.sharp.deblur()
     bench.runner.on_end(Done(deblurred(estimated_in_3d(), 8, 64, 64, check=None)))
-    sharp, source = bench.viewer.layers["cells deblurred"], bench.viewer.layers["cells"]
+    sharp, source = bench.viewer.layers["deblurred (cells)"], bench.viewer.layers["cells"]
     assert str(geometry_of(sharp)) == str(geometry_of(source))
     assert sharp.metadata["deepblur"]["per"] == "volume"

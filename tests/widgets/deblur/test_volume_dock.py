@@ -129,13 +129,13 @@ def test_from_a_stack_to_the_deblurred_stack_and_by_file_to_another(
     before = source.data.copy()
     dock.run_bar.deblur.click()
     finish(qtbot, dock)
-    assert [layer.name for layer in viewer.layers] == ["cells", "cells PSF", "cells deblurred"]
-    sharp = viewer.layers["cells deblurred"]
+    assert [layer.name for layer in viewer.layers] == ["cells", "PSF (cells)", "deblurred (cells)"]
+    sharp = viewer.layers["deblurred (cells)"]
     assert_same_geometry(sharp, source)
     assert sharp.data.shape == source.data.shape
     assert sharp.data.sum() == pytest.approx(before.sum(), rel=0.01)
     np.testing.assert_array_equal(source.data, before)
-    np.testing.assert_allclose(viewer.layers["cells PSF"].scale, source.scale)
+    np.testing.assert_allclose(viewer.layers["PSF (cells)"].scale, source.scale)
     dock.controller.psf.save(tmp_path / "blur.json")
     viewer.layers.clear()
     viewer.add_layer(known_layer(9, 64, 64, name="again"))
@@ -145,4 +145,4 @@ def test_from_a_stack_to_the_deblurred_stack_and_by_file_to_another(
     assert "from blur.json" in dock.message.text()
     dock.run_bar.deblur.click()
     finish(qtbot, dock)
-    assert viewer.layers["again deblurred"].data.shape == (9, 64, 64)
+    assert viewer.layers["deblurred (again)"].data.shape == (9, 64, 64)

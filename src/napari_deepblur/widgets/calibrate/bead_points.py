@@ -14,6 +14,7 @@ from psygnal import Signal
 from napari_deepblur.calibration.beads.status import BeadStatus
 from napari_deepblur.widgets.layers.facts import axes_of
 from napari_deepblur.widgets.layers.geometry import geometry_of
+from napari_deepblur.widgets.layers.names import result_name
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -81,7 +82,7 @@ class BeadPoints:
 
     def __init__(self, layer: Image, found: Sequence[BeadsInPlane], window: int) -> None:
         self.layer = layer
-        self.points = Points(name=f"{layer.name} beads", **geometry_of(layer) | _STYLE)
+        self.points = Points(name=result_name("beads", layer.name), **geometry_of(layer) | _STYLE)
         self._taking = False
         self.take(found, window)
         self.points.events.data.connect(self._on_data)

@@ -11,6 +11,7 @@ from napari_deepblur import __version__
 from napari_deepblur.widgets.calibrate.tasks import Calibrated
 from napari_deepblur.widgets.layers.facts import axes_of, pixels_of
 from napari_deepblur.widgets.layers.geometry import beside, moved
+from napari_deepblur.widgets.layers.names import result_name
 from napari_deepblur.widgets.layers.tiles_picture import TILE_GAP, signed_colormap, tiled
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def field_layer(layer: Image, calibrated: Calibrated, times: slice) -> LayerData
     """
     grid, mosaics = calibrated.grid, calibrated.mosaics[times]
     arguments = moved(layer, grid.origin_yx, zoom=grid.zoom) | {
-        "name": f"{layer.name} PSF field",
+        "name": result_name("PSF field", layer.name),
         "colormap": "inferno",
         "blending": "additive",
         "contrast_limits": (0.0, float(mosaics.max())),
@@ -70,7 +71,7 @@ def _eigen_psfs_layer(layer: Image, calibrated: Calibrated) -> LayerData:
     limit = float(np.median(np.abs(eigen_psfs).max((-2, -1))))
     zoom = calibrated.grid.zoom
     arguments = beside(layer, zoom=zoom) | {
-        "name": f"{layer.name} eigen-PSFs",
+        "name": result_name("eigen-PSFs", layer.name),
         "colormap": signed_colormap(),
         "contrast_limits": (-limit, limit),
         "metadata": _metadata("eigen-psfs", layer, calibrated),
@@ -89,7 +90,7 @@ def _maps_layer(layer: Image, calibrated: Calibrated, times: slice) -> LayerData
     zoom = calibrated.grid.zoom
     before = (_tiles(calibrated.result.eigen_psfs, calibrated).shape[1] + 2 * TILE_GAP) * zoom
     arguments = beside(layer, zoom=zoom, apart=before) | {
-        "name": f"{layer.name} weight maps",
+        "name": result_name("weight maps", layer.name),
         "colormap": signed_colormap(),
         "contrast_limits": (-1.0, 1.0),
         "metadata": _metadata(

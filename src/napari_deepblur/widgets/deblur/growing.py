@@ -11,6 +11,7 @@ from napari_deepblur.widgets.deblur.cost.speed import Stopwatch
 from napari_deepblur.widgets.deblur.deblur_task import Begun, Deblurred, PlanesDone
 from napari_deepblur.widgets.deblur.layers import finished_part, growing_layer
 from napari_deepblur.widgets.deblur.work import Work
+from napari_deepblur.widgets.layers.names import result_name
 from napari_deepblur.widgets.parts.tone import Tone
 
 if TYPE_CHECKING:
@@ -106,5 +107,6 @@ class GrowingResult:
             self._contrast = self._layer.contrast_limits
         n_done, n_planes = len(begun.sharp.finished), begun.sharp.n_planes
         if n_planes > 1:
-            self._layer.name = f"{self._source.name} deblurred ({n_done} of {n_planes})"
+            name = result_name("deblurred", self._source.name)
+            self._layer.name = f"{name}, {n_done} of {n_planes}"
         self._work.layers.refresh_plane(self._layer, done.planes)

@@ -13,6 +13,7 @@ from napari_deepblur.widgets.deblur.metadata import result_metadata
 from napari_deepblur.widgets.deblur.tasks import Estimated, FieldPictures
 from napari_deepblur.widgets.layers.facts import axes_of, pixels_of
 from napari_deepblur.widgets.layers.geometry import beside, geometry_of, moved
+from napari_deepblur.widgets.layers.names import result_name
 from napari_deepblur.widgets.layers.tiles_picture import signed_colormap, tiled
 
 if TYPE_CHECKING:
@@ -83,11 +84,11 @@ def finished_part(
     n_planes
         Number of all planes.
     """
-    name = f"{layer.name} deblurred"
+    name = result_name("deblurred", layer.name)
     if len(planes) == n_planes:
         return {"name": name, "metadata": result_metadata("deblurred", layer.name, estimated)}
     return {
-        "name": f"{name} (incomplete, {len(planes)} of {n_planes})",
+        "name": f"{name}, incomplete: {len(planes)} of {n_planes}",
         "metadata": result_metadata("deblurred", layer.name, estimated, planes_done=planes),
     }
 
@@ -104,7 +105,7 @@ def is_same_work(metadata: dict[str, Any], other: dict[str, Any]) -> bool:
 def _sharp_arguments(layer: Image, bright: float) -> dict[str, Any]:
     low, high = layer.contrast_limits
     return geometry_of(layer) | {
-        "name": f"{layer.name} deblurred",
+        "name": result_name("deblurred", layer.name),
         "colormap": layer.colormap.name,
         "contrast_limits": (low, max(high, bright)),
         "gamma": layer.gamma,
@@ -119,7 +120,7 @@ def residual_layer(layer: Image, result: Deblurred) -> LayerData | None:
     if result.residual is None:
         return None
     arguments = geometry_of(layer) | {
-        "name": f"{layer.name} residual",
+        "name": result_name("residual", layer.name),
         "colormap": "PiYG",
         "contrast_limits": (-_RESIDUAL_LIMIT, _RESIDUAL_LIMIT),
         "metadata": result_metadata("residual", layer.name, result.estimated, result.check),
@@ -159,7 +160,7 @@ def _psf_layer(layer: Image, estimated: Estimated) -> LayerData:
     A 3-D PSF has its centre in the middle of the stack.
     """
     arguments = blur_places(layer, estimated)["psf"] | {
-        "name": f"{layer.name} PSF",
+        "name": result_name("PSF", layer.name),
         "colormap": "inferno",
         "contrast_limits": (0.0, float(estimated.psfs.max())),
         "gamma": _PSF_GAMMA,
@@ -184,7 +185,7 @@ def _psf_field_layer(layer: Image, estimated: Estimated, field: FieldPictures) -
     """Make the layer of the mosaic of PSFs, each centred at its place on the image."""
     assert field.mosaics is not None
     arguments = blur_places(layer, estimated)["psf-field"] | {
-        "name": f"{layer.name} PSF field",
+        "name": result_name("PSF field", layer.name),
         "colormap": "inferno",
         "blending": "additive",
         "contrast_limits": (0.0, float(field.mosaics.max())),
@@ -198,7 +199,7 @@ def _eigen_psfs_layer(layer: Image, estimated: Estimated, field: FieldPictures) 
     """Make the layer of the eigen-PSFs: tiles beside the image, as large as the mosaic's PSFs."""
     limit = float(np.abs(field.eigen_psfs).max())
     arguments = blur_places(layer, estimated)["eigen-psfs"] | {
-        "name": f"{layer.name} eigen-PSFs",
+        "name": result_name("eigen-PSFs", layer.name),
         "colormap": signed_colormap(),
         "contrast_limits": (-limit, limit),
         "metadata": result_metadata("eigen-psfs", layer.name, estimated, zoom=field.grid.zoom),

@@ -20,6 +20,7 @@ from napari_deepblur.widgets.deblur.layers import (
 from napari_deepblur.widgets.deblur.tasks import Estimated
 from napari_deepblur.widgets.layers.by_product import kind_of
 from napari_deepblur.widgets.layers.looked_at import current_plane
+from napari_deepblur.widgets.layers.names import result_name
 from napari_deepblur.widgets.layers.update import bring_up_to_date
 
 if TYPE_CHECKING:
@@ -57,10 +58,13 @@ class ResultLayers:
         formers = {kind_of(former): former for former in self._blur_layers(source)}
         makes_room = not formers and _is_whole_in_view(self._viewer, source)
         active = self._viewer.layers.selection.active
-        for made in psf_layers(source, estimated):
+        above = self._viewer.layers.index(source) + 1
+        # In the list they stand with their image; in the picture they lie on nothing else.
+        for place, made in enumerate(psf_layers(source, estimated), start=above):
             former = formers.pop(made[1]["metadata"]["deepblur"]["kind"], None)
             if former is None:
-                self._add(source, made)
+                shown = self._add(source, made)
+                self._viewer.layers.move(self._viewer.layers.index(shown), place)
             else:
                 bring_up_to_date(former, *made)
         for former in formers.values():
@@ -148,7 +152,7 @@ class ResultLayers:
         if preview is not None:
             own = preview.metadata["deepblur"] | {"kind": "deblurred-part"}
             preview.metadata = preview.metadata | {"deepblur": own}
-            preview.name = f"{source.name} deblurred part"
+            preview.name = result_name("deblurred part", source.name)
 
     def drop_preview(self, source: Image) -> None:
         """Remove the preview, if there is one."""

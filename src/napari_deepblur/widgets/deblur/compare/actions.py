@@ -12,6 +12,7 @@ from napari_deepblur.widgets.deblur.layers import geometry_of
 from napari_deepblur.widgets.deblur.work import Work
 from napari_deepblur.widgets.layers.by_product import kind_of
 from napari_deepblur.widgets.layers.facts import pixels_of
+from napari_deepblur.widgets.layers.names import result_name
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -187,7 +188,7 @@ class _Shown:
 
 def _arguments(source: Image, result: Image) -> dict[str, Any]:
     return geometry_of(result) | {
-        "name": f"{source.name} compared",
+        "name": result_name("compared", source.name),
         "colormap": result.colormap.name,
         "contrast_limits": tuple(result.contrast_limits),
         "gamma": result.gamma,

@@ -8,6 +8,7 @@ from napari_deepblur.widgets.deblur.layers import LayerData
 from napari_deepblur.widgets.deblur.metadata import result_metadata
 from napari_deepblur.widgets.deblur.preview.task import Preview
 from napari_deepblur.widgets.layers.geometry import moved
+from napari_deepblur.widgets.layers.names import result_name
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -23,7 +24,7 @@ def preview_layer(layer: Image, preview: Preview) -> LayerData:
     estimated, sharp = preview.estimated, preview.sharp
     region = {"origin": list(preview.origin), "shape": list(sharp.shape)}
     arguments = moved(layer, preview.origin, zoom=1) | {
-        "name": f"{layer.name} preview",
+        "name": result_name("preview", layer.name),
         "colormap": layer.colormap.name,
         "contrast_limits": tuple(layer.contrast_limits),
         "gamma": layer.gamma,
