@@ -216,7 +216,7 @@ def fuzz(n_cases: int, *, first: int = 0, folder: Path) -> Iterator[Case]:
 def _import_all() -> None:
     """Import here what each process would have to."""
     for name in (
-        "cli.batch.settings", "engine.models", "engine.restore", "io", "networks.identification"
+        "engine.batch_settings", "engine.models", "engine.restore", "io", "networks.identification"
     ):  # fmt: skip
         import_module(f"napari_deepblur.{name}")
     for name in ("numcodecs", "tifffile", "torch", "yaml", "zarr"):

@@ -159,7 +159,7 @@ def _read_model(path: Path) -> Any:
 
 
 def _read_settings(path: Path) -> Any:
-    from napari_deepblur.cli.batch.settings import read_settings
+    from napari_deepblur.engine.batch_settings import read_settings
 
     return read_settings(path).request(Path("a.tif"), 0, 0).model_dump(mode="json")
 
