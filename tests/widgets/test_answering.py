@@ -18,7 +18,7 @@ from napari_deepblur.widgets.calibrate.dock import CalibrateDock
 from napari_deepblur.widgets.deblur.dock import DeblurDock
 
 #: What is promised, ms, and what a machine that is busy with other tests must keep.
-LIMIT, LIMIT_BESIDE_OTHERS = 100, 1000
+LIMIT, LIMIT_BESIDE_OTHERS = 100, 5000
 TIMEOUT = 280_000
 OPEN = """
 import sys, time, napari
@@ -93,7 +93,7 @@ def test_docks_open_soon_and_without_torch() -> None:
     times = dict(line.split("\t") for line in done.stdout.splitlines() if "\t" in line)
     assert len(times) == 3
     # 0.3 s on a quiet machine.
-    assert max(map(float, times.values())) < 3, times
+    assert max(map(float, times.values())) < 10, times
 
 
 def test_numbers_of_the_heartbeat_are_those_of_the_gaps(qtbot) -> None:

@@ -1,0 +1,157 @@
+"""Pictures of every dock in its main states: python docs/dock_states.py [FOLDER].
+
+Without a display: xvfb-run -a -s "-screen 0 1600x1000x24" python docs/dock_states.py
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import napari
+import numpy as np
+from screenshots import finish, settle
+
+HEIGHT, NARROW = 740, 300
+OPTICS = {
+    "numerical_aperture": 1.4,
+    "wavelength_um": 0.52,
+    "refractive_index": 1.518,
+    "pixel_size_um": 0.09,
+}
+
+
+class Camera:
+    """Takes pictures of a dock into a folder, by the dock's name and that of its state."""
+
+    def __init__(self, viewer, title: str, name: str, folder: Path) -> None:
+        self.viewer, self._name, self._folder = viewer, name, folder
+        _, self.dock = viewer.window.add_plugin_dock_widget("napari-deepblur", title)
+
+    def take(self, state: str, *, width: int | None = None, theme: str = "dark") -> None:
+        """Take a picture, of another width or in another theme than napari's."""
+        self.viewer.theme = theme
+        self.dock.resize(width or self.dock.width(), HEIGHT)
+        settle(0.7)
+        self.dock.grab().save(str(self._folder / f"{self._name}-{state}.png"))
+        self.viewer.theme = "dark"
+
+    def open(self, pixels=None, *, sample: str = "", **arguments) -> None:
+        """Show one image only: pixels, or a sample."""
+        for layer in self.viewer.layers:
+            layer.visible = False  # Mesa may crash while it draws what is left of them
+        settle(0.2)
+        self.viewer.layers.clear()
+        if sample:
+            self.viewer.open_sample("napari-deepblur", sample)
+        else:
+            self.viewer.add_image(pixels, **arguments)
+        settle()
+
+
+def known(pixel_um: float = 0.09) -> dict:
+    """Arguments of a layer whose optics are known."""
+    return {
+        "scale": (pixel_um, pixel_um),
+        "units": ("um", "um"),
+        "metadata": {"deepblur": {"optics": OPTICS | {"pixel_size_um": pixel_um}}},
+    }
+
+
+def run(camera: Camera, act, *, state: str = "") -> None:
+    """Wait for a task, and take a picture of it at work."""
+    act()
+    if state:
+        settle(0.5)
+        camera.take(state)
+    while camera.dock.controller.busy:
+        settle(0.05)
+    settle()
+
+
+def deblur_states(viewer, folder: Path) -> None:
+    """The dock Deep-Blur, from nothing to a comparison."""
+    camera = Camera(viewer, "Deep-Blur", "deep-blur", folder)
+    dock, rng = camera.dock, np.random.default_rng(0)
+    camera.take("empty")
+    camera.open(rng.poisson(200, (256, 256)).astype(np.uint16), name="cells")
+    camera.take("asking")
+    camera.open(np.full((256, 256), np.nan, np.float32), name="cut off", **known())
+    run(camera, dock.controller.psf.estimate)
+    camera.take("error")
+    camera.open(rng.poisson(200, (256, 256)).astype(np.uint16), name="noise", **known())
+    run(camera, dock.controller.psf.estimate)
+    camera.take("in-doubt")
+    camera.open(sample="podosomes")
+    run(camera, dock.controller.psf.estimate, state="running")
+    finish(dock)
+    camera.take("estimated")
+    run(camera, dock.controller.preview.show)
+    camera.take("preview")
+    run(camera, dock.controller.sharp.deblur)
+    finish(dock)
+    camera.take("deblurred")
+    camera.take("narrow", width=NARROW)
+    camera.take("light", theme="light")
+    dock.controller.compare.split(on=True)
+    viewer.reset_view()
+    settle(1)
+    path = folder / "deep-blur-compared.png"
+    viewer.window.screenshot(str(path), canvas_only=False, flash=False)
+    dock.controller.compare.split(on=False)
+
+
+def calibrate_states(viewer, folder: Path) -> None:
+    """The dock Calibrate from beads."""
+    viewer.layers.clear()
+    camera = Camera(viewer, "Calibrate from beads", "calibrate", folder)
+    dock = camera.dock
+    camera.take("empty")
+    flat = np.random.default_rng(0).normal(500, 20, (256, 256)).astype(np.float32)
+    camera.open(flat, name="slide")
+    camera.take("asking")
+    camera.open(flat, name="slide", **known())
+    run(camera, dock.controller.result.calibrate)
+    camera.take("error")
+    camera.open(sample="bead_field")
+    run(camera, dock.controller.beads.find)
+    camera.take("found")
+    run(camera, dock.controller.result.calibrate, state="running")
+    finish(dock)
+    camera.take("calibrated")
+    camera.take("narrow", width=NARROW)
+    camera.take("light", theme="light")
+    dock.sections["Beads"].setOpen(is_open=False)
+    dock.psf.panel.parts.setOpen(is_open=True)
+    camera.take("eigen-psfs")
+
+
+def inspector_states(viewer, folder: Path) -> None:
+    """The dock PSF inspector: that of the podosomes beside the ideal one."""
+    from napari_deepblur.engine.known.blurs import ideal_blur
+    from napari_deepblur.optics.settings import Optics
+
+    camera = Camera(viewer, "PSF inspector", "inspector", folder)
+    camera.take("one")
+    ideal_blur(Optics(**OPTICS)).save(folder / "ideal.json", overwrite=True)
+    run(camera, lambda: camera.dock.controller.open(1, folder / "ideal.json"))
+    (folder / "ideal.json").unlink()
+    camera.take("two")
+    camera.take("narrow", width=NARROW)
+    camera.take("light", theme="light")
+
+
+def main(folder: Path) -> None:
+    """Take the pictures."""
+    folder.mkdir(parents=True, exist_ok=True)
+    viewer = napari.Viewer(show=True)
+    viewer.window.resize(1280, 800)
+    for states in (calibrate_states, inspector_states, deblur_states):
+        states(viewer, folder)
+        viewer.window.remove_dock_widget("all")
+    viewer.close()
+
+
+if __name__ == "__main__":
+    default = Path(__file__).parent / "images" / "docks"
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else default)
