@@ -61,7 +61,7 @@ def is_blosc(array: zarr.Array[Any]) -> bool:
 
 
 class CheckedBlosc:
-    """Array of which no chunk is read that was cut short.
+    """Array of which no chunk is read that was cut short or made longer.
 
     Blosc itself does not look at the end of what it unpacks: whatever lies in memory behind it
     would become pixels.
@@ -93,8 +93,8 @@ class CheckedBlosc:
         if path.is_file():
             with path.open("rb") as file:
                 head = file.read(_BLOSC_HEAD.size)
-            if len(head) < _BLOSC_HEAD.size or _BLOSC_HEAD.unpack(head)[-1] > path.stat().st_size:
-                raise ValueError(f"its chunk {path.name} was cut short")
+            if len(head) < _BLOSC_HEAD.size or _BLOSC_HEAD.unpack(head)[-1] != path.stat().st_size:
+                raise ValueError(f"its chunk {path.name} was cut short or changed")
 
 
 def _places(part: slice | int, n: int) -> Sequence[int]:
