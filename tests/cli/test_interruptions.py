@@ -35,11 +35,11 @@ def stopping_after(n_planes):
     """Restoration that stops the program at a plane."""
     done = []
 
-    def job(*arguments):
+    def job(*arguments, **options):
         if len(done) == n_planes:
             raise Stopped
         done.append(arguments)
-        return (yield from restore_plane_job(*arguments))
+        return (yield from restore_plane_job(*arguments, **options))
 
     return job
 

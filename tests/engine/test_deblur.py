@@ -156,7 +156,7 @@ def test_exhausted_memory_is_one_clear_error(tiny_model, stack, monkeypatch):
     def exhausted(*_):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr("napari_deepblur.engine.photometry.noise_model", exhausted)
+    monkeypatch.setattr("napari_deepblur.engine.photometry.NoiseReading.model", exhausted)
     with pytest.raises(DeviceError, match="out of memory: crop"):
         restore(stack, blur_of(tiny_model))
 

@@ -130,8 +130,9 @@ class BlockOfFile:
         number, *region = index
         return self._pyramid[(*self._position(number), *region)]
 
-    def __setitem__(self, index: tuple[int, ...], plane: NDArray[Any]) -> None:
-        self._pyramid[self._position(index[0])] = plane
+    def __setitem__(self, index: Any, plane: NDArray[Any]) -> None:
+        number, *region = index
+        self._pyramid[(*self._position(number), *region)] = plane
 
     def flush(self) -> None:
         """Wait until the planes are on the disk."""

@@ -22,14 +22,19 @@ from napari_deepblur.engine.devices import (
 from napari_deepblur.engine.events import Job, Progress, Warned, finish
 from napari_deepblur.engine.models import Model, load_model
 from napari_deepblur.engine.partition import Margins, Tile, partition, smallest_side
-from napari_deepblur.engine.photometry import Photometry
+from napari_deepblur.engine.photometry import Photometry, photometry_job
 from napari_deepblur.engine.plausibility import check_sampling_job
+from napari_deepblur.engine.stored_plane import (
+    PlaneRows,
+    SeenPlane,
+    row_bands,
+    seen_plane_job,
+)
 from napari_deepblur.engine.tile_restoration import (
     largest_tile,
     restore_plane_job,
     tile_margins,
 )
-from napari_deepblur.engine.valid_pixels import ValidPlane
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.engine.volume.deblur import deblur_volumes_job
 from napari_deepblur.optics.settings import Optics
@@ -120,7 +125,9 @@ def deblur_job(
         work = _Deblurring(planes, blur, network, tile_px)
         sharp, missing = destination(planes, into)
         for index in missing:
-            sharp[planes.position(index)] = yield from work.plane_job(index)
+            yield from work.plane_job(index, PlaneRows(sharp, planes.position(index)))
+            if into is not None:
+                into.finished.add(index)
         yield work.progress(len(planes))
     return sharp
 
@@ -166,43 +173,46 @@ class _Deblurring:
         total = len(self._planes) * self.n_steps
         return Progress(index * self.n_steps + step, total, "deblurring")
 
-    def plane_job(self, index: int) -> Job[NDArray[np.float32]]:
+    def plane_job(self, index: int, into: PlaneRows) -> Job[None]:
         """Deblur one plane; a blank one stays as it is."""
         yield self.progress(index)
-        plane = self._planes.unless_blank(index)
-        if plane is None:
-            return self._planes.read(index)
-        observed = ValidPlane.of(plane)
-        yield self.progress(index)
-        photometry = Photometry.of(observed, self._blur.optics.cutoff)
-        sharp = None
-        while sharp is None:
-            sharp = yield from self._in_tiles_job(index, observed, photometry)
-        return sharp if observed.empty is None else np.where(observed.empty, plane, sharp)
+        observed = yield from seen_plane_job(self._planes, index, self.progress(index))
+        if observed is None:
+            for rows in row_bands(self._planes.plane_shape):
+                into[rows] = self._planes.read(index, (rows, slice(None)))
+            return
+        photometry = yield from photometry_job(
+            observed, self._blur.optics.cutoff, at=self.progress(index)
+        )
+        while not (yield from self._in_tiles_job(index, observed, photometry, into)):
+            height, width = self._tiles[0].shape
+            yield Warned(
+                "the memory is too small for the tiles that were tried: it goes on with tiles of "
+                f"{height} × {width} pixels"
+            )
 
     def _in_tiles_job(
-        self, index: int, observed: ValidPlane, photometry: Photometry
-    ) -> Job[NDArray[np.float32] | None]:
-        """Deblur a plane; None if memory was too small, and tiles are smaller now."""
+        self, index: int, observed: SeenPlane, photometry: Photometry, into: PlaneRows
+    ) -> Job[bool]:
+        """Deblur a plane; False if memory was too small, and tiles are smaller now."""
         job = restore_plane_job(
-            self._network, observed, photometry, self._tiles, partial(self._operator, index)
+            self._network,
+            observed,
+            photometry,
+            self._tiles,
+            partial(self._operator, index),
+            into=into,
         )
         try:
             while True:
                 event = next(job)
                 yield self.progress(index, event.done) if isinstance(event, Progress) else event
-        except StopIteration as stop:
-            result: NDArray[np.float32] = stop.value
-            return result
+        except StopIteration:
+            return True
         except (MemoryError, RuntimeError) as error:
             if not (is_out_of_memory(error) and self._with_smaller_tiles()):
                 raise
-        height, width = self._tiles[0].shape
-        yield Warned(
-            "the memory is too small for the tiles that were tried: it goes on with tiles of "
-            f"{height} × {width} pixels"
-        )
-        return None
+            return False
 
     def _with_smaller_tiles(self) -> bool:
         """Halve the tiles, if they can be smaller."""

@@ -38,8 +38,12 @@ class GrowingImage(Protocol):
     def __getitem__(self, index: Any) -> NDArray[np.float32]:
         """Read."""
 
-    def __setitem__(self, index: tuple[int, ...], plane: NDArray[np.float32]) -> None:
-        """Write a plane; the index is that of the leading axes."""
+    def __setitem__(self, index: tuple[int | slice, ...], plane: NDArray[np.float32]) -> None:
+        """Write a plane, or rows of it.
+
+        The index is that of the leading axes, and a slice of rows where not all are written; then
+        whoever writes the last ones adds the plane to `finished`.
+        """
 
 
 class Destinations(Protocol):
@@ -96,14 +100,16 @@ class PlanesInMemory:
         part: NDArray[np.float32] = self.data[index]
         return part
 
-    def __setitem__(self, index: tuple[int, ...], plane: NDArray[np.float32]) -> None:
-        """Write a plane, unless no more are wanted; the index is that of the leading axes."""
+    def __setitem__(self, index: tuple[int | slice, ...], plane: NDArray[np.float32]) -> None:
+        """Write a plane or rows of it, unless no more are wanted: see `GrowingImage`."""
         with self._lock:
             if self._closed:
                 return
             self.data[index] = plane
-            number = int(np.ravel_multi_index(index, self.shape[:-2])) if index else 0
-            self.finished.add(number)
+            position = tuple(place for place in index if isinstance(place, int))
+            if len(position) == len(index):
+                number = np.ravel_multi_index(position, self.shape[:-2]) if index else 0
+                self.finished.add(int(number))
 
     def close(self) -> list[int]:
         """Take no more planes; return the numbers of those that are there."""

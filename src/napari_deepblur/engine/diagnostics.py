@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from napari_deepblur.engine.axes import Planes
 from napari_deepblur.engine.blur import BlurEstimate
-from napari_deepblur.engine.concerns import Concern, ConcernKind
+from napari_deepblur.engine.concerns import Concern, ConcernKind, one_of_each_kind
 from napari_deepblur.engine.destination import GrowingImage, destination
 from napari_deepblur.engine.devices import memory_guard
 from napari_deepblur.engine.events import Job, Progress, finish
-from napari_deepblur.engine.forward_fit import ForwardFit
+from napari_deepblur.engine.forward_fit import ForwardFit, Reblurring
+from napari_deepblur.engine.stored_plane import PlaneRows, row_bands, seen_plane_job
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.errors import ImageError
 
@@ -129,10 +130,34 @@ def check_deblurring_job(
     with memory_guard():
         for index in range(len(observed)):
             at = Progress(index, len(observed), CHECKING)
-            fit = ForwardFit.of(observed, restored, blur, index)
-            checked.append((yield from check_plane_job(fit, at)))
+            checked.append((yield from _plane_job(observed, restored, blur, index, at)))
         yield Progress(len(observed), len(observed), CHECKING)
     return check_of(checked)
+
+
+def _plane_job(
+    observed: Planes, restored: Planes, blur: BlurEstimate, index: int, at: Progress
+) -> Job[CheckedPlane]:
+    """Check a plane, a large one on parts that are spread over it."""
+    seen = yield from seen_plane_job(observed, index, at)
+    if seen is None:
+        return (yield from check_plane_job(None, at))
+    reblurring = Reblurring(seen, restored, blur, index)
+    checked = []
+    for _, window in reblurring.parts():
+        checked.append((yield from check_plane_job(reblurring.fit(window), at)))
+    if not checked:
+        return (yield from check_plane_job(None, at))
+    return checked[0] if len(checked) == 1 else _joined(checked)
+
+
+def _joined(parts: Sequence[CheckedPlane]) -> CheckedPlane:
+    """Join what was found of the parts of a plane: root mean squares, and the highest detail."""
+    found = {
+        name: float(np.sqrt(np.mean([part[name] ** 2 for part, _ in parts]))) for name in _MEASURES
+    }
+    found["unsupported"] = max(part["unsupported"] for part, _ in parts)
+    return found, one_of_each_kind([concerns for _, concerns in parts])
 
 
 def check_plane_job(fit: ForwardFit | None, at: Progress) -> Job[CheckedPlane]:
@@ -221,13 +246,26 @@ def residual_image_job(
     yield Progress(0, len(observed), stage)
     with memory_guard():
         for index in missing:
-            fit = ForwardFit.of(observed, restored, blur, index)
-            deviations = (
-                np.zeros(observed.plane_shape, np.float32) if fit is None else fit.deviations
-            )
-            residual[observed.position(index)] = deviations
-            yield Progress(index + 1, len(observed), stage)
+            at = Progress(index, len(observed), stage)
+            rows_of = PlaneRows(residual, observed.position(index))
+            seen = yield from seen_plane_job(observed, index, at)
+            reblurring = None if seen is None else Reblurring(seen, restored, blur, index)
+            for rows in row_bands(observed.plane_shape):
+                yield at
+                rows_of[rows] = _deviations(reblurring, rows, observed.plane_shape)
+            if into is not None:
+                into.finished.add(index)
+        yield Progress(len(observed), len(observed), stage)
     return residual
+
+
+def _deviations(
+    reblurring: Reblurring | None, rows: slice, plane_shape: tuple[int, int]
+) -> NDArray[np.float32]:
+    """Residual of some rows of a plane; None is a blank one."""
+    if reblurring is None:
+        return np.zeros((rows.stop - rows.start, plane_shape[1]), np.float32)
+    return reblurring.fit((rows, slice(0, plane_shape[1]))).deviations
 
 
 def _planes_of(

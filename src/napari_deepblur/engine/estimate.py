@@ -16,6 +16,7 @@ from napari_deepblur.engine.concerns import Concern, ConcernKind, one_of_each_ki
 from napari_deepblur.engine.devices import Device, memory_guard, resolve_device
 from napari_deepblur.engine.events import Job, Progress, finish
 from napari_deepblur.engine.models import DEFAULT_MODEL, Model, load_model
+from napari_deepblur.engine.partition import field_region
 from napari_deepblur.engine.plausibility import (
     check_sampling_job,
     concerns_of_model,
@@ -25,6 +26,7 @@ from napari_deepblur.engine.plausibility import (
 )
 from napari_deepblur.engine.refinement import refine_job, spectra_of
 from napari_deepblur.engine.resample import resample, sampled_band
+from napari_deepblur.engine.stored_plane import parts_with_data, seen_plane_job
 from napari_deepblur.engine.tiles import SMALLEST_TILE, Window, tile_places, tile_windows
 from napari_deepblur.engine.valid_pixels import ValidPlane
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
@@ -45,6 +47,10 @@ if TYPE_CHECKING:
 __all__ = ["blank_estimate", "estimate_blur", "estimate_blur_job"]
 
 _TILES_AT_A_TIME = 16
+
+#: Side of the parts of a plane that is too large for memory from which its blur is read, pixels,
+#: and their number along each axis.
+_VIEW, _VIEWS_ALONG = 1024, 4
 
 #: Places of the field whose PSFs are looked at; one where they are all the same.
 _PLACES = field_grid(3, 3)
@@ -292,34 +298,85 @@ def _encode_planes_job(
     network: TileEncoder, planes: Planes, optics: Optics, model: Model, total: int
 ) -> Job[_Encoded]:
     """Compute the features of the planes that are not blank, and the concerns of all."""
-    ratio = model.family.pixel_ratio(optics)
-    band, density = sampled_band(ratio), model.family.tile_density
+    import torch
+
+    from napari_deepblur.likelihood.spectra import RegionSpectra
+
+    band = sampled_band(model.family.pixel_ratio(optics))
     encoded = _Encoded([], [], [], [], 0, band, [])
     for index in range(len(planes)):
         at = Progress(index, total, "estimating the blur")
         yield at
-        plane = planes.unless_blank(index)
-        if plane is None:
+        observed = yield from seen_plane_job(planes, index, at)
+        parts = [] if observed is None else parts_with_data(observed, _VIEW, _VIEWS_ALONG)
+        views = []
+        for part, window in parts:
+            yield at
+            look_job = _view_job(
+                network,
+                part,
+                window,
+                model,
+                plane_shape=planes.plane_shape,
+                optics=optics,
+                at=at,
+            )
+            views.append((yield from look_job))
+        if not views:
             encoded.concerns.append((Concern.of(ConcernKind.BLANK, which="of this plane"),))
             continue
-        observed = ValidPlane.of(plane)
-        yield at
-        encoded.concerns.append(concerns_of_plane(observed, optics))
-        yield at
-        canonical = _at_canonical_cutoff(observed.image, optics, ratio)
-        yield at
-        valid = observed.on_grid(canonical.shape)
-        windows = tile_windows(canonical.shape, density=density, valid=valid)
-        tiles = np.stack([canonical[window] for window in windows])
-        encoded.places.append(tile_places(canonical.shape, windows))
-        encoded.features.append((yield from _encode_job(network, tiles, band, at)))
-        if model.spectral_prior is not None:
-            encoded.spectra.append(_spectra(canonical, band, None if valid is None else windows))
+        encoded.concerns.append(one_of_each_kind([view.concerns for view in views]))
+        encoded.places.append(np.concatenate([view.places for view in views]))
+        encoded.features.append(torch.cat([view.features for view in views]))
+        spectra = [view.spectra for view in views if view.spectra is not None]
+        if spectra:
+            encoded.spectra.append(RegionSpectra.joined(spectra))
         encoded.rows.append(index)
-        encoded = replace(encoded, n_independent_tiles=len(tile_windows(canonical.shape)))
+        encoded = replace(encoded, n_independent_tiles=sum(v.n_independent_tiles for v in views))
     if not encoded.rows:
         planes[0]  # raises, and says why
     return encoded
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What was read off a plane, or off a part of a large one: see `_Encoded`."""
+
+    features: Tensor
+    places: NDArray[np.float32]
+    concerns: tuple[Concern, ...]
+    n_independent_tiles: int
+    spectra: RegionSpectra | None
+
+
+def _view_job(
+    network: TileEncoder,
+    observed: ValidPlane,
+    window: Window,
+    model: Model,
+    *,
+    plane_shape: tuple[int, int],
+    optics: Optics,
+    at: Progress,
+) -> Job[_View]:
+    """Look at a part of a plane, which lies in some window of it."""
+    ratio = model.family.pixel_ratio(optics)
+    band, density = sampled_band(ratio), model.family.tile_density
+    concerns = concerns_of_plane(observed, optics)
+    yield at
+    canonical = _at_canonical_cutoff(observed.image, optics, ratio)
+    yield at
+    valid = observed.on_grid(canonical.shape)
+    windows = tile_windows(canonical.shape, density=density, valid=valid)
+    low, high = field_region(window, plane_shape)
+    places = low + (high - low) * (tile_places(canonical.shape, windows) + 1) / 2
+    tiles = np.stack([canonical[window] for window in windows])
+    features = yield from _encode_job(network, tiles, band, at)
+    spectra = None
+    if model.spectral_prior is not None:
+        spectra = _spectra(canonical, band, None if valid is None else windows)
+    n_independent = len(tile_windows(canonical.shape))
+    return _View(features, places.astype(np.float32), concerns, n_independent, spectra)
 
 
 def _spectra(

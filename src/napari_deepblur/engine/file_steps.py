@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from napari_deepblur.engine.journal import FinishedBlock
 from napari_deepblur.engine.models import DEFAULT_MODEL
 from napari_deepblur.engine.request import Request, Source
 from napari_deepblur.engine.restore import find_blur_job, restore_job
+from napari_deepblur.engine.stored_plane import is_blank, row_bands
 from napari_deepblur.errors import ImageError
 from napari_deepblur.io.zarr_pyramid import ZarrPyramid
 
@@ -147,15 +149,15 @@ def joined_blur(parts: Sequence[Blur]) -> Blur:
 
 
 def _are_blank(planes: Planes) -> bool:
-    return all(planes.unless_blank(index) is None for index in range(len(planes)))
+    return all(is_blank(planes, index) for index in range(len(planes)))
 
 
 def _flux(source: Source, sharp: BlockOfFile) -> tuple[float, float]:
     """Sum the pixels that hold a number, observed and deblurred."""
     observed, restored = Planes.of(source.data, source.axes), Planes.of(sharp, source.axes)
     before = after = 0.0
-    for index in range(len(observed)):
-        one, other = observed.read(index), restored.read(index)
+    for index, rows in product(range(len(observed)), row_bands(observed.plane_shape)):
+        one, other = (image.read(index, (rows, slice(None))) for image in (observed, restored))
         held = np.isfinite(one) & np.isfinite(other)  # what is no number holds no light
         before += float(one.sum(dtype=np.float64, where=held))
         after += float(other.sum(dtype=np.float64, where=held))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,12 +12,16 @@ from napari_deepblur.engine.axes import Planes
 from napari_deepblur.engine.blur import BlurEstimate
 from napari_deepblur.engine.concerns import Concern, ConcernKind
 from napari_deepblur.engine.evidence import evidence_of_detail, supported_detail
-from napari_deepblur.engine.noise import noise_model
+from napari_deepblur.engine.noise import NoiseReading
+from napari_deepblur.engine.partition import field_region
 from napari_deepblur.engine.smoothing import gaussian_mean
+from napari_deepblur.engine.stored_plane import SeenPlane, parts_with_data
+from napari_deepblur.engine.tiles import Window
 from napari_deepblur.engine.valid_pixels import ValidPlane
+from napari_deepblur.errors import ImageError
 from napari_deepblur.optics.settings import CANONICAL_CUTOFF
 
-__all__ = ["ForwardFit", "inside_and_border"]
+__all__ = ["ForwardFit", "Reblurring", "inside_and_border"]
 
 #: Width of the Gaussian that fine detail is the difference to, in units of 1 / cutoff: nearly the
 #: full width at half maximum of the PSF without aberrations, 0.51 / cutoff.
@@ -57,7 +61,102 @@ _BRIGHT_SHARE, _ENOUGH = 1e-3, 200
 #: Least share of pixels that must be left inside, beside areas without data.
 _LEAST_INSIDE = 0.02
 
+#: Side of the parts of a plane that is too large for memory on which it is checked, pixels, and
+#: their number along each axis.
+_PART, _PARTS_ALONG = 1024, 4
+
+_REPLACE = "replace them before going on"
+
 _TINY = float(np.finfo(np.float32).tiny)
+
+
+class Reblurring:
+    """A deblurred plane and the observed one, which are compared as wholes or part by part.
+
+    Parameters
+    ----------
+    seen
+        Observed plane. As `deblur` does, its hot pixels are repaired: a hot pixel is no light that
+        the result has to explain.
+    restored
+        Deblurred image.
+    blur
+        What was taken out.
+    index
+        Number of the plane.
+    """
+
+    def __init__(self, seen: SeenPlane, restored: Planes, blur: BlurEstimate, index: int) -> None:
+        self.seen, self._restored, self._blur, self._index = seen, restored, blur, index
+        reading = NoiseReading(blur.optics.cutoff)
+        for part, _ in self.parts():
+            reading.add(part.image, part.valid)
+        self._noise = reading.model()
+
+    def parts(self) -> Iterator[tuple[ValidPlane, Window]]:
+        """Look at the parts of the plane that tell how it fits; of one in memory all of it."""
+        return parts_with_data(self.seen, _PART, _PARTS_ALONG)
+
+    def fit(self, window: Window) -> ForwardFit:
+        """Compare a part of the plane.
+
+        Raises
+        ------
+        ImageError
+            If the deblurred plane has NaN or infinity where there is data.
+        """
+        import torch
+
+        margins = [side // 2 for side in self._blur.psf(self._index).shape]
+        around, outside = self._surroundings(window, margins)
+        part, sharp = self.seen.part(around), self._restored.read(self._index, around)
+        sharp = sharp if part.valid is None or not part.valid.any() else part.fill(sharp)
+        n_bad = int((~np.isfinite(sharp)).sum())
+        if n_bad:
+            raise ImageError(f"{n_bad} pixels are NaN or infinite{self._where}: {_REPLACE}")
+        shape = (window[0].stop - window[0].start, window[1].stop - window[1].start)
+        region = field_region(window, self.seen.shape)
+        with torch.no_grad():
+            operator = self._blur.tile_operator(self._index, shape, region)
+            # numpy's mirror goes on beyond one image width, torch's does not.
+            extended = np.pad(sharp, outside, mode="symmetric")
+            # The PSF's sum is 1: without the mean, single precision goes to the structures.
+            mean = np.float32(extended.mean(dtype=float))
+            spread = torch.from_numpy(extended - mean)[None]
+            reblurred = operator.forward(spread)[0].numpy() + mean
+        own = tuple(
+            slice(side.start - wide.start, side.stop - wide.start)
+            for side, wide in zip(window, around, strict=True)
+        )
+        cutoff = self._blur.optics.cutoff
+        noise_map = self._noise.map(part.image, cutoff)[own]
+        inner = part.part((own[0], own[1]))
+        inside, border = inside_and_border(inner, margins, window, self.seen.shape)
+        return ForwardFit(
+            inner.image,
+            np.ascontiguousarray(sharp[own]),
+            reblurred,
+            self._noise.deviation,
+            np.ascontiguousarray(noise_map),
+            inside,
+            border,
+            cutoff,
+        )
+
+    def _surroundings(
+        self, window: Window, margins: Sequence[int]
+    ) -> tuple[Window, list[tuple[int, int]]]:
+        """Find what is read for a part, and the widths that lie outside the plane."""
+        around, outside = [], []
+        for side, margin, length in zip(window, margins, self.seen.shape, strict=True):
+            first, last = side.start - margin, side.stop + margin
+            around.append(slice(max(0, first), min(length, last)))
+            outside.append((max(0, -first), max(0, last - length)))
+        return (around[0], around[1]), outside
+
+    @property
+    def _where(self) -> str:
+        return f" in plane {self._index}" if len(self._restored) > 1 else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,42 +187,6 @@ class ForwardFit:
     inside: NDArray[np.bool_]
     border: NDArray[np.bool_]
     cutoff: float
-
-    @classmethod
-    def of(
-        cls, observed: Planes, restored: Planes, blur: BlurEstimate, index: int
-    ) -> ForwardFit | None:
-        """Compare a plane; None if it is blank.
-
-        Raises
-        ------
-        ImageError
-            If the deblurred plane has NaN or infinity where there is data.
-        """
-        import torch
-
-        stored = observed.unless_blank(index)
-        if stored is None:
-            return None
-        # As `deblur` does: a hot pixel is no light that the result has to explain.
-        seen = ValidPlane.of(stored)
-        sharp = restored.finite(index) if seen.valid is None else seen.fill(restored.read(index))
-        with torch.no_grad():
-            operator = blur.family.operator(blur.coefficients_of(index), observed.plane_shape)
-            margins = [
-                (wide - narrow) // 2
-                for wide, narrow in zip(operator.domain_shape, operator.range_shape, strict=True)
-            ]
-            # numpy's mirror goes on beyond one image width, torch's does not.
-            extended = np.pad(sharp, [(margin, margin) for margin in margins], mode="symmetric")
-            # The PSF's sum is 1: without the mean, single precision goes to the structures.
-            mean = np.float32(extended.mean(dtype=float))
-            reblurred = operator.forward(torch.from_numpy(extended - mean)).numpy() + mean
-        cutoff = blur.optics.cutoff
-        noise = noise_model(seen.image, cutoff, seen.valid)
-        noise_map = noise.map(seen.image, cutoff)
-        inside, border = inside_and_border(seen, margins)
-        return cls(seen.image, sharp, reblurred, noise.deviation, noise_map, inside, border, cutoff)
 
     @property
     def deviations(self) -> NDArray[np.float32]:
@@ -202,16 +265,38 @@ class ForwardFit:
 
 
 def inside_and_border(
-    seen: ValidPlane, margins: list[int]
+    seen: ValidPlane,
+    margins: Sequence[int],
+    window: Window | None = None,
+    plane_shape: tuple[int, int] | None = None,
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Pixels that no unseen light reaches, and the other ones that hold data."""
+    """Pixels that no unseen light reaches, and the other ones that hold data.
+
+    Parameters
+    ----------
+    seen
+        Plane, or part of it.
+    margins
+        Widths of the border along both axes, pixels.
+    window, plane_shape
+        The part's rows and columns, and (Y, X) of its plane, where it is one.
+    """
     from scipy.ndimage import maximum_filter
 
-    shape = seen.image.shape
+    shape = plane_shape or seen.shape
+    window = window or (slice(0, shape[0]), slice(0, shape[1]))
     # Of a small field a quarter on each side: something must be left to look at.
     widths = [min(margin, side // 4) for margin, side in zip(margins, shape, strict=True)]
-    inside = np.zeros(shape, bool)
-    inside[tuple(slice(width, -width) for width in widths)] = True
+    rows, columns = (
+        (np.arange(part.start, part.stop) >= width) & (np.arange(part.start, part.stop) < far)
+        for part, width, far in zip(
+            window,
+            widths,
+            [side - width for side, width in zip(shape, widths, strict=True)],
+            strict=True,
+        )
+    )
+    inside = rows[:, None] & columns
     if seen.valid is None:
         return inside, ~inside
     while True:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["without_hot_pixels"]
+__all__ = ["spread_of_neighbours", "without_hot_pixels"]
 
 #: How far a hot pixel stands out, by the range of its eight neighbours. The image of a point
 #: at cutoff 0.35 reaches 3.4 without aberrations and 7 with the strongest of the families.
@@ -22,7 +22,7 @@ _NEIGHBOURS = [place for place in product((0, 1, 2), repeat=2) if place != (1, 1
 Planes = TypeVar("Planes", NDArray[np.float32], "Tensor")
 
 
-def without_hot_pixels(plane: Planes) -> Planes:
+def without_hot_pixels(plane: Planes, usual_spread: float | None = None) -> Planes:
     """Replace every pixel that no optics can have made by the mean of its neighbours.
 
     A pixel p is hot where p - max > 8 (max - min) over its eight neighbours: light spreads over
@@ -34,6 +34,8 @@ def without_hot_pixels(plane: Planes) -> Planes:
     ----------
     plane
         Shape (..., Y, X), a float array of numpy or torch.
+    usual_spread
+        Range that neighbours have in the mean, where this is a part of a larger plane.
 
     Returns
     -------
@@ -42,17 +44,36 @@ def without_hot_pixels(plane: Planes) -> Planes:
     import torch
 
     if isinstance(plane, torch.Tensor):
-        return _repaired(plane)
-    repaired: NDArray[np.float32] = _repaired(torch.from_numpy(np.array(plane, np.float32))).numpy()
+        return _repaired(plane, usual_spread)
+    whole = torch.from_numpy(np.array(plane, np.float32))
+    repaired: NDArray[np.float32] = _repaired(whole, usual_spread).numpy()
     return repaired
 
 
-def _repaired(plane: Tensor) -> Tensor:
+def spread_of_neighbours(plane: NDArray[np.float32]) -> float:
+    """Sum of the ranges of the eight neighbours of each pixel of a plane, where they are finite."""
+    import torch
+
+    _, _, spread = _neighbours(torch.from_numpy(plane))
+    return float(spread.nan_to_num_(0, 0, 0).sum(dtype=torch.float64))
+
+
+def _repaired(plane: Tensor, usual_spread: float | None) -> Tensor:
+    if min(plane.shape[-2:]) < 2:
+        return plane.clone()
+    brightest, mean, spread = _neighbours(plane)
+    if usual_spread is None:
+        least = spread.mean((-2, -1), keepdim=True)
+    else:
+        least = spread.new_tensor(usual_spread)
+    return mean.where(plane - brightest > _STANDS_OUT * spread.maximum(least), plane)
+
+
+def _neighbours(plane: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Highest value, mean and range of the eight neighbours of each pixel."""
     from torch.nn import functional
 
     height, width = plane.shape[-2:]
-    if min(height, width) < 2:
-        return plane.clone()
     # Mirrored: a border pixel has some neighbours twice, but never itself.
     padded = functional.pad(plane.reshape(-1, height, width), (1, 1, 1, 1), mode="reflect")
     padded = padded.reshape(*plane.shape[:-2], height + 2, width + 2)
@@ -61,6 +82,4 @@ def _repaired(plane: Tensor) -> Tensor:
     for other in others:
         brightest, darkest = brightest.maximum(other), darkest.minimum(other)
         total = total + other
-    spread = brightest - darkest
-    spread = spread.maximum(spread.mean((-2, -1), keepdim=True))
-    return (total / len(_NEIGHBOURS)).where(plane - brightest > _STANDS_OUT * spread, plane)
+    return brightest, total / len(_NEIGHBOURS), brightest - darkest

@@ -7,6 +7,7 @@ it grows with the local brightness tells shot noise from noise that is alike eve
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from napari_deepblur.engine.hot_pixels import without_hot_pixels
 from napari_deepblur.engine.smoothing import gaussian_mean
 
-__all__ = ["NoiseModel", "noise_deviation", "noise_model"]
+__all__ = ["NoiseModel", "NoiseReading", "noise_deviation", "noise_model"]
 
 #: Side of the windows whose spectra are averaged, pixels.
 _WINDOW = 32
@@ -97,10 +98,19 @@ class NoiseModel:
         """
         if not self.varies:
             return np.full(plane.shape, self.deviation, np.float32)
-        smooth = gaussian_mean(plane, _SMOOTHING / (cutoff or _USUAL_CUTOFF))
+        smooth = gaussian_mean(plane, _width(cutoff))
         variance = self.gain * (smooth - np.float32(self.dark)) + self.dark_variance
         deviation: NDArray[np.float32] = np.sqrt(variance.clip(_FEW_PHOTONS * self.gain**2))
         return deviation.astype(np.float32)
+
+    def reach(self, cutoff: float | None = None) -> int:
+        """Distance to which the noise of a pixel depends on its surroundings, pixels."""
+        return math.ceil(4 * _width(cutoff)) + 1
+
+
+def _width(cutoff: float | None) -> float:
+    """Compute the standard deviation of the Gaussian that brightness is read with, pixels."""
+    return _SMOOTHING / (cutoff or _USUAL_CUTOFF)
 
 
 def noise_deviation(
@@ -166,24 +176,64 @@ def noise_model(
     ValueError
         If the plane is smaller than a window.
     """
-    if min(plane.shape) < _WINDOW:
-        raise ValueError(f"expected sides of {_WINDOW} pixels or more, got {plane.shape}")
-    lowest, span = float(plane.min()), float(np.ptp(plane))
-    if span == 0:
-        return NoiseModel(0.0)
-    brightness, power = _windows((plane - plane.min()) / span, cutoff, valid)
-    deviation = max(float(np.sqrt(power.mean())), _RESOLUTION)
-    slope, start, significance = _line(brightness - brightness.min(), power)
-    if slope <= 0 or significance < _SIGNIFICANT:
-        return NoiseModel(span * deviation)
-    dark = lowest + span * float(brightness.min())
-    return NoiseModel(span * deviation, span * slope, dark, span**2 * max(start, 0.0))
+    reading = NoiseReading(cutoff)
+    reading.add(plane, valid)
+    return reading.model()
+
+
+class NoiseReading:
+    """Noise of a plane that is looked through in bands.
+
+    Parameters
+    ----------
+    cutoff
+        f_c of its optics, cycles per pixel; None if unknown.
+    """
+
+    #: Rows by which each band must overlap the one before.
+    overlap = _WINDOW // 2
+
+    def __init__(self, cutoff: float | None) -> None:
+        self._cutoff = cutoff
+        self._lowest, self._highest = np.inf, -np.inf
+        self._windows: list[tuple[NDArray[np.float64], ...]] = []
+
+    def add(self, plane: NDArray[np.float32], valid: NDArray[np.bool_] | None = None) -> None:
+        """Read a band; it begins at a multiple of `overlap`.
+
+        Raises
+        ------
+        ValueError
+            If it is smaller than a window.
+        """
+        if min(plane.shape) < _WINDOW:
+            raise ValueError(f"expected sides of {_WINDOW} pixels or more, got {plane.shape}")
+        lowest, highest = float(plane.min()), float(plane.max())
+        span = (highest - lowest) or 1.0
+        brightness, power, share = _windows((plane - plane.min()) / span, self._cutoff, valid)
+        self._windows.append((lowest + span * brightness, span**2 * power, share))
+        self._lowest, self._highest = min(self._lowest, lowest), max(self._highest, highest)
+
+    def model(self) -> NoiseModel:
+        """Fit what was read."""
+        lowest, span = self._lowest, self._highest - self._lowest
+        if span == 0:
+            return NoiseModel(0.0)
+        brightness, power, share = map(np.concatenate, zip(*self._windows, strict=True))
+        whole = share == share.max()
+        brightness, power = (brightness[whole] - lowest) / span, power[whole] / span**2
+        deviation = max(float(np.sqrt(power.mean())), _RESOLUTION)
+        slope, start, significance = _line(brightness - brightness.min(), power)
+        if slope <= 0 or significance < _SIGNIFICANT:
+            return NoiseModel(span * deviation)
+        dark = lowest + span * float(brightness.min())
+        return NoiseModel(span * deviation, span * slope, dark, span**2 * max(start, 0.0))
 
 
 def _windows(
     plane: NDArray[np.float32], cutoff: float | None, valid: NDArray[np.bool_] | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Brightness and noise variance in windows of a plane of range 1, each of shape (W,)."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Brightness, noise variance and share of data in windows of a plane of range 1, each (W,)."""
     import torch
 
     from napari_deepblur.networks.spectrum import PowerSpectrum
@@ -199,10 +249,9 @@ def _windows(
         variance.append(power / spectrum.hann.square().sum())
     first, second = (torch.cat(part).flatten().double().numpy() for part in (brightness, variance))
     if valid is None:
-        return first, second
-    whole = torch.from_numpy(valid).float()[None]
-    share = spectrum.windows(whole).mean((-2, -1)).flatten().numpy()
-    return first[share == share.max()], second[share == share.max()]
+        return first, second, np.ones_like(first)
+    whole = torch.from_numpy(np.ascontiguousarray(valid)).float()[None]
+    return first, second, spectrum.windows(whole).mean((-2, -1)).flatten().double().numpy()
 
 
 def _line(

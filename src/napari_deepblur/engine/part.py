@@ -148,10 +148,16 @@ def _restored_job(
         )
         return blur.tile_operator(part.plane, tile.shape, field_region(place, planes.plane_shape))
 
-    sharp = yield from restore_tiles_job(network, observed, photometry, tiles, operator_of)
-    if observed.empty is not None:
-        sharp = np.where(observed.empty, seen, sharp)
-    return np.ascontiguousarray(sharp[inner])
+    sharp = np.zeros(seen.shape, np.float32)
+    yield from restore_tiles_job(
+        network,
+        observed,
+        photometry,
+        tiles,
+        operator_of,
+        put=lambda tile, result: tile.add_to(sharp, result),
+    )
+    return np.ascontiguousarray(observed.with_empty_areas(sharp)[inner])
 
 
 def surroundings(

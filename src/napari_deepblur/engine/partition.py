@@ -90,14 +90,28 @@ class Tile:
         """Field coordinates (y, x) of the first and last corner of what is read, shape (2, 2)."""
         return field_region(self.read, self.field_shape)
 
-    def add_to(self, field: NDArray[np.float32], result: NDArray[np.float32]) -> None:
-        """Add the tile's result, of the shape that was read, to a field that began as zeros."""
+    def add_to(
+        self, field: NDArray[np.float32], result: NDArray[np.float32], *, first_row: int = 0
+    ) -> None:
+        """Add the tile's result, of the shape that was read, to a field that began as zeros.
+
+        Parameters
+        ----------
+        field
+            The field, or some of its rows.
+        result
+            Result of the tile.
+        first_row
+            Row of the field that is the first one there.
+        """
         inner = tuple(
             slice(write.start - read.start, write.stop - read.start)
             for read, write in zip(self.read, self.write, strict=True)
         )
         weights = self.rows.weights()[:, None] * self.columns.weights()
-        field[self.write] += weights * result[inner]
+        rows, columns = self.write
+        there = slice(rows.start - first_row, rows.stop - first_row)
+        field[there, columns] += weights * result[inner]
 
 
 def field_region(window: Window, field_shape: tuple[int, int]) -> NDArray[np.float32]:

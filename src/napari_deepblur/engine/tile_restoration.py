@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,8 @@ from napari_deepblur.engine.events import Job, Progress
 from napari_deepblur.engine.evidence import softened_where_loud, supported_detail
 from napari_deepblur.engine.partition import Margins, Tile
 from napari_deepblur.engine.photometry import Photometry
+from napari_deepblur.engine.stored_plane import SeenPlane, row_bands
+from napari_deepblur.engine.strip import Strip
 from napari_deepblur.engine.valid_pixels import ValidPlane
 from napari_deepblur.optics.settings import CANONICAL_CUTOFF
 
@@ -76,11 +78,13 @@ def tile_margins(
 
 def restore_plane_job(
     network: Unrolled,
-    observed: ValidPlane,
+    observed: SeenPlane,
     photometry: Photometry,
     tiles: Sequence[Tile],
     operator_of: Callable[[Tile], FourierBlur],
-) -> Job[NDArray[np.float32]]:
+    *,
+    into: Any = None,
+) -> Job[Any]:
     """Deblur a plane; yields before each tile and after each iteration.
 
     Parameters
@@ -92,30 +96,57 @@ def restore_plane_job(
     photometry
         Measured over the whole plane.
     tiles
-        Partition of the plane.
+        Partition of the plane, row by row.
     operator_of
         Gives the blur of a tile, a batch of one.
+    into
+        Array of shape (Y, X) whose rows can be read and written, such as a file; by default one in
+        memory.
 
     Returns
     -------
-        Counts, shape (Y, X), with the flux of the observed plane.
+        That array: counts, with the flux of the observed plane; areas without data as they were.
     """
-    sharp = yield from restore_tiles_job(network, observed, photometry, tiles, operator_of)
-    return photometry.with_light_of(sharp, observed.image, observed.valid)
+    bands = row_bands(observed.shape)
+    sharp = np.empty(observed.shape, np.float32) if into is None else into
+    # A plane that fits in memory is written once. The factor of its light is known at the end.
+    raw = np.empty(observed.shape, np.float32) if len(bands) == 1 else sharp
+    light = 0.0
+
+    def put(rows: slice, values: NDArray[np.float32]) -> None:
+        nonlocal light
+        valid = None if observed.is_whole else observed.part((rows, columns)).valid
+        light += photometry.light(values, valid)
+        raw[rows] = values
+
+    columns = slice(0, observed.shape[1])
+    strip = Strip(observed.shape, bands[0].stop, put)
+    total = len(tiles) * network.n_iterations
+    yield from restore_tiles_job(network, observed, photometry, tiles, operator_of, put=strip.add)
+    strip.close()
+    factor = photometry.factor(light, observed.shape[0] * observed.shape[1])
+    for rows in bands:
+        yield Progress(total, total, "deblurring")
+        values = photometry.brought(raw[rows], factor)
+        if not observed.is_whole:
+            values = observed.part((rows, columns)).with_empty_areas(values)
+        sharp[rows] = values
+    return sharp
 
 
 def restore_tiles_job(
     network: Unrolled,
-    observed: ValidPlane,
+    observed: SeenPlane,
     photometry: Photometry,
     tiles: Sequence[Tile],
     operator_of: Callable[[Tile], FourierBlur],
-) -> Job[NDArray[np.float32]]:
-    """`restore_plane_job` of tiles that need not cover the plane, and with the flux as it comes.
+    *,
+    put: Callable[[Tile, NDArray[np.float32]], None],
+) -> Job[None]:
+    """Deblur tiles, and give each with its result, counts, to `put`; the flux is as it comes.
 
-    Where there is no tile the result is 0.
+    See `restore_plane_job` for the other parameters.
     """
-    sharp = np.zeros(observed.image.shape, np.float32)
     total = len(tiles) * network.n_iterations
     for number, tile in enumerate(tiles):
         done = number * network.n_iterations
@@ -125,8 +156,7 @@ def restore_tiles_job(
         for step in range(network.n_iterations):
             restoration.advance()
             yield Progress(done + step + 1, total, "deblurring")
-        tile.add_to(sharp, restoration.result())
-    return sharp
+        put(tile, restoration.result())
 
 
 class _TileRestoration:

@@ -16,7 +16,13 @@ from napari_deepblur.engine.hot_pixels import without_hot_pixels
 from napari_deepblur.engine.smoothing import highest_nearby, transposed
 from napari_deepblur.errors import ImageError
 
-__all__ = ["ValidPlane", "empty_areas", "faulty_lines"]
+__all__ = [
+    "ValidPlane",
+    "areas_of_values",
+    "empty_areas",
+    "faulty_lines",
+    "lines_that_stand_out",
+]
 
 Mask = NDArray[np.bool_]
 
@@ -37,6 +43,9 @@ _LEAP = 0.6
 #: largest share of the rings with the very value of the area: clipped noise has it again and again.
 _STEPS, _RANGE, _SAME = 4.0, 1e-3, 0.05
 
+#: Least share of pixels with data of a part from which something is read.
+_LEAST_PICTURE = 0.1
+
 #: How far a line stands out of its two neighbours, by the usual scatter of lines, and the share of
 #: its pixels that do so alike.
 _LINE, _ALIKE = 12.0, 0.9
@@ -55,11 +64,14 @@ class ValidPlane:
         True where there is data, shape (Y, X); None where there is everywhere.
     empty
         True in areas without data (not: faults of the camera), or None if there are none.
+    stored
+        The plane as it was, where there are such areas.
     """
 
     image: NDArray[np.float32]
     valid: Mask | None = None
     empty: Mask | None = None
+    stored: NDArray[np.float32] | None = None
 
     @classmethod
     def of(cls, plane: NDArray[np.float32]) -> ValidPlane:
@@ -72,18 +84,69 @@ class ValidPlane:
         """
         empty, faults = empty_areas(plane)
         faults |= faulty_lines(plane, empty)
+        if (empty | faults).all():
+            raise ImageError("no pixel holds data: all are NaN or of one value")
+        return cls.knowing(plane, empty, faults)
+
+    @classmethod
+    def knowing(
+        cls,
+        plane: NDArray[np.float32],
+        empty: Mask,
+        faults: Mask,
+        usual_spread: float | None = None,
+    ) -> ValidPlane:
+        """Fill and repair a plane whose pixels without data are known, and not all of them.
+
+        Parameters
+        ----------
+        plane
+            Shape (Y, X).
+        empty, faults
+            Pixels in areas without data, and faults of the camera, same shape.
+        usual_spread
+            As for `without_hot_pixels`.
+        """
         invalid = empty | faults
         if not invalid.any():
-            return cls(without_hot_pixels(plane))
-        if invalid.all():
-            raise ImageError("no pixel holds data: all are NaN or of one value")
-        filled = without_hot_pixels(_filled(plane, invalid))
-        return cls(filled, ~invalid, empty if empty.any() else None)
+            return cls(without_hot_pixels(plane, usual_spread))
+        filled = without_hot_pixels(_filled(plane, invalid), usual_spread)
+        if not empty.any():
+            return cls(filled, ~invalid)
+        return cls(filled, ~invalid, empty, plane)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(Y, X)."""
+        height, width = self.image.shape
+        return height, width
+
+    @property
+    def is_whole(self) -> bool:
+        """True if there is data everywhere."""
+        return self.valid is None
+
+    @property
+    def has_picture(self) -> bool:
+        """True if there are data in a fair part of it, and they are not all equal."""
+        with_data = self.image if self.valid is None else self.image[self.valid]
+        enough = with_data.size > _LEAST_PICTURE * self.image.size
+        return bool(enough and with_data.min() < with_data.max())
 
     def part(self, window: tuple[slice, slice]) -> ValidPlane:
         """Part of the plane."""
-        parts = (None if mask is None else mask[window] for mask in (self.valid, self.empty))
-        return ValidPlane(np.ascontiguousarray(self.image[window]), *parts)
+        return ValidPlane(
+            np.ascontiguousarray(self.image[window]),
+            None if self.valid is None else self.valid[window],
+            None if self.empty is None else self.empty[window],
+            None if self.stored is None else self.stored[window],
+        )
+
+    def with_empty_areas(self, other: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Put what was stored in areas without data into another plane of this shape."""
+        if self.empty is None or self.stored is None:
+            return other
+        return np.where(self.empty, self.stored, other)
 
     @property
     def empty_share(self) -> float:
@@ -148,6 +211,27 @@ def empty_areas(plane: NDArray[np.float32]) -> tuple[Mask, Mask]:
     return empty | large[areas], faults
 
 
+def areas_of_values(plane: NDArray[np.float32], values: NDArray[np.float32]) -> Mask:
+    """Find the areas of a part of a plane that hold no data, by the values of such areas.
+
+    Parameters
+    ----------
+    plane
+        Shape (Y, X); pixels that are not finite hold no data either.
+    values
+        Values that areas without data have elsewhere in the plane.
+    """
+    from scipy import ndimage
+
+    empty = ~np.isfinite(plane)
+    for value in values:
+        areas, n_areas = ndimage.label(plane == value)
+        size = np.bincount(areas.ravel(), minlength=n_areas + 1)
+        size[0] = 0
+        empty |= (size >= _LEAST_AREA)[areas]
+    return empty
+
+
 def _leap(
     picture: NDArray[np.float32], areas: NDArray[np.integer], value: NDArray[np.float64]
 ) -> Mask:
@@ -186,13 +270,13 @@ def faulty_lines(plane: NDArray[np.float32], empty: Mask | None = None) -> Mask:
     """
     picture = plane if empty is None else np.where(empty, np.nan, plane)
     found = np.zeros(plane.shape, bool)
-    found[_lines_of(picture)] = True
-    found[:, _lines_of(transposed(picture))] = True
+    found[lines_that_stand_out(picture)] = True
+    found[:, lines_that_stand_out(transposed(picture))] = True
     return found
 
 
-def _lines_of(picture: NDArray[np.float32]) -> NDArray[np.intp]:
-    """Numbers of the faulty rows of an image (Y, X) with NaN where there is no data."""
+def lines_that_stand_out(picture: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Find the numbers of the faulty rows of an image (Y, X) with NaN where there is no data."""
     whole = np.isfinite(picture).mean(1) > 0.5
     inner = np.zeros(len(picture), bool)
     inner[1:-1] = whole[1:-1] & whole[:-2] & whole[2:]

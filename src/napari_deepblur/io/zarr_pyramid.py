@@ -18,7 +18,8 @@ __all__ = ["ZarrPyramid"]
 _COARSEST = 256
 
 #: Side of the chunks of a plane, pixels; above this number of chunks some share a file, a shard,
-#: of a plane at most and of so many chunks along each side.
+#: of a plane at most and of so many chunks along each side: of large planes, which are written a
+#: row of chunks at a time, of one such row.
 _CHUNK, _MOST_CHUNKS, _CHUNKS_IN_SHARD = 512, 2000, 16
 
 
@@ -72,11 +73,23 @@ class ZarrPyramid:
     def __getitem__(self, index: Any) -> NDArray[Any]:
         return np.asarray(self.levels[0][index])
 
-    def __setitem__(self, index: tuple[int, ...], plane: NDArray[Any]) -> None:
-        """Write a plane to all levels; the index is that of the leading axes."""
+    def __setitem__(self, index: tuple[int | slice, ...], plane: NDArray[Any]) -> None:
+        """Write a plane to all levels, or rows of it.
+
+        Parameters
+        ----------
+        index
+            That of the leading axes, and a slice of rows where not all are written. It begins at a
+            multiple of a chunk's, and what it leaves out below is written by itself.
+        plane
+            Shape (Y, X), or (rows, X).
+        """
+        *lead, last = index if index and isinstance(index[-1], slice) else (*index, slice(None))
+        assert isinstance(last, slice)
+        first = last.start or 0
         for level in self.levels:
-            level[index] = plane
-            plane = _halved(plane)
+            level[(*lead, slice(first, first + len(plane)))] = plane
+            first, plane = first // 2, _halved(plane)
 
     def flush(self, index: tuple[int, ...]) -> None:
         """Wait until a plane is on the disk; the index is that of the leading axes."""
@@ -120,7 +133,8 @@ def _create(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], axes: str)
     n_along = [-(-side // chunk) for side, chunk in zip(shape[-2:], sides, strict=True)]
     shards = None
     if math.prod(shape[:-2]) * math.prod(n_along) > _MOST_CHUNKS and max(n_along) > 1:
-        counts = [min(n, _CHUNKS_IN_SHARD) for n in n_along]
+        down = 1 if max(n_along) > _CHUNKS_IN_SHARD else n_along[0]
+        counts = [down, min(n_along[1], _CHUNKS_IN_SHARD)]
         shards = (*lead, *(n * side for n, side in zip(counts, sides, strict=True)))
     zarr.create_array(
         path,

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-__all__ = ["IntensityScale"]
+__all__ = ["BRIGHT_SHARE", "DARK_SHARE", "IntensityScale"]
 
-_BRIGHT_SHARE = 1e-3
-_DARK_SHARE = 1e-2
+#: Shares of the brightest and of the darkest pixels that set the scale.
+BRIGHT_SHARE, DARK_SHARE = 1e-3, 1e-2
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,8 @@ class IntensityScale:
         while a single hot pixel among many does not set it.
         """
         flat = image.flatten(1)
-        n_bright = max(1, round(_BRIGHT_SHARE * flat.shape[1]))
-        n_dark = max(1, round(_DARK_SHARE * flat.shape[1]))
+        n_bright = max(1, round(BRIGHT_SHARE * flat.shape[1]))
+        n_dark = max(1, round(DARK_SHARE * flat.shape[1]))
         dark = flat.kthvalue(n_dark, dim=1).values
         span = flat.topk(n_bright, dim=1).values.mean(1) - dark
         positive = span.where(span > 0, 1)
