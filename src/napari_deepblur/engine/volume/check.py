@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_deepblur.engine.concerns import Concern, ConcernKind
 from napari_deepblur.engine.destination import GrowingImage, destination
@@ -80,7 +81,7 @@ class VolumeChecks:
         stacks = self._stacks
         for z in range(stacks.n_planes):
             index = result.number * stacks.n_planes + z
-            fit = VolumeFit.of_plane(result, z, self._cutoff)
+            fit = VolumeFit.of_plane(stacks.plane(result.number, z), result, z, self._cutoff)
             at = Progress(z, stacks.n_planes, CHECKING)
             self._checked[index] = yield from check_plane_job(fit, at)
             if self.residual is not None:
@@ -100,9 +101,10 @@ class VolumeFit(ForwardFit):
     """One plane of a volume, whose light may have gone to other planes."""
 
     @classmethod
-    def of_plane(cls, result: VolumeResult, z: int, cutoff: float) -> Self | None:
-        """Compare a plane; None if it is blank."""
-        image, sharp = result.image[z], result.sharp[z]
+    def of_plane(
+        cls, image: NDArray[np.float32], result: VolumeResult, z: int, cutoff: float
+    ) -> Self | None:
+        """Compare a plane, observed without hot pixels, with the result; None if it is blank."""
         if result.expected is None or image.min() == image.max():
             return None
         noise = noise_model(image, cutoff)
@@ -110,7 +112,7 @@ class VolumeFit(ForwardFit):
         inside, border = inside_and_border(ValidPlane(image), [width, width])
         return cls(
             image,
-            sharp,
+            result.sharp[z],
             result.expected[z],
             noise.deviation,
             noise.map(image, cutoff),

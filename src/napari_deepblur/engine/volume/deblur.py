@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from napari_deepblur.engine.destination import GrowingImage, destination
 from napari_deepblur.engine.devices import memory_guard
 from napari_deepblur.engine.events import Job, Progress
+from napari_deepblur.engine.hot_pixels import spread_of_neighbours, without_hot_pixels
 from napari_deepblur.engine.plausibility import check_sampling_job
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.engine.volume.detail import find_detail_job
 from napari_deepblur.engine.volume.photons import halves, photons_of
 from napari_deepblur.engine.volume.richardson_lucy import Pace, RichardsonLucy, deviance
 from napari_deepblur.engine.volume.stack_blur import StackBlur
-from napari_deepblur.engine.volume.stacks import Stacks
+from napari_deepblur.engine.volume.stacks import Region, Stacks
 from napari_deepblur.engine.volume.tiles import tiles_of, weights_of
 
 if TYPE_CHECKING:
@@ -43,26 +44,25 @@ _DIVERGES_ABOVE = 1.3
 _MORE_FOR_THE_WHOLE = 1.2
 
 #: Voxels of a tile and of what lies around it: about 40 bytes each.
-_LARGEST_DOMAIN = 26_000_000
+_LARGEST_DOMAIN = 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class VolumeResult:
-    """One volume, before and after, each of shape (Z, Y, X) and in the image's unit.
+    """One volume that was deblurred, of shape (Z, Y, X) and in the image's unit.
 
     Attributes
     ----------
     number
         Of the volume.
-    image, sharp
-        Observed, hot pixels repaired, and deblurred.
+    sharp
+        Deblurred.
     expected
         Observed without noise, as it should be: the sample blurred again, with the light from
         outside the stack and the background that were found with it; None if nobody asked.
     """
 
     number: int
-    image: NDArray[np.float32]
     sharp: NDArray[np.float32]
     expected: NDArray[np.float32] | None
 
@@ -164,18 +164,22 @@ def _one_volume_job(
 
     optics = _Optics(blur.stack_optics, blur.row(volume))
     plan = yield from _plan_job(stacks, volume, optics)
-    image = stacks.read(volume, stacks.whole)
     if plan is None:  # a blank volume stays as it is
-        return VolumeResult(volume, image, image, image)
-    sharp = np.zeros(image.shape, np.float32)
-    expected = np.zeros(image.shape, np.float32) if explains else None
-    weights = np.zeros(image.shape[1:], np.float32)
+        image = stacks.read(volume, stacks.whole)
+        return VolumeResult(volume, image, image)
+    planes = yield from _planes_job(stacks, volume)
+    # The observed volume is not held besides: parts of it are read as they are needed.
+    sharp = np.zeros(stacks.whole.shape, np.float32)
+    expected = np.zeros(stacks.whole.shape, np.float32) if explains else None
+    weights = np.zeros(stacks.planes.plane_shape, np.float32)
     tiles = tiles_of(stacks.whole, optics.known.domain_of, _LARGEST_DOMAIN)
     total = len(tiles) * len(plan.momenta)
-    observed = (float(image.mean(dtype=float)) - plan.zero) / plan.gain
+    observed = (float(np.mean([plane.mean for plane in planes])) - plan.zero) / plan.gain
     light = max(observed - plan.background, 0.0)
     for number, tile in enumerate(tiles):
-        photons = (image[:, tile.rows, tile.columns] - plan.zero) / plan.gain
+        photons = stacks.read(volume, tile, [plane.usual_spread for plane in planes])
+        photons -= plan.zero
+        photons /= plan.gain
         counted = torch.from_numpy(np.maximum(photons, 0, out=photons))
         sample = RichardsonLucy(
             counted, plan.background, optics.blur(tile.shape), _PACE, light=light
@@ -188,9 +192,9 @@ def _one_volume_job(
                 break
             lowest = min(lowest, misfit)
         weight = weights_of(tile, stacks.whole)
-        sharp[:, tile.rows, tile.columns] += sample.estimate.numpy() * weight
+        _add(sharp, tile, sample.estimate.numpy(), weight)
         if expected is not None:
-            expected[:, tile.rows, tile.columns] += sample.expected().numpy() * weight
+            _add(expected, tile, sample.expected().numpy(), weight)
         weights[tile.rows, tile.columns] += weight
     yield Progress(total, total, _STAGE)
     sharp /= weights
@@ -200,7 +204,38 @@ def _one_volume_job(
     if expected is not None:
         expected *= plan.gain / weights
         expected += plan.zero
-    return VolumeResult(volume, image, sharp, expected)
+    return VolumeResult(volume, sharp, expected)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plane:
+    """What is known of a plane before parts of it are read: see `without_hot_pixels`."""
+
+    mean: float
+    usual_spread: float
+
+
+def _planes_job(stacks: Stacks, volume: int) -> Job[list[_Plane]]:
+    """Look through the planes of a volume."""
+    found = []
+    for z in range(stacks.n_planes):
+        yield Progress(z, stacks.n_planes, "reading the stack")
+        stored = stacks.planes.finite(volume * stacks.n_planes + z)
+        spread = spread_of_neighbours(stored) / stored.size
+        mean = float(without_hot_pixels(stored, spread).mean(dtype=float))
+        found.append(_Plane(mean, spread))
+    return found
+
+
+def _add(
+    volume: NDArray[np.float32],
+    tile: Region,
+    result: NDArray[np.float32],
+    weight: NDArray[np.float32],
+) -> None:
+    """Add the result of a tile, plane by plane: a copy of all of it would take its memory again."""
+    for plane, values in zip(volume, result, strict=True):
+        plane[tile.rows, tile.columns] += values * weight
 
 
 def _plan_job(stacks: Stacks, volume: int, optics: _Optics) -> Job[_Plan | None]:
