@@ -134,6 +134,9 @@ class BlockOfFile:
         number, *region = index
         self._pyramid[(*self._position(number), *region)] = plane
 
+    def finish(self, number: int) -> None:
+        """Do nothing: see `finished`."""
+
     def flush(self) -> None:
         """Wait until the planes are on the disk."""
         for number in range(len(self._block)):

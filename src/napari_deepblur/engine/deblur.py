@@ -127,7 +127,7 @@ def deblur_job(
         for index in missing:
             yield from work.plane_job(index, PlaneRows(sharp, planes.position(index)))
             if into is not None:
-                into.finished.add(index)
+                into.finish(index)
         yield work.progress(len(planes))
     return sharp
 

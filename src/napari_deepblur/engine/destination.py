@@ -14,7 +14,14 @@ if TYPE_CHECKING:
     from napari_deepblur.engine.blur import BlurEstimate
     from napari_deepblur.engine.request import Request
 
-__all__ = ["Destinations", "GrowingImage", "OnView", "PlanesInMemory", "destination"]
+__all__ = [
+    "Destinations",
+    "GrowingImage",
+    "OnView",
+    "PlanesInMemory",
+    "destination",
+    "number_of_plane",
+]
 
 
 class GrowingImage(Protocol):
@@ -42,8 +49,11 @@ class GrowingImage(Protocol):
         """Write a plane, or rows of it.
 
         The index is that of the leading axes, and a slice of rows where not all are written; then
-        whoever writes the last ones adds the plane to `finished`.
+        `finish` says when all are.
         """
+
+    def finish(self, number: int) -> None:
+        """Count a plane, whose rows are all written, among those that are finished."""
 
 
 class Destinations(Protocol):
@@ -106,10 +116,15 @@ class PlanesInMemory:
             if self._closed:
                 return
             self.data[index] = plane
-            position = tuple(place for place in index if isinstance(place, int))
-            if len(position) == len(index):
-                number = np.ravel_multi_index(position, self.shape[:-2]) if index else 0
-                self.finished.add(int(number))
+            number = number_of_plane(index, self.shape)
+            if number is not None:
+                self.finished.add(number)
+
+    def finish(self, number: int) -> None:
+        """Count a plane among those that are finished, unless no more are wanted."""
+        with self._lock:
+            if not self._closed:
+                self.finished.add(number)
 
     def close(self) -> list[int]:
         """Take no more planes; return the numbers of those that are there."""
@@ -134,6 +149,14 @@ class OnView:
 
     def tile_px(self, blur: BlurEstimate, request: Request) -> None:
         """Leave the side of tiles to the memory that is free."""
+
+
+def number_of_plane(index: tuple[int | slice, ...], shape: tuple[int, ...]) -> int | None:
+    """Find the number of the plane of an image that an index is of; None if only of some rows."""
+    position = tuple(int(place) for place in index if not isinstance(place, slice))
+    if len(position) < len(index):
+        return None
+    return int(np.ravel_multi_index(position, shape[:-2])) if position else 0
 
 
 def destination(planes: Planes, into: GrowingImage | None) -> tuple[Any, list[int]]:

@@ -254,7 +254,7 @@ def residual_image_job(
                 yield at
                 rows_of[rows] = _deviations(reblurring, rows, observed.plane_shape)
             if into is not None:
-                into.finished.add(index)
+                into.finish(index)
         yield Progress(len(observed), len(observed), stage)
     return residual
 

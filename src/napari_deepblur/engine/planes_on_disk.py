@@ -11,6 +11,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_deepblur.engine.destination import number_of_plane
 from napari_deepblur.io.metadata import ImageMetadata
 from napari_deepblur.io.partial_image import PartialImage, complete
 from napari_deepblur.io.zarr_pyramid import ZarrPyramid
@@ -87,13 +88,21 @@ class PlanesOnDisk:
     def __getitem__(self, index: Any) -> NDArray[np.float32]:
         return self._planes[index]
 
-    def __setitem__(self, index: tuple[int, ...], plane: NDArray[np.float32]) -> None:
-        """Write a plane, unless no more are wanted; the index is that of the leading axes."""
+    def __setitem__(self, index: tuple[int | slice, ...], plane: NDArray[np.float32]) -> None:
+        """Write a plane or rows of it, unless no more are wanted: see `GrowingImage`."""
         with self._lock:
             if self._closed:
                 return
             self._planes[index] = plane
-            self.finished.add(int(np.ravel_multi_index(index, self.shape[:-2])) if index else 0)
+            number = number_of_plane(index, self.shape)
+            if number is not None:
+                self.finished.add(number)
+
+    def finish(self, number: int) -> None:
+        """Count a plane among those that are finished, unless no more are wanted."""
+        with self._lock:
+            if not self._closed:
+                self.finished.add(number)
 
     def close(self) -> list[int]:
         """Take no more planes; return the numbers of those that are there."""
