@@ -12,6 +12,8 @@ import napari
 import numpy as np
 from screenshots import finish, settle
 
+from napari_deepblur.engine.known.blurs import ideal_blur
+
 HEIGHT, NARROW = 740, 300
 OPTICS = {
     "numerical_aperture": 1.4,
@@ -38,9 +40,6 @@ class Camera:
 
     def open(self, pixels=None, *, sample: str = "", **arguments) -> None:
         """Show one image only: pixels, or a sample."""
-        for layer in self.viewer.layers:
-            layer.visible = False  # Mesa may crash while it draws what is left of them
-        settle(0.2)
         self.viewer.layers.clear()
         if sample:
             self.viewer.open_sample("napari-deepblur", sample)
@@ -69,8 +68,8 @@ def run(camera: Camera, act, *, state: str = "") -> None:
     settle()
 
 
-def deblur_states(viewer, folder: Path) -> None:
-    """The dock Deep-Blur, from nothing to a comparison."""
+def deblur_refusals(viewer, folder: Path) -> None:
+    """The dock Deep-Blur where it cannot go on."""
     camera = Camera(viewer, "Deep-Blur", "deep-blur", folder)
     dock, rng = camera.dock, np.random.default_rng(0)
     camera.take("empty")
@@ -79,9 +78,21 @@ def deblur_states(viewer, folder: Path) -> None:
     camera.open(np.full((256, 256), np.nan, np.float32), name="cut off", **known())
     run(camera, dock.controller.psf.estimate)
     camera.take("error")
-    camera.open(rng.poisson(200, (256, 256)).astype(np.uint16), name="noise", **known())
-    run(camera, dock.controller.psf.estimate)
+
+
+def deblur_doubt(viewer, folder: Path) -> None:
+    """The dock Deep-Blur with an estimate that may be wrong."""
+    camera = Camera(viewer, "Deep-Blur", "deep-blur", folder)
+    pixels = np.random.default_rng(0).poisson(200, (256, 256)).astype(np.uint16)
+    camera.open(pixels, name="noise", **known())
+    run(camera, camera.dock.controller.psf.estimate)
     camera.take("in-doubt")
+
+
+def deblur_states(viewer, folder: Path) -> None:
+    """The dock Deep-Blur, from an estimate to a comparison."""
+    camera = Camera(viewer, "Deep-Blur", "deep-blur", folder)
+    dock = camera.dock
     camera.open(sample="podosomes")
     run(camera, dock.controller.psf.estimate, state="running")
     finish(dock)
@@ -103,7 +114,6 @@ def deblur_states(viewer, folder: Path) -> None:
 
 def calibrate_states(viewer, folder: Path) -> None:
     """The dock Calibrate from beads."""
-    viewer.layers.clear()
     camera = Camera(viewer, "Calibrate from beads", "calibrate", folder)
     dock = camera.dock
     camera.take("empty")
@@ -128,12 +138,13 @@ def calibrate_states(viewer, folder: Path) -> None:
 
 def inspector_states(viewer, folder: Path) -> None:
     """The dock PSF inspector: that of the podosomes beside the ideal one."""
-    from napari_deepblur.engine.known.blurs import ideal_blur
-    from napari_deepblur.optics.settings import Optics
-
+    deblur = Camera(viewer, "Deep-Blur", "deep-blur", folder)
+    deblur.open(sample="podosomes")
+    run(deblur, deblur.dock.controller.psf.estimate)
+    optics = deblur.dock.controller.resolved.optics
     camera = Camera(viewer, "PSF inspector", "inspector", folder)
     camera.take("one")
-    ideal_blur(Optics(**OPTICS)).save(folder / "ideal.json", overwrite=True)
+    ideal_blur(optics).save(folder / "ideal.json", overwrite=True)
     run(camera, lambda: camera.dock.controller.open(1, folder / "ideal.json"))
     (folder / "ideal.json").unlink()
     camera.take("two")
@@ -142,14 +153,20 @@ def inspector_states(viewer, folder: Path) -> None:
 
 
 def main(folder: Path) -> None:
-    """Take the pictures."""
+    """Take the pictures, each dock's in a window of its own."""
     folder.mkdir(parents=True, exist_ok=True)
-    viewer = napari.Viewer(show=True)
-    viewer.window.resize(1280, 800)
-    for states in (calibrate_states, inspector_states, deblur_states):
+    for states in (
+        deblur_refusals,
+        deblur_doubt,
+        deblur_states,
+        calibrate_states,
+        inspector_states,
+    ):
+        # Mesa's drivers may crash where an image is removed and its PSF is left.
+        viewer = napari.Viewer(show=True)
+        viewer.window.resize(1280, 800)
         states(viewer, folder)
-        viewer.window.remove_dock_widget("all")
-    viewer.close()
+        viewer.close()
 
 
 if __name__ == "__main__":

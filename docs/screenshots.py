@@ -22,6 +22,7 @@ from napari_deepblur.engine.models import available_models, load_model
 from napari_deepblur.optics.light_sheet import LightSheetMicroscope
 from napari_deepblur.samples.sample import photograph
 from napari_deepblur.training.data.scenes import SCENES
+from napari_deepblur.widgets.parts.vertical_scroll_area import VerticalScrollArea
 
 SIZE = (1440, 960)
 VARYING_MODEL = "spim"
@@ -126,15 +127,16 @@ def inspector(viewer, path: Path) -> None:
     dock.controller.psf.estimate()
     finish(dock)
     optics = dock.controller.resolved.optics
+    viewer.window.remove_dock_widget(dock)
     _, inspected = viewer.window.add_plugin_dock_widget("napari-deepblur", "PSF inspector")
     with TemporaryDirectory() as folder:
         ideal_blur(optics).save(Path(folder) / "ideal.json")
         inspected.controller.open(1, Path(folder) / "ideal.json")
         while inspected.controller.busy:
             settle(0.05)
-    inspected.resize(inspected.width(), 960)
     settle(1)
-    inspected.grab().save(str(path))
+    # All of it, and not only what fits into the window.
+    inspected.findChild(VerticalScrollArea).widget().grab().save(str(path))
 
 
 def main(folder: Path) -> None:
