@@ -10,14 +10,16 @@ from napari_deepblur.widgets import sample_data
 from napari_deepblur.widgets.layers.facts import facts_of
 
 
-@pytest.mark.parametrize(("command", "result"), [("estimate", "PSF"), ("deblur", "deblurred")])
+@pytest.mark.parametrize(
+    ("command", "result"), [("estimate", "PSF"), ("show_psf", "PSF"), ("deblur", "deblurred")]
+)
 def test_menu_command_works_on_the_active_layer(viewer, qtbot, command, result) -> None:
     viewer.add_layer(known_layer(64, 64, name="other"))
     chosen = viewer.add_layer(known_layer(64, 64, name="chosen"))
     viewer.add_layer(known_layer(64, 64, name="last"))
     viewer.layers.selection.active = chosen
     get_app_model().commands.execute_command(f"napari-deepblur.{command}").result()
-    qtbot.waitUntil(lambda: f"chosen {result}" in viewer.layers, timeout=120_000)
+    qtbot.waitUntil(lambda: f"{result} (chosen)" in viewer.layers, timeout=120_000)
 
 
 @pytest.mark.parametrize(

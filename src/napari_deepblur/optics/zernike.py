@@ -26,6 +26,17 @@ MODE_NAMES = {
     9: "vertical trefoil",
     10: "oblique trefoil",
     11: "spherical",
+    12: "vertical secondary astigmatism",
+    13: "oblique secondary astigmatism",
+    14: "vertical quadrafoil",
+    15: "oblique quadrafoil",
+    16: "horizontal secondary coma",
+    17: "vertical secondary coma",
+    18: "oblique secondary trefoil",
+    19: "vertical secondary trefoil",
+    20: "oblique pentafoil",
+    21: "vertical pentafoil",
+    22: "secondary spherical",
 }
 
 

@@ -1,4 +1,4 @@
-"""Commands of the menus Layers > Filter and Layers > Measure: the dock, for the active layer."""
+"""Commands of the menus Layers > Filter, Measure and Visualize: the dock, for the active layer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ if TYPE_CHECKING:
 
     from napari_deepblur.widgets.deblur.dock import DeblurDock
 
-__all__ = ["deblur_active_layer", "estimate_active_layer", "open_dock"]
+__all__ = [
+    "deblur_active_layer",
+    "estimate_active_layer",
+    "open_dock",
+    "show_psf_of_active_layer",
+]
 
 
 def open_dock(viewer: napari.viewer.Viewer) -> DeblurDock:
@@ -31,3 +36,10 @@ def estimate_active_layer(viewer: napari.viewer.Viewer) -> None:
     controller = open_dock(viewer).controller
     if controller.select_active():
         controller.psf.estimate()
+
+
+def show_psf_of_active_layer(viewer: napari.viewer.Viewer) -> None:
+    """Show the PSF of the active layer, over the field where it varies; estimate it if need be."""
+    controller = open_dock(viewer).controller
+    if controller.select_active():
+        controller.psf.show()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,22 @@ class PsfActions:
             watch = self._work.stopwatch(wanted)
             take = partial(self._take_blur, layer, watch)
             self._work.run(task, take, wanted, hear=watch.hear)
+
+    def show(self) -> None:
+        """Show the layers of the layer's blur, which is estimated where it is not known."""
+        layer, wanted = self._work.layer, self._work.resolved
+        result = self._work.session.results.of(layer)
+        if layer is None or result is None:
+            self.estimate()
+        elif self._work.may_run(wanted):
+            known = result.estimated
+            request = wanted.request(pixels_of(layer), known.blur)
+
+            def take(drawn: Estimated) -> None:
+                self._work.keep(layer, replace(drawn, choice=known.choice), file=result.file)
+                self._work.report(f"The PSF of {layer.name!r} is shown as a layer.", known.blur)
+
+            self._work.run(load_task(request), take, wanted)
 
     def choose_calibration(self, folder: str | Path) -> None:
         """Use the calibration in a folder."""

@@ -18,7 +18,7 @@ __all__ = ["CoefficientBars", "Coefficients"]
 _NOLL = re.compile(r"^Z\d+ (?!mode)")
 _ROW = 19
 _AXIS = 44
-_NAMES_WIDTH = 124
+_NAMES_WIDTH = 142
 _BAR = "#56b4e9"
 _DOUBTFUL = "#888888"
 _ERROR = "#e69f00"
@@ -133,5 +133,5 @@ class CoefficientBars(QWidget):
 
 
 def _in_words(name: str) -> str:
-    """Leave out the Noll index, which only the tooltip has room for."""
-    return _NOLL.sub("", name)
+    """Leave out the Noll index, which only the tooltip has room for, and be short."""
+    return _NOLL.sub("", name).replace("secondary", "2nd")
