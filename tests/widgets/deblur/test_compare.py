@@ -194,7 +194,7 @@ def test_a_preview_is_compared_with_its_part(bench: Bench) -> None:
     bench.controller.layer.corner_pixels = np.array([[0, 10, 20], [0, 49, 69]])
     bench.controller.preview.show()
     sharp = np.full((1, 40, 50), 7, np.float32)
-    bench.runner.on_end(Done(Preview(estimated(3), (1, 10, 20), sharp)))
+    bench.runner.on_end(Done(Preview(estimated(3), (1, 10, 20), sharp, (7, 7), 7.0)))
     bench.viewer.layers.selection.active = bench.viewer.layers["preview (cells)"]
     bench.controller.compare.hold()
     shown = np.asarray(bench.viewer.layers["compared (cells)"].data)

@@ -30,11 +30,13 @@ def look_at(layer: Image, rows: slice, columns: slice) -> None:
     layer.corner_pixels = corners
 
 
-def preview(bench: Bench, found=None, *, origin=(20, 30), shape=(40, 60), **changes) -> None:
+def preview(bench: Bench, found=None, *, origin=(20, 30), shape=(40, 60), bright=1.0, **changes):
     bench.controller.preview.show()
     assert bench.controller.busy
     sharp = np.ones(shape, np.float32)
-    bench.runner.on_end(Done(Preview(found or estimated(), origin, sharp, **changes)))
+    bench.runner.on_end(
+        Done(Preview(found or estimated(), origin, sharp, (1, 9000), bright, **changes))
+    )
 
 
 # Which part
@@ -118,12 +120,19 @@ def test_a_preview_lies_at_its_place(layer: Image, bench: Bench) -> None:
     np.testing.assert_allclose(shown.data_to_world((0, 0)), layer.data_to_world((20, 30)))
     np.testing.assert_allclose(shown.data_to_world((39, 59)), layer.data_to_world((59, 89)))
     assert shown.contrast_limits == layer.contrast_limits
+    assert shown.contrast_limits_range[1] == 9000
     assert shown.units == layer.units
     assert bench.message == (Tone.GOOD, "Preview of what is in view.")
     bench.view.show_preview.assert_called_with(waits=True)
     # It is no image to work on, and the user goes on with what was active.
     assert [one.name for one in bench.view.show_layers.call_args.args[0]] == ["cells"]
     assert bench.viewer.layers.selection.active is layer
+
+
+def test_white_is_brighter_where_bright_spots_grew(layer: Image, bench: Bench) -> None:
+    preview(bench, bright=8000.0)
+    shown = bench.viewer.layers["preview (cells)"]
+    assert shown.contrast_limits == [layer.contrast_limits[0], 8000]
 
 
 def test_a_preview_of_a_stack_shows_at_its_plane_only() -> None:

@@ -21,7 +21,7 @@ from napari_deepblur.widgets.deblur.metadata import result_metadata
 from napari_deepblur.widgets.deblur.readiness import Resolved
 from napari_deepblur.widgets.deblur.tasks import Estimated, estimate_task
 
-__all__ = ["OME_ZARR", "Begun", "Deblurred", "PlanesDone", "deblur_task"]
+__all__ = ["OME_ZARR", "Begun", "Deblurred", "PlanesDone", "deblur_task", "intensities_of"]
 
 #: Ending of the files of results.
 OME_ZARR = ".ome.zarr"
@@ -169,9 +169,9 @@ class _Seen:
 
     def look_at(self, index: int) -> None:
         """Look at one more plane."""
-        plane = self._planes.read(index)
-        self.low, self.high = min(self.low, float(plane.min())), max(self.high, float(plane.max()))
-        self.bright = max(self.bright, _bright(plane))
+        (low, high), bright = intensities_of(self._planes.read(index))
+        self.low, self.high = min(self.low, low), max(self.high, high)
+        self.bright = max(self.bright, bright)
 
 
 def _telling_planes(job: Job[Restored], seen: _Seen, sharp: Planewise) -> Job[Restored]:
@@ -198,7 +198,15 @@ def _largest(planes: Planes) -> float:
     return max(float(np.abs(planes.read(index)).max()) for index in range(len(planes)))
 
 
-def _bright(sharp: NDArray[np.float32]) -> float:
-    """Intensity that few pixels exceed; of large images some pixels are looked at."""
-    apart = math.ceil((sharp.size / _LOOKED_AT) ** 0.5)
-    return float(np.quantile(sharp[..., ::apart, ::apart], 1 - _BRIGHT))
+def intensities_of(sharp: NDArray[np.float32]) -> tuple[tuple[float, float], float]:
+    """Find the extent of the numbers, and the intensity that few pixels exceed.
+
+    Where there are none, the extent is that of an empty set, and so widens no other.
+    """
+    numbers = sharp[np.isfinite(sharp)]
+    if numbers.size == 0:
+        return (math.inf, -math.inf), -math.inf
+    # Of large images some pixels are looked at.
+    apart = math.ceil(numbers.size / _LOOKED_AT)
+    bright = float(np.quantile(numbers[::apart], 1 - _BRIGHT))
+    return (float(numbers.min()), float(numbers.max())), bright

@@ -29,6 +29,7 @@ __all__ = [
     "is_same_work",
     "psf_layers",
     "residual_layer",
+    "sharp_arguments",
 ]
 
 #: An array, which may be lazy, and the arguments of a layer.
@@ -47,7 +48,7 @@ def deblurred_layer(layer: Image, result: Deblurred) -> LayerData:
     Black is that of the observed image; white is brighter where bright spots grew.
     """
     metadata = result_metadata("deblurred", layer.name, result.estimated, result.check)
-    return result.sharp, _sharp_arguments(layer, result.bright) | {"metadata": metadata}
+    return result.sharp, sharp_arguments(layer, result.bright) | {"metadata": metadata}
 
 
 def growing_layer(layer: Image, estimated: Estimated, sharp: Any, bright: float) -> LayerData:
@@ -65,7 +66,7 @@ def growing_layer(layer: Image, estimated: Estimated, sharp: Any, bright: float)
         Intensity that few pixels of the first finished planes exceed.
     """
     metadata = result_metadata("deblurred", layer.name, estimated, planes_done=[])
-    return sharp, _sharp_arguments(layer, bright) | {"metadata": metadata}
+    return sharp, sharp_arguments(layer, bright) | {"metadata": metadata}
 
 
 def finished_part(
@@ -102,7 +103,8 @@ def is_same_work(metadata: dict[str, Any], other: dict[str, Any]) -> bool:
     return one == two
 
 
-def _sharp_arguments(layer: Image, bright: float) -> dict[str, Any]:
+def sharp_arguments(layer: Image, bright: float) -> dict[str, Any]:
+    """Make the arguments of a deblurred layer: black as observed, white up to bright spots."""
     low, high = layer.contrast_limits
     return geometry_of(layer) | {
         "name": result_name("deblurred", layer.name),

@@ -139,11 +139,11 @@ class ResultLayers:
         """Return the layer of an image's preview that is neither kept nor thrown away yet."""
         return next((one for one in self.of(source) if kind_of(one) == "preview"), None)
 
-    def show_preview(self, source: Image, made: LayerData) -> None:
+    def show_preview(self, source: Image, made: LayerData, extent: tuple[float, float]) -> None:
         """Show a preview in place of the former one; what is active stays so."""
         self.drop_preview(source)
         active = self._viewer.layers.selection.active
-        self._add(source, made)
+        _widen_contrast(self._add(source, made), extent)
         self._viewer.layers.selection.active = active
 
     def keep_preview(self, source: Image) -> None:

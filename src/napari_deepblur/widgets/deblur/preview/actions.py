@@ -72,7 +72,7 @@ class PreviewActions:
             self._work.changed.emit()
 
     def _take(self, layer: Image, region: PreviewRegion, preview: Preview) -> None:
-        self._work.layers.show_preview(layer, preview_layer(layer, preview))
+        self._work.layers.show_preview(layer, preview_layer(layer, preview), preview.extent)
         self._work.changed.emit()
         text = f"Preview of {region.words}"
         if preview.of_plane_alone:

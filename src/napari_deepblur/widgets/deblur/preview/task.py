@@ -14,6 +14,7 @@ from napari_deepblur.engine.events import Job, Progress
 from napari_deepblur.engine.part import Part, deblur_part_job
 from napari_deepblur.engine.restore import find_blur_job
 from napari_deepblur.engine.volume.part import deblur_volume_part_job
+from napari_deepblur.widgets.deblur.deblur_task import intensities_of
 from napari_deepblur.widgets.deblur.readiness import Resolved
 from napari_deepblur.widgets.deblur.tasks import Estimated, estimate_task
 
@@ -32,6 +33,10 @@ class Preview:
         Index of its first pixel in the layer.
     sharp
         Intensities, float32, of as many axes as the layer.
+    extent
+        Least and largest intensity.
+    bright
+        Intensity that few pixels exceed.
     of_plane_alone
         True where the blur was read off the current plane alone, as none was known.
     """
@@ -39,6 +44,8 @@ class Preview:
     estimated: Estimated
     origin: tuple[int, ...]
     sharp: NDArray[np.float32]
+    extent: tuple[float, float]
+    bright: float
     of_plane_alone: bool = False
 
 
@@ -95,4 +102,6 @@ def _preview(
     of_plane_alone: bool = False,
 ) -> Preview:
     lead = (1,) * (len(planes.shape) - sharp.ndim)
-    return Preview(estimated, origin, sharp.reshape(*lead, *sharp.shape), of_plane_alone)
+    extent, bright = intensities_of(sharp)
+    sharp = sharp.reshape(*lead, *sharp.shape)
+    return Preview(estimated, origin, sharp, extent, bright, of_plane_alone)
