@@ -26,7 +26,7 @@ def dock(viewer):
 def begin(viewer, dock: DeblurDock, qtbot, *, until: int = 1) -> None:
     """Deblur until some planes are there."""
     dock.run_bar.deblur.click()
-    qtbot.waitUntil(lambda: f"({until} of " in viewer.layers[-1].name, timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: f", {until} of " in viewer.layers[-1].name, timeout=TIMEOUT)
 
 
 def test_cancel_within_a_second_keeps_the_finished_planes(viewer, dock, qtbot) -> None:

@@ -116,7 +116,7 @@ def test_a_lazy_layer_becomes_a_lazy_layer(viewer, dock, qtbot, tmp_path, monkey
     assert isinstance(viewer.layers["residual (cells)"].data, PlanesOnDisk)
     # It is compared, and the next one does not overwrite it.
     dock.deblur.compare.split.click()
-    assert "cells compared" in [one.name for one in viewer.layers]
+    assert "compared (cells)" in [one.name for one in viewer.layers]
     dock.run_bar.deblur.click()
     qtbot.waitUntil(lambda: not dock.controller.busy, timeout=TIMEOUT)
     assert "exists: choose another name" in dock.message.text()
@@ -129,7 +129,7 @@ def test_cancel_leaves_a_file_of_the_finished_planes(
     monkeypatch.setattr(dock, "ask_for_file", lambda name: path)
     add_lazy(viewer, 60)
     dock.run_bar.deblur.click()
-    qtbot.waitUntil(lambda: "(2 of 60)" in viewer.layers[-1].name, timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: ", 2 of 60" in viewer.layers[-1].name, timeout=TIMEOUT)
     dock.run_bar.cancel.click()
     assert "planes are finished and kept in sharp.ome.zarr" in dock.message.text()
     qtbot.waitUntil(path.is_dir, timeout=TIMEOUT)
