@@ -7,10 +7,11 @@ import torch
 from helpers.images import CANONICAL_OPTICS, observed_scene, random_gamma
 from helpers.jobs import assert_reports_and_can_be_left
 from napari_deepblur import BlurEstimate, Optics, deblur
+from napari_deepblur.engine import models
 from napari_deepblur.engine.deblur import deblur_job
 from napari_deepblur.engine.events import Progress
 from napari_deepblur.engine.model_files import write_network
-from napari_deepblur.engine.models import load_model
+from napari_deepblur.engine.models import Model, load_model
 from napari_deepblur.engine.network_cards import HalfQuadraticSizes
 from napari_deepblur.errors import DeviceError, ImageError, ModelError, SamplingError
 
@@ -132,7 +133,7 @@ def test_bad_images_are_refused(tiny_model, stack):
 
 
 def test_another_model_may_deblur(tiny_model, stack):
-    blur = blur_of("widefield-zernike")
+    blur = blur_of("widefield-zernike", n_planes=1)
     sharp = restore(stack, blur, model=tiny_model)
     np.testing.assert_allclose(sharp, restore(stack, blur_of(tiny_model)))
     with pytest.raises(ModelError, match="no model"):
@@ -239,3 +240,16 @@ def test_a_network_trained_on_other_blurs_may_deblur(tiny_model, tiny_varying_mo
     sharp = restore(stack, varying_blur_of(tiny_varying_model), model=tiny_model)
     assert sharp.shape == stack.shape
     assert np.isfinite(sharp).all()
+
+
+def test_bfloat16_costs_next_to_nothing(monkeypatch):
+    image = observed_scene("filaments", random_gamma(1, seed=3), size=160)[0]
+    plane = np.random.default_rng(0).poisson(60 + 400 * image / image.max()).astype(np.float32)
+    blur = blur_of("widefield-zernike", n_planes=1)
+    rounded = []
+    for able in (False, True):
+        model = Model(load_model("widefield-zernike").folder, load_model("widefield-zernike").card)
+        monkeypatch.setattr(models, "multiplies_bfloat16", lambda _, able=able: able)
+        rounded.append(deblur(plane, blur, model=model, device="cpu"))
+    difference = np.abs(rounded[1] - rounded[0]) / np.ptp(plane)
+    assert 0 < difference.max() < 1e-4
