@@ -141,6 +141,8 @@ def read_stored(image: StoredImage, channel: int | None, axes: str | None) -> Im
     ImageError
         If it is in colour, or axes or channel do not fit.
     """
+    if 0 in image.shape:
+        raise ImageError(f"the image has no pixels: its shape is {image.shape}; is it whole?")
     data, letters = image.load(), image.axes
     if axes is None and "S" in letters:
         data, letters = _without_colour(data, letters, channel)
