@@ -182,7 +182,7 @@ class TestDeblur:
 
     def test_blur_file_and_optics_exclude_each_other(self, plane, tmp_path):
         line = fail("deblur", plane, "--blur", "b.json", *OPTICS, "--out", tmp_path / "a.tif")
-        assert "either --blur or the optics" in line
+        assert "leave out --na and --refractive-index" in line
 
     def test_blur_of_another_image(self, plane, stack, tmp_path):
         blur, out = tmp_path / "blur.json", tmp_path / "a.tif"

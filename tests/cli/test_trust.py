@@ -18,7 +18,9 @@ from napari_deepblur.cli.report import (
     concern_lines,
     print_json,
 )
+from napari_deepblur.engine.axes import Planes
 from napari_deepblur.engine.concerns import Concern, ConcernKind
+from napari_deepblur.engine.destination import destination
 from napari_deepblur.engine.events import Progress
 from napari_deepblur.io import read_image
 
@@ -56,15 +58,19 @@ def answer(monkeypatch):
             yield Progress(1, 1, "estimating the blur")
             return blur
 
-        def deblur(image, _blur, **_given):
+        def deblur(image, _blur, *, axes=None, into=None, **_given):
             yield Progress(1, 1, "deblurring")
-            return np.asarray(image, np.float32)
+            planes = Planes.of(image, axes)
+            sharp, missing = destination(planes, into)
+            for index in missing:
+                sharp[planes.position(index)] = planes.read(index)
+            return sharp
 
         monkeypatch.setattr("napari_deepblur.engine.restore.estimate_blur_job", estimate)
 
-        def look(image, _sharp, _blur, **_given):
+        def look(image, _sharp, _blur, *, axes=None, **_given):
             yield Progress(1, 1, "checking the result")
-            return check or check_of(*((),) * (len(image) if image.ndim > 2 else 1))
+            return check or check_of(*((),) * len(Planes.of(image, axes)))
 
         monkeypatch.setattr("napari_deepblur.engine.restore.deblur_job", deblur)
         monkeypatch.setattr("napari_deepblur.engine.restore.check_deblurring_job", look)

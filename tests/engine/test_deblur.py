@@ -133,7 +133,7 @@ def test_bad_images_are_refused(tiny_model, stack):
 
 
 def test_another_model_may_deblur(tiny_model, stack):
-    blur = blur_of("widefield-zernike", n_planes=1)
+    blur = blur_of("widefield-zernike")
     sharp = restore(stack, blur, model=tiny_model)
     np.testing.assert_allclose(sharp, restore(stack, blur_of(tiny_model)))
     with pytest.raises(ModelError, match="no model"):

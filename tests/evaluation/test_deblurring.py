@@ -153,7 +153,9 @@ class TestPhotometry:
         few = Bench(measured.model, measured.images, 3, 64, device="cpu")
         figures = finish(evaluation.DEBLURRING_QUESTIONS["deblurring photometry"](few)).figures
         assert len(figures) == 6
-        assert max(figures.values()) < 1e-4
+        # An untrained network, half of it in bfloat16, makes more of the counts' rounding than the
+        # bundled one.
+        assert max(figures.values()) < 1e-3
 
     def test_what_depends_on_the_gain_is_seen(self, measured, monkeypatch):
         def crooked(image, *_, **__):

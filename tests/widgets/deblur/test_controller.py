@@ -188,7 +188,7 @@ def test_deblur_estimates_first_only_where_needed(bench: Bench, monkeypatch) -> 
     asked = []
     monkeypatch.setattr(
         "napari_deepblur.widgets.deblur.sharp_actions.deblur_task",
-        lambda *given: asked.append(given[-1]),
+        lambda *given: asked.append(given[2]),
     )
     bench.controller.sharp.deblur()
     bench.runner.on_end(Done(deblurred(estimated(), 128, 128)))
@@ -389,7 +389,7 @@ def test_a_loaded_blur_is_used(bench: Bench, monkeypatch) -> None:
     asked = []
     monkeypatch.setattr(
         "napari_deepblur.widgets.deblur.sharp_actions.deblur_task",
-        lambda *given: asked.append(given[-1]),
+        lambda *given: asked.append(given[2]),
     )
     loaded = estimated(per="stack")
     bench.controller.psf.load("blur.json")

@@ -314,7 +314,8 @@ def test_the_manifest_is_valid_and_its_commands_exist() -> None:
     manifest = PluginManifest.from_distribution("napari-deepblur")
     manifest.validate_imports()
     assert manifest.display_name == "Deep-Blur"
-    assert set(manifest.contributions.menus) == {"napari/layers/filter", "napari/layers/measure"}
+    menus = {f"napari/layers/{menu}" for menu in ("filter", "measure", "visualize")}
+    assert set(manifest.contributions.menus) == menus
 
 
 def test_names_that_look_like_html_are_shown_as_they_are(viewer, dock: DeblurDock) -> None:

@@ -73,7 +73,7 @@ def test_a_dock_that_is_opened_again_knows_all_it_knew(tiny_varying_model) -> No
     assert again.view.show_blur.call_args.args[0].title == "one"
     again.controller.psf.estimate()
     again.runner.on_end(Done(estimated()))
-    assert sorted(again.names) == ["one", "PSF (one)", "two"]
+    assert sorted(again.names) == ["PSF (one)", "one", "two"]
 
 
 def test_viewers_share_nothing() -> None:
