@@ -114,6 +114,7 @@ def restore_plane_job(
     light = 0.0
 
     def put(rows: slice, values: NDArray[np.float32]) -> None:
+        """Write rows, and count their light."""
         nonlocal light
         valid = None if observed.is_whole else observed.part((rows, columns)).valid
         light += photometry.light(values, valid)

@@ -94,17 +94,21 @@ def _signs_are_known(blur: BlurEstimate | VolumeBlurEstimate, row: int) -> bool:
 
 
 def _others(estimated: Estimated, row: int) -> tuple[str, ...]:
-    """Say the coefficients that are not in the unit of the others."""
+    """Say the coefficients that are not in the unit of the others: lengths by λ / 4NA."""
     blur, n_modes = estimated.blur, estimated.n_modes
     if n_modes is None:
         return ()
+    unit_um = blur.optics.wavelength_um / (4 * blur.optics.numerical_aperture)
     further = zip(
         estimated.names[n_modes:],
-        blur.coefficients[row][n_modes:],
-        2 * blur.std[row][n_modes:],
+        unit_um * blur.coefficients[row][n_modes:],
+        2 * unit_um * blur.std[row][n_modes:],
         strict=True,
     )
-    return tuple(f"{name}: {value:.2f} ± {error:.2f}" for name, value, error in further)
+    return tuple(
+        f"{name.removesuffix(' (λ/4NA)')}: {value:.2f} ± {error:.2f} µm"
+        for name, value, error in further
+    )
 
 
 def _over_field(estimated: Estimated, row: int) -> OverField | None:

@@ -24,13 +24,13 @@ class SplitImage:
     left, right
         Images of the same shape, X last; they may be lazy. The part that was asked for last is
         kept, so that a border that moves reads nothing anew.
+    line
+        Intensity of the line that marks the border.
 
     Attributes
     ----------
     border
         Place of the border, 0 for the left and 1 for the right side of the image.
-    line
-        Intensity of the line that marks the border.
     """
 
     dtype = np.dtype(np.float32)
