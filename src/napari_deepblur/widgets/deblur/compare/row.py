@@ -58,7 +58,8 @@ class CompareRow(QWidget):
         layout.setColumnStretch(1, 1)
         self.flick.pressed.connect(self.held.emit)
         self.flick.released.connect(self.released.emit)
-        self.split.clicked.connect(self.splitClicked.emit)
+        # Of a signal, as PySide calls `emit` without the argument.
+        self.split.clicked.connect(self.splitClicked)
         self.slider.valueChanged.connect(lambda value: self.borderMoved.emit(value / _STEPS))
         self.setValue(Comparison())
 
