@@ -295,6 +295,12 @@ def test_the_engine_is_asked_for_a_3d_blur() -> None:
     assert not request.focus_series
 
 
+def test_a_z_step_in_nanometres_is_noticed() -> None:
+    wanted = resolve(DeblurSettings(z_step_um=300), stack())
+    assert wanted.verdict is Verdict.INVALID
+    assert "if these are nanometres, type 0.3" in wanted.message
+
+
 def test_a_series_of_stacks_has_a_z_step_and_is_no_focus_series() -> None:
     said = facts_of(known_layer(2, 6, 64, 64, axis_labels=("t", "z", "y", "x")))
     assert (said.n_depths, said.known["z_step_um"].value) == (6, 0.5)

@@ -66,6 +66,9 @@ _OF_PLANES: tuple[Scope, ...] = ("plane", "stack")
 #: Planes of a z-stack from which on a 3-D blur is on offer.
 _FEWEST_PLANES = 5
 
+#: Longest step between planes of a z-stack, µm: what is longer was meant in nm.
+_LONGEST_STEP_UM = 20.0
+
 _NO_LENGTH = {
     "z_step_um": "The z step must be above 0 µm, not {:g}: type the distance from one plane to the "
     "next.",
@@ -317,6 +320,11 @@ def _judge_fields(
     for name in STACK_FIELDS:
         if name in fields and fields[name].value <= 0:
             return Verdict.INVALID, _NO_LENGTH[name].format(fields[name].value), None
+    if "z_step_um" in fields and (step := fields["z_step_um"].value) > _LONGEST_STEP_UM:
+        text = (
+            f"A z step of {step:g} µm is too long: if these are nanometres, type {step / 1000:g}."
+        )
+        return Verdict.INVALID, text, None
     return _VERDICTS[optics.sampling], optics.sampling_text, optics
 
 
