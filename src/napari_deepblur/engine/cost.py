@@ -25,7 +25,7 @@ _TILE_3D_BYTES = 1_040_000_000
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a piece of work takes.
+    """Time and memory that a piece of work takes.
 
     Attributes
     ----------

@@ -57,7 +57,7 @@ class GrowingImage(Protocol):
 
 
 class Destinations(Protocol):
-    """Where the results of a restoration go, plane by plane."""
+    """Places of the results of a restoration, which come plane by plane."""
 
     @property
     def sharp(self) -> GrowingImage:

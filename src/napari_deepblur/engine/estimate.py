@@ -340,7 +340,7 @@ def _encode_planes_job(
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """What was read off a plane, or off a part of a large one: see `_Encoded`."""
+    """Features of a plane, or of a part of a large one: see `_Encoded`."""
 
     features: Tensor
     places: NDArray[np.float32]

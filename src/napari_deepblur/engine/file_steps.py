@@ -115,7 +115,7 @@ Step = StepOfBlur | StepOfPlanes
 
 @dataclass(frozen=True, slots=True)
 class _Destinations:
-    """Where the results of a block go."""
+    """Places of the results of a block."""
 
     sharp: BlockOfFile
     residual: BlockOfFile | None

@@ -209,7 +209,7 @@ def _one_volume_job(
 
 @dataclass(frozen=True, slots=True)
 class _Plane:
-    """What is known of a plane before parts of it are read: see `without_hot_pixels`."""
+    """Knowledge of a plane before parts of it are read: see `without_hot_pixels`."""
 
     mean: float
     usual_spread: float

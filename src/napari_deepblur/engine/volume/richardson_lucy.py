@@ -46,7 +46,7 @@ _LEAST_RATIO = 1e-30
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How boldly a sample is sharpened.
+    """Boldness with which a sample is sharpened.
 
     Attributes
     ----------
