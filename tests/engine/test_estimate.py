@@ -165,7 +165,7 @@ def test_exhausted_memory_is_one_clear_error(tiny_model, stack, monkeypatch):
     def exhausted(*_):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr("napari_deepblur.engine.estimate.resample", exhausted)
+    monkeypatch.setattr("napari_deepblur.engine.plane_features.resample", exhausted)
     with pytest.raises(DeviceError, match="out of memory: crop"):
         estimate(stack, tiny_model)
 
@@ -317,7 +317,7 @@ def test_a_varying_blur_reports_and_can_be_left(tiny_varying_model, stack):
 def test_an_estimate_can_be_cancelled_between_any_two_steps_on_a_plane(
     tiny_model, stack, monkeypatch
 ):
-    from napari_deepblur.engine import estimate as module
+    from napari_deepblur.engine import plane_features as module
 
     calls = []
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from helpers.images import CANONICAL_OPTICS, observed_scene, random_gamma
 from napari_deepblur import BlurEstimate
-from napari_deepblur.engine import estimate, forward_fit, stored_plane
+from napari_deepblur.engine import forward_fit, plane_features, stored_plane
 from napari_deepblur.engine.axes import Planes
 from napari_deepblur.engine.concerns import ConcernKind
 from napari_deepblur.engine.deblur import deblur
@@ -190,13 +190,13 @@ def test_it_is_checked_on_parts(plane, restored, monkeypatch):
 def test_its_blur_is_read_off_parts(request, kind, plane, monkeypatch):
     model = request.getfixturevalue(kind)
     shapes = []
-    original = estimate.tile_windows
+    original = plane_features.tile_windows
     monkeypatch.setattr(
-        estimate,
+        plane_features,
         "tile_windows",
         lambda shape, **how: shapes.append(shape) or original(shape, **how),
     )
-    monkeypatch.setattr(estimate, "_VIEW", 128)
+    monkeypatch.setattr(plane_features, "_VIEW", 128)
     blank = np.where(np.arange(280) < 150, 0, plane)  # the left parts hold nothing
     blur = estimate_blur(np.stack([plane, blank, np.zeros_like(plane)]), optics=CANONICAL_OPTICS,
                          model=model, device="cpu")  # fmt: skip

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from napari_deepblur.networks.unrolled import Unrolled
     from napari_deepblur.operators.fourier_blur import FourierBlur
 
-__all__ = ["deblur", "deblur_job", "outside_training", "usual_tile_px"]
+__all__ = ["deblur", "deblur_job", "deblurring_network_job", "outside_training", "usual_tile_px"]
 
 
 def deblur(
@@ -114,14 +114,8 @@ def deblur_job(
     With `into` the planes go to an image that grows, except those that it has, and it is returned.
     """
     planes = Planes.of(image, axes)
-    yield from check_sampling_job(blur.optics)
-    blur.require_fit(planes)
-    opened = load_model(blur.model if model is None else model)
-    outside = outside_training(opened, blur.optics)
-    if outside is not None:
-        yield Warned(outside)
+    network = yield from deblurring_network_job(planes, blur, model=model, device=device)
     with memory_guard():
-        network: Unrolled = opened.network("deblurring", resolve_device(device))
         work = _Deblurring(planes, blur, network, tile_px)
         sharp, missing = destination(planes, into)
         for index in missing:
@@ -130,6 +124,31 @@ def deblur_job(
                 into.finish(index)
         yield work.progress(len(planes))
     return sharp
+
+
+def deblurring_network_job(
+    planes: Planes, blur: BlurEstimate, *, model: str | Path | Model | None, device: Device
+) -> Job[Unrolled]:
+    """Load the network that takes a blur out of planes, if it can; warn where it was not trained.
+
+    Parameters
+    ----------
+    planes
+        Observed.
+    blur
+        What is to be taken out.
+    model, device
+        As for `deblur`.
+    """
+    yield from check_sampling_job(blur.optics)
+    blur.require_fit(planes)
+    opened = load_model(blur.model if model is None else model)
+    outside = outside_training(opened, blur.optics)
+    if outside is not None:
+        yield Warned(outside)
+    with memory_guard():
+        network: Unrolled = opened.network("deblurring", resolve_device(device))
+    return network
 
 
 def usual_tile_px(

@@ -19,6 +19,7 @@ __all__ = [
     "GrowingImage",
     "OnView",
     "PlanesInMemory",
+    "WatchedPlanes",
     "destination",
     "number_of_plane",
 ]
@@ -71,35 +72,34 @@ class Destinations(Protocol):
         """Side of tiles; None for what fits in the memory that is free."""
 
 
-class PlanesInMemory:
-    """Image in memory that can be looked at, from another thread too, while its planes come.
+class WatchedPlanes:
+    """Image that can be looked at, from another thread too, while its planes come.
 
     Parameters
     ----------
-    shape
-        Of the image, Y and X last.
+    data
+        Where planes are written: an array, or something on the disk that is indexed like one.
 
     Attributes
     ----------
-    data
-        The image, 0 in planes that are not there.
     dtype
         Data type of the pixels.
     finished
-        Numbers of the planes that are there, the last leading axis running fastest.
+        Numbers of the planes that are there, the last leading axis running fastest; others are 0.
     """
 
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        self.data: NDArray[np.float32] = np.zeros(shape, np.float32)
-        self.dtype = self.data.dtype
-        self.finished: set[int] = set()
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, data: Any) -> None:
+        self._data = data
+        self.finished = set[int]()
         self._closed = False
         self._lock = threading.Lock()
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the image."""
-        return self.data.shape
+        return tuple(self._data.shape)
 
     @property
     def n_planes(self) -> int:
@@ -107,7 +107,7 @@ class PlanesInMemory:
         return int(np.prod(self.shape[:-2], dtype=int))
 
     def __getitem__(self, index: Any) -> NDArray[np.float32]:
-        part: NDArray[np.float32] = self.data[index]
+        part: NDArray[np.float32] = self._data[index]
         return part
 
     def __setitem__(self, index: tuple[int | slice, ...], plane: NDArray[np.float32]) -> None:
@@ -115,7 +115,7 @@ class PlanesInMemory:
         with self._lock:
             if self._closed:
                 return
-            self.data[index] = plane
+            self._data[index] = plane
             number = number_of_plane(index, self.shape)
             if number is not None:
                 self.finished.add(number)
@@ -128,9 +128,28 @@ class PlanesInMemory:
 
     def close(self) -> list[int]:
         """Take no more planes; return the numbers of those that are there."""
-        with self._lock:
-            self._closed = True
+        # Without the lock: whoever asks does not wait for the disk.
+        self._closed = True
         return sorted(self.finished)
+
+
+class PlanesInMemory(WatchedPlanes):
+    """Image in memory that can be looked at while its planes come.
+
+    Parameters
+    ----------
+    shape
+        Of the image, Y and X last.
+    """
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__(np.zeros(shape, np.float32))
+
+    @property
+    def data(self) -> NDArray[np.float32]:
+        """The image, 0 in planes that are not there."""
+        data: NDArray[np.float32] = self._data
+        return data
 
 
 class OnView:

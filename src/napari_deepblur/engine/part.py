@@ -10,13 +10,11 @@ from numpy.typing import NDArray
 
 from napari_deepblur.engine.axes import Planes
 from napari_deepblur.engine.blur import BlurEstimate
-from napari_deepblur.engine.deblur import outside_training
-from napari_deepblur.engine.devices import Device, memory_guard, resolve_device
-from napari_deepblur.engine.events import Job, Warned
-from napari_deepblur.engine.models import load_model
+from napari_deepblur.engine.deblur import deblurring_network_job
+from napari_deepblur.engine.devices import Device, memory_guard
+from napari_deepblur.engine.events import Job
 from napari_deepblur.engine.partition import Tile, field_region, partition, smallest_side
 from napari_deepblur.engine.photometry import Photometry
-from napari_deepblur.engine.plausibility import check_sampling_job
 from napari_deepblur.engine.tile_restoration import largest_tile, restore_tiles_job, tile_margins
 from napari_deepblur.engine.tiles import Window
 from napari_deepblur.engine.valid_pixels import ValidPlane
@@ -109,14 +107,8 @@ def deblur_part_job(
     """
     planes = Planes.of(image, axes)
     _require_inside(part, planes)
-    yield from check_sampling_job(blur.optics)
-    blur.require_fit(planes)
-    opened = load_model(blur.model if model is None else model)
-    outside = outside_training(opened, blur.optics)
-    if outside is not None:
-        yield Warned(outside)
+    network = yield from deblurring_network_job(planes, blur, model=model, device=device)
     with memory_guard():
-        network: Unrolled = opened.network("deblurring", resolve_device(device))
         return (yield from _restored_job(planes, blur, part, network))
 
 
