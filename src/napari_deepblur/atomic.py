@@ -112,9 +112,11 @@ def put_in_place(moves: Sequence[tuple[Path, Path]]) -> None:
         is in place.
     """
     done: list[tuple[Path, Path]] = []
+    # All before the first is renamed: a kill between two renames is then a matter of microseconds.
+    for new, _ in moves:
+        flush_to_disk(new)
     try:
         for new, path in moves:
-            flush_to_disk(new)
             old = path.with_name(f".old-{path.name}")
             _remove(old)
             if path.exists():

@@ -1,6 +1,7 @@
 """OME-Zarr of all versions and programs, plain arrays, collections, zip files, the web."""
 
 import http.server
+import shutil
 import threading
 import zipfile
 from pathlib import Path
@@ -172,6 +173,25 @@ def test_fields_of_a_plate(tmp_path):
     names = [image.metadata.name for image in list_images(path)]
     assert names == ["A/1/0", "A/1/1", "B/2/0"]
     np.testing.assert_array_equal(read_image(path, series=2).data[:], STACK + 2)
+
+
+def test_a_damaged_field_does_not_cost_its_plate(tmp_path):
+    path = tmp_path / "a.zarr"
+    group = collection(path, ["A/1/0", "A/1/1", "B/2/0"])
+    group.attrs["plate"] = {"wells": [{"path": "A/1"}, {"path": "A/9"}, {"path": "B/2"}]}
+    group.require_group("A/1").attrs["well"] = {"images": [{"path": "0"}, {"path": "1"}]}
+    group.require_group("B/2").attrs["well"] = {"images": [{"path": "0"}]}
+    shutil.rmtree(path / "A" / "1" / "0" / "0")
+    images = list_images(path)
+    assert [image.metadata.name for image in images] == ["A/1/0", "A/1/1", "A/9", "B/2/0"]
+    assert images[2].describe().startswith("A/9 cannot be read; is it whole?")
+    with pytest.warns(UserWarning, match="number 1 is read"):
+        np.testing.assert_array_equal(read_image(path).data[:], STACK + 1)
+    with pytest.raises(ImageError, match="A/1/0 cannot be read.*'0' is missing"):
+        read_image(path, series=0)
+    with pytest.raises(ImageError, match="A/9 cannot be read"):
+        read_image(path, series=2)
+    np.testing.assert_array_equal(read_image(path, series=3).data[:], STACK + 2)
 
 
 @pytest.mark.parametrize("zarr_format", [2, 3])

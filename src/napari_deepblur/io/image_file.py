@@ -106,7 +106,9 @@ class StoredImage:
         return sides.get("Y", 0), sides.get("X", 0)
 
     def describe(self) -> str:
-        """Axes, size, type and name in a few words."""
+        """Axes, size, type and name in a few words, or why there are none."""
+        if not self.shape:
+            return self.damage
         size = " × ".join(str(n) for n in self.shape)
         name = f" {self.metadata.name!r}" if self.metadata.name else ""
         return f"{self.axes} {size} {self.dtype.name}{name}"

@@ -231,7 +231,7 @@ def _choose(name: str, images: Sequence[StoredImage], series: int | None) -> tup
     if not images:
         raise ImageError(f"{name} holds no image")
     whole = [number for number, image in enumerate(images) if not image.is_thumbnail] or [0]
-    first = whole[0]
+    first = next((number for number in whole if images[number].shape), whole[0])
     if len(whole) == 1 and first == 0:
         return first, ""
     return first, (

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_deepblur.errors import ImageError
+from napari_deepblur.errors import ImageError, describe
 from napari_deepblur.io.axes import AXES, letters_of_names
 from napari_deepblur.io.image_file import StoredImage
 from napari_deepblur.io.lazy import lazy_array
@@ -82,8 +82,21 @@ def _images(node: Any, beside: Fields) -> Iterator[StoredImage]:
             yield _of_multiscale(node, multiscale, fields.get("omero") or {}, told)
         return
     for name in _children(node, fields):
-        if name in node:
-            yield from _images(node[name], beside)
+        # One field that is damaged does not cost the others of its plate.
+        try:
+            yield from list(_images(node[name], beside))
+        except Exception as error:  # noqa: BLE001
+            path = f"{node.path}/{name}".lstrip("/")
+            yield _unreadable(path, f"{path} cannot be read; is it whole? ({describe(error)})")
+
+
+def _unreadable(path: str, why: str) -> StoredImage:
+    """Stand in for a listed image that cannot be opened: loading it says why."""
+
+    def load() -> Any:
+        raise ImageError(why)
+
+    return StoredImage(load, "", (), np.dtype(np.uint8), ImageMetadata(name=path), damage=why)
 
 
 def _fields(attributes: Fields) -> Fields:
