@@ -4,10 +4,10 @@
 
 Images (TIFF, OME-TIFF, ImageJ's TIFF, OME-Zarr 0.4 and 0.5, a plate), blur files, models and
 settings are cut short, overwritten or filled with hostile values. Each is read in a process of its
-own, which may use one GB and 30 seconds. It may be refused (an error for the user, of one line),
-or give what the whole file gives, or warn. All else is counted as harm: another exception, a
-crash, a hang, memory without end, numbers that no image has, and pixels that are missing or not
-those of the file though nothing was said. Linux only, for it needs fork.
+own, which may use one GB and 30 seconds of the processor. It may be refused (an error for the user,
+of one line), or give what the whole file gives, or warn. All else is counted as harm: another
+exception, a crash, a hang, memory without end, numbers that no image has, and pixels that are
+missing or not those of the file though nothing was said. Linux only, for it needs fork.
 """
 
 from __future__ import annotations
@@ -262,7 +262,8 @@ def _apart(work: Callable[[], Any]) -> tuple[str, Any]:
     process.start()
     theirs.close()
     try:
-        if not ours.poll(2 * _SECONDS):
+        # More than that of the processor, which other programs may hold.
+        if not ours.poll(20 * _SECONDS):
             return "harm", "it hangs"
         return ours.recv()
     except EOFError:
