@@ -141,9 +141,12 @@ def test_each_image_of_a_file_has_a_name_of_its_own(tmp_path):
     files = [tmp_path / "plate.zarr", tmp_path / "plate.tif"]
     jobs = find_jobs(files * 2, BatchSettings())
     assert [job.name for job in jobs] == [
-        "plate_s0", "plate_s1", "plate", "plate_s0-2", "plate_s1-2", "plate-2"
+        "plate_A-1-0", "plate_A-1-1", "plate", "plate_A-1-0-2", "plate_A-1-1-2", "plate-2"
     ]  # fmt: skip
     assert [job.series for job in jobs[:3]] == [0, 1, 0]
+    [multiscale] = well["1"].attrs["ome"]["multiscales"]
+    well["1"].attrs["ome"] = {"multiscales": [{**multiscale, "name": "A/1/0"}]}
+    assert [job.name for job in find_jobs(files[:1], BatchSettings())] == ["plate_s0", "plate_s1"]
 
 
 @pytest.mark.parametrize(

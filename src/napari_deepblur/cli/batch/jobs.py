@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,11 +106,22 @@ def _parts(file: Path, settings: BatchSettings) -> Iterator[tuple[int, int | Non
         yield 0, None, stem, describe(error)
         return
     shown = [series for series, image in enumerate(images) if not image.is_thumbnail] or [0]
-    for series in shown:
-        suffix = f"_s{series}" if len(shown) > 1 else ""
+    for series, suffix in zip(shown, _suffixes(shown, images), strict=True):
         for channel in _channels(images[series], settings):
             end = "" if channel is None else f"_c{channel}"
             yield series, channel, stem + suffix + end, ""
+
+
+def _suffixes(shown: Sequence[int], images: Sequence[StoredImage]) -> list[str]:
+    """Tell the images of a file apart: by their own names, such as a plate's A/1/0, or numbers."""
+    if len(shown) == 1:
+        return [""]
+    names = [
+        re.sub(r"[^\w.+-]+", "-", images[series].metadata.name).strip("-.") for series in shown
+    ]
+    if len({name.lower() for name in names if name}) == len(shown) and max(map(len, names)) < 60:
+        return [f"_{name}" for name in names]
+    return [f"_s{series}" for series in shown]
 
 
 def _channels(image: StoredImage, settings: BatchSettings) -> list[int | None]:
