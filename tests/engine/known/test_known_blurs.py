@@ -176,6 +176,17 @@ def test_the_true_psf_gives_a_better_image_than_the_ideal_one_and_than_none():
     assert alike["bead"] > alike["none"] + 0.3
 
 
+def test_a_psf_image_may_be_larger_than_the_image():
+    wide = point(size_um=0.1, pad=((150, 150), (150, 150)))
+    observed = observed_scene("filaments", torch.zeros(7), size=160)[0][:80, :90]
+    image = (100 + 1000 * observed).astype(np.float32)
+    sharp = ndb.deblur(image, ndb.blur_from_psf(wide, 0.1, optics=CANONICAL_OPTICS), device="cpu")
+    near = ndb.deblur(image, ndb.ideal_blur(CANONICAL_OPTICS), device="cpu")
+    assert sharp.shape == image.shape
+    assert likeness(sharp, near) > 0.99
+    assert sharp.sum() == pytest.approx(image.sum(), rel=1e-4)
+
+
 @pytest.mark.parametrize(
     ("image", "says"),
     [
