@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deepblur.engine.axes import Planes
-from napari_deepblur.engine.concerns import Concern, ConcernKind
+from napari_deepblur.engine.concerns import Concern, ConcernKind, mostly_disowned
 from napari_deepblur.engine.known.psf import KnownPsf
 from napari_deepblur.engine.models import Model, load_model
 from napari_deepblur.errors import ImageError
@@ -91,6 +91,11 @@ class BlurEstimate:
         """True for rows without a concern, shape (N,)."""
         concerns = self.concerns or ((),) * len(self.coefficients)
         return np.array([not reasons for reasons in concerns], bool)
+
+    @property
+    def tells_nothing(self) -> bool:
+        """True where most rows say of themselves that they are hardly more than a guess."""
+        return mostly_disowned(self.concerns)
 
     @property
     def is_blank(self) -> NDArray[np.bool_]:

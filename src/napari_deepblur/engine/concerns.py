@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from enum import StrEnum
 from itertools import chain
 from typing import Any, Self
 
-__all__ = ["Concern", "ConcernKind", "one_of_each_kind"]
+__all__ = ["Concern", "ConcernKind", "mostly_disowned", "one_of_each_kind"]
 
 
 class ConcernKind(StrEnum):
@@ -88,6 +88,15 @@ _DETAILS = {
 }
 
 
+#: With these an estimate says of itself that it is hardly more than a guess.
+_DISOWNING = {
+    ConcernKind.NO_DETAIL,
+    ConcernKind.GUESS,
+    ConcernKind.FAR_OPTICS,
+    ConcernKind.TELLS_NOTHING,
+}
+
+
 class Concern(str):
     """A reason to doubt a result: its text, without a full stop, which knows its kind."""
 
@@ -117,6 +126,18 @@ class Concern(str):
     def group(self) -> Hashable:
         """Equal for concerns of one kind, whose numbers may differ from plane to plane."""
         return str(self) if self.kind is ConcernKind.OTHER else self.kind
+
+
+def mostly_disowned(concerns: Sequence[Iterable[Concern]]) -> bool:
+    """Tell whether more than half of the estimates say that they are hardly more than a guess.
+
+    Parameters
+    ----------
+    concerns
+        Of each estimate.
+    """
+    disowned = [any(concern.kind in _DISOWNING for concern in reasons) for reasons in concerns]
+    return 2 * sum(disowned) > len(disowned)
 
 
 def one_of_each_kind(concerns: Iterable[Iterable[Concern]]) -> tuple[Concern, ...]:

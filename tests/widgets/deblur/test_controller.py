@@ -187,7 +187,7 @@ def test_what_was_said_of_one_layer_is_not_held_true_of_another() -> None:
 def test_deblur_estimates_first_only_where_needed(bench: Bench, monkeypatch) -> None:
     asked = []
     monkeypatch.setattr(
-        "napari_deepblur.widgets.deblur.sharp_actions.deblur_task",
+        "napari_deepblur.widgets.deblur.sharp_actions.deblur_or_ask_task",
         lambda *given: asked.append(given[2]),
     )
     bench.controller.sharp.deblur()
@@ -262,7 +262,7 @@ def test_a_check_that_does_not_belong_any_more_goes(bench: Bench, event: str) ->
 def test_a_residual_layer_lies_beneath_the_deblurred_one(bench: Bench, monkeypatch) -> None:
     asked = []
     monkeypatch.setattr(
-        "napari_deepblur.widgets.deblur.sharp_actions.deblur_task",
+        "napari_deepblur.widgets.deblur.sharp_actions.deblur_or_ask_task",
         lambda *given: asked.append(given[1]),
     )
     bench.controller.sharp.deblur()
@@ -388,7 +388,7 @@ def test_each_layer_keeps_its_blur(bench: Bench) -> None:
 def test_a_loaded_blur_is_used(bench: Bench, monkeypatch) -> None:
     asked = []
     monkeypatch.setattr(
-        "napari_deepblur.widgets.deblur.sharp_actions.deblur_task",
+        "napari_deepblur.widgets.deblur.sharp_actions.deblur_or_ask_task",
         lambda *given: asked.append(given[2]),
     )
     loaded = estimated(per="stack")

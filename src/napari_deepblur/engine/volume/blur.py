@@ -13,7 +13,7 @@ from pydantic import NonNegativeFloat, PositiveFloat
 
 from napari_deepblur.atomic import replacing
 from napari_deepblur.engine.card import Card, SourceName, single_precision
-from napari_deepblur.engine.concerns import Concern
+from napari_deepblur.engine.concerns import Concern, mostly_disowned
 from napari_deepblur.engine.volume.stack_optics import StackOptics
 from napari_deepblur.errors import ImageError, describe
 from napari_deepblur.optics.settings import Optics
@@ -96,6 +96,11 @@ class VolumeBlurEstimate:
         """True for each row without a concern, shape (n_volumes,)."""
         concerns = self.concerns or ((),) * self.n_volumes
         return np.array([not reasons for reasons in concerns], bool)
+
+    @property
+    def tells_nothing(self) -> bool:
+        """True where most rows say of themselves that they are hardly more than a guess."""
+        return mostly_disowned(self.concerns)
 
     def psf_3d(
         self, shape: tuple[int, int, int] = (31, 65, 65), volume: int = 0

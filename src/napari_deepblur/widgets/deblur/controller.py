@@ -185,6 +185,7 @@ class DeblurController:
         self._work.view.show_preview(waits=waits)
         self.compare.check()
         self._work.view.show_comparison(self.compare.state)
+        self._work.view.show_question(self._work.question(resolved))
         self._work.view.show_cost(*self._work.cost_line(resolved))
 
     def _on_settings(self) -> None:

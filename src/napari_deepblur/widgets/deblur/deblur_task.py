@@ -21,7 +21,15 @@ from napari_deepblur.widgets.deblur.metadata import result_metadata
 from napari_deepblur.widgets.deblur.readiness import Resolved
 from napari_deepblur.widgets.deblur.tasks import Estimated, estimate_task
 
-__all__ = ["OME_ZARR", "Begun", "Deblurred", "PlanesDone", "deblur_task", "intensities_of"]
+__all__ = [
+    "OME_ZARR",
+    "Begun",
+    "Deblurred",
+    "PlanesDone",
+    "deblur_or_ask_task",
+    "deblur_task",
+    "intensities_of",
+]
 
 #: Ending of the files of results.
 OME_ZARR = ".ome.zarr"
@@ -137,6 +145,25 @@ def deblur_task(
     return Deblurred(
         estimated, sharp.data, (seen.low, seen.high), seen.bright, restored.check, rest, limit
     )
+
+
+def deblur_or_ask_task(
+    image: Any, wanted: Resolved, estimated: Estimated | None, file: Path | None = None
+) -> Job[Deblurred | Estimated]:
+    """Deblur an image as `deblur_task` does, unless its estimate turns out to be a guess.
+
+    Then the result is the estimate, and nothing is deblurred before the user was asked.
+
+    Parameters
+    ----------
+    image, wanted, estimated, file
+        As of `deblur_task`.
+    """
+    if estimated is None:
+        estimated = yield from estimate_task(image, wanted)
+        if estimated.blur.tells_nothing:
+            return estimated
+    return (yield from deblur_task(image, wanted, estimated, file))
 
 
 def _files(file: Path, shape: tuple[int, ...], wanted: Resolved) -> list[PlanesOnDisk]:

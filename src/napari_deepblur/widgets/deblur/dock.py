@@ -160,6 +160,11 @@ class DeblurDock(DockWidget):
         """Show whether there is a preview to be kept or thrown away."""
         self.run_bar.show_preview(waits=waits)
 
+    def show_question(self, text: str) -> None:
+        """Ask with which PSF to go on, the ideal one or that of the layer; empty to ask nothing."""
+        self.run_bar.show_question(text)
+        self._set_state()
+
     def show_cost(self, tone: Tone, text: str) -> None:
         """Show what Estimate and Deblur will take, or nothing."""
         self.run_bar.show_cost(tone.marked(text))
@@ -227,6 +232,8 @@ class DeblurDock(DockWidget):
         self.run_bar.keepClicked.connect(controller.preview.keep)
         self.run_bar.discardClicked.connect(controller.preview.discard)
         self.run_bar.deblurClicked.connect(controller.sharp.deblur)
+        self.run_bar.idealClicked.connect(controller.psf.use_ideal)
+        self.run_bar.allTheSameClicked.connect(controller.psf.use_all_the_same)
         self.run_bar.cancelClicked.connect(controller.cancel)
         escape = QShortcut(QKeySequence(Qt.Key.Key_Escape), self)
         escape.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)

@@ -10,14 +10,13 @@ from napari_deepblur.widgets.deblur import sentences
 from napari_deepblur.widgets.deblur.cost.speed import Stopwatch
 from napari_deepblur.widgets.deblur.deblur_task import Begun, Deblurred, PlanesDone
 from napari_deepblur.widgets.deblur.layers import finished_part, growing_layer
+from napari_deepblur.widgets.deblur.tasks import Estimated
 from napari_deepblur.widgets.deblur.work import Work
 from napari_deepblur.widgets.layers.names import result_name
 from napari_deepblur.widgets.parts.tone import Tone
 
 if TYPE_CHECKING:
     from napari.layers import Image
-
-    from napari_deepblur.widgets.deblur.tasks import Estimated
 
 __all__ = ["GrowingResult"]
 
@@ -53,9 +52,13 @@ class GrowingResult:
         elif isinstance(progress, PlanesDone) and self._begun is not None:
             self._grow(self._begun, progress)
 
-    def take(self, result: Deblurred) -> None:
-        """Show the complete result with its check."""
+    def take(self, result: Deblurred | Estimated) -> None:
+        """Show the complete result with its check, or a blur that the user is asked about."""
         self._watch.stop()
+        if isinstance(result, Estimated):
+            self._keep_blur(result)
+            self._work.report(sentences.estimated_text(self._source.name, result), result.blur)
+            return
         self._keep_blur(result.estimated)
         # Another layer may take its place, which is no reason to stop.
         growing, self._layer = self._layer, None

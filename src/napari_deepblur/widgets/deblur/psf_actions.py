@@ -12,8 +12,9 @@ from napari_deepblur.engine.blur import BlurEstimate
 from napari_deepblur.engine.blur_file import BLUR_SUFFIX
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.errors import ModelError
+from napari_deepblur.widgets.deblur import sentences
 from napari_deepblur.widgets.deblur.cost.speed import Stopwatch
-from napari_deepblur.widgets.deblur.known_wish import MADE, ReusedBlur
+from napari_deepblur.widgets.deblur.known_wish import MADE
 from napari_deepblur.widgets.deblur.readiness import blur_request
 from napari_deepblur.widgets.deblur.tasks import Estimated, estimate_task, load_task
 from napari_deepblur.widgets.deblur.work import Work
@@ -90,6 +91,19 @@ class PsfActions:
             {"psf_source": "calibration", "calibration": MADE, "acquisition": 0}
         )
 
+    def use_ideal(self) -> None:
+        """Use the PSF of a perfect objective, and show it."""
+        self._work.session.settings.psf_source = "ideal"
+        self.estimate()
+
+    def use_all_the_same(self) -> None:
+        """Go on with a blur that says of itself that it is hardly more than a guess."""
+        layer = self._work.layer
+        if layer is not None and self._work.session.results.of(layer) is not None:
+            self._work.session.results.accept(layer)
+            self._work.view.show_message(Tone.INFO, "")
+            self._work.changed.emit()
+
     def save(self, path: str | Path) -> None:
         """Write the layer's blur to a JSON file, in place of what was there."""
         result = self._work.session.results.of(self._work.layer)
@@ -121,12 +135,7 @@ class PsfActions:
     def _take_blur(self, layer: Image, watch: Stopwatch, estimated: Estimated) -> None:
         watch.stop()
         self._work.keep(layer, estimated)
-        text = f"Estimated the blur of {layer.name!r}."
-        if isinstance(estimated.choice, ReusedBlur):
-            text = f"{layer.name!r} has the blur of {estimated.blur.source!r}."
-        elif estimated.known:
-            text = f"The blur of {layer.name!r} is known: {estimated.known}."
-        self._work.report(text, estimated.blur)
+        self._work.report(sentences.estimated_text(layer.name, estimated), estimated.blur)
 
     def _take_loaded(self, layer: Image, file: Path, estimated: Estimated) -> None:
         blur, session = estimated.blur, self._work.session

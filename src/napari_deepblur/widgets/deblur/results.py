@@ -36,11 +36,19 @@ class LayerResult:
         File that it was loaded from; None where it was estimated from the layer.
     check
         Check of the deblurred image, if there is one.
+    is_accepted
+        Whether the user takes a blur that says of itself that it is hardly more than a guess.
     """
 
     estimated: Estimated
     file: Path | None = None
     check: DeblurringCheck | None = None
+    is_accepted: bool = False
+
+    @property
+    def asks(self) -> bool:
+        """True where the user must say whether to go on with this blur."""
+        return self.estimated.blur.tells_nothing and not self.is_accepted
 
     def outdated(self, wanted: Resolved) -> str:
         """Name the settings of the blur that are others now; empty if none.
@@ -108,6 +116,10 @@ class Results:
     def keep_check(self, layer: Image, check: DeblurringCheck | None) -> None:
         """Remember the check of a layer's deblurred version, or that it has none."""
         self._by_layer[layer] = replace(self._by_layer[layer], check=check)
+
+    def accept(self, layer: Image) -> None:
+        """Take a layer's blur, whatever it says of itself."""
+        self._by_layer[layer] = replace(self._by_layer[layer], is_accepted=True)
 
     def forget(self, layer: Image) -> None:
         """Forget the result of a layer."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_deepblur.engine.given_blur import in_other_light
 from napari_deepblur.widgets.deblur.estimates import flagged_planes
+from napari_deepblur.widgets.deblur.known_wish import ReusedBlur
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -16,8 +17,20 @@ if TYPE_CHECKING:
     from napari_deepblur.engine.diagnostics import DeblurringCheck
     from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
     from napari_deepblur.widgets.deblur.results import LayerResult
+    from napari_deepblur.widgets.deblur.tasks import Estimated
 
-__all__ = ["deblurred_text", "doubts_about_blur", "doubts_about_image", "origin_text"]
+__all__ = [
+    "ASKS_WHICH_PSF",
+    "deblurred_text",
+    "doubts_about_blur",
+    "doubts_about_image",
+    "estimated_text",
+    "origin_text",
+    "question_text",
+]
+
+#: What a click on Deblur is answered while a question is open.
+ASKS_WHICH_PSF = "Choose the PSF first: the question stands above the buttons."
 
 
 def origin_text(layer: Image, result: LayerResult) -> str:
@@ -35,6 +48,25 @@ def origin_text(layer: Image, result: LayerResult) -> str:
         nm = f"{1000 * blur.read_at_um:.0f} nm"
         told = ", ".join([*parts, f"at {nm}"]) + f": {light}"
     return f"{told[:1].upper()}{told[1:]}"
+
+
+def estimated_text(name: str, estimated: Estimated) -> str:
+    """Sentence that a layer has a blur now."""
+    if isinstance(estimated.choice, ReusedBlur):
+        return f"{name!r} has the blur of {estimated.blur.source!r}."
+    if estimated.known:
+        return f"The blur of {name!r} is known: {estimated.known}."
+    return f"Estimated the blur of {name!r}."
+
+
+def question_text(blur: BlurEstimate | VolumeBlurEstimate) -> str:
+    """Beginning of the question with which PSF to go on; the buttons end it."""
+    n_rows = len(blur.coefficients)
+    if blur.per == "volume":
+        image = "The stack does" if n_rows == 1 else "Most time points do"
+    else:
+        image = "The image does" if n_rows == 1 else "Most planes do"
+    return f"{image} not tell the PSF. Deblur with"
 
 
 def doubts_about_blur(blur: BlurEstimate | VolumeBlurEstimate) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_deepblur.engine.batch_settings import write_settings
-from napari_deepblur.widgets.deblur.deblur_task import OME_ZARR, deblur_task
+from napari_deepblur.widgets.deblur import sentences
+from napari_deepblur.widgets.deblur.deblur_task import OME_ZARR, deblur_or_ask_task
 from napari_deepblur.widgets.deblur.growing import GrowingResult
 from napari_deepblur.widgets.deblur.scripts import Script, as_batch, as_command, as_python
 from napari_deepblur.widgets.deblur.work import Work
@@ -40,13 +41,16 @@ class SharpActions:
         layer, wanted = self._work.layer, self._work.resolved
         if not self._work.may_run(wanted) or layer is None:
             return
+        if self._work.question(wanted):
+            self._work.view.show_message(Tone.WARNING, sentences.ASKS_WHICH_PSF)
+            return
         file = None
         if self._work.goes_to_file(wanted):
             file = self._work.view.ask_for_file(f"{layer.name} deblurred{OME_ZARR}")
             if file is None:
                 return
         known = self._work.known_blur(layer, wanted)
-        task = deblur_task(pixels_of(layer), wanted, known, file)
+        task = deblur_or_ask_task(pixels_of(layer), wanted, known, file)
         watch = self._work.stopwatch(wanted, known)
         result = self._growing = GrowingResult(self._work, layer, watch, is_new=known is None)
         self._work.run(task, result.take, wanted, hear=result.hear, leave=result.leave)

@@ -229,6 +229,9 @@ class DeblurView(Protocol):
     def show_preview(self, *, waits: bool) -> None:
         """Show whether there is a preview to be kept or thrown away."""
 
+    def show_question(self, text: str) -> None:
+        """Ask with which PSF to go on, the ideal one or that of the layer; empty to ask nothing."""
+
     def show_cost(self, tone: Tone, text: str) -> None:
         """Show what Estimate and Deblur will take, or nothing."""
 

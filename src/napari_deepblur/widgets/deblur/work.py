@@ -128,6 +128,13 @@ class Work:
         result = self.session.results.of(layer)
         return None if result is None or result.outdated(wanted) else result.estimated
 
+    def question(self, wanted: Resolved) -> str:
+        """Ask with which PSF to go on, where Deblur would take a guess; empty where not."""
+        result = self.session.results.of(self.layer)
+        if result is None or not result.asks or result.outdated(wanted):
+            return ""
+        return sentences.question_text(result.estimated.blur)
+
     def must_estimate(self, wanted: Resolved, known: Estimated | None) -> bool:
         """Tell whether a blur must be read off the layer."""
         return known is None and wanted.known.choice is None
