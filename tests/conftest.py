@@ -16,6 +16,9 @@ from napari_deepblur.openmp import let_waiting_threads_sleep
 
 let_waiting_threads_sleep()
 
+#: Fixtures that open a napari window.
+WINDOWS = {"make_napari_viewer", "make_napari_viewer_proxy", "module_viewer", "shown_viewer"}
+
 
 def pytest_collection_modifyitems(items):
     # Not earlier: by now pytest-xvfb has set DISPLAY.
@@ -25,9 +28,7 @@ def pytest_collection_modifyitems(items):
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
     skip = pytest.mark.skip(reason="a napari window needs a display: install Xvfb (.ci/apt.txt)")
     for item in items:
-        if {"make_napari_viewer", "make_napari_viewer_proxy", "module_viewer"} & set(
-            item.fixturenames
-        ):
+        if WINDOWS & set(item.fixturenames):
             item.add_marker(skip)
 
 

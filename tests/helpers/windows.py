@@ -13,8 +13,11 @@ from napari_deepblur.widgets.deblur.session import SESSIONS
 
 
 @contextmanager
-def napari_window() -> Iterator:
-    """Open a viewer as napari's own fixture does, and close it without a trace."""
+def napari_window(*, show: bool = False) -> Iterator:
+    """Open a viewer as napari's own fixture does, and close it without a trace.
+
+    Only a window that is shown draws its canvas.
+    """
     from napari import Viewer
     from napari._qt.qt_main_window import _QtMainWindow
     from napari._qt.qt_viewer import QtViewer
@@ -25,7 +28,7 @@ def napari_window() -> Iterator:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(StatusChecker, "start", lambda *_: None)
         patch.setattr(_QtMainWindow, "_save_current_window_settings", lambda _: None)
-        viewer = Viewer(show=False, show_welcome_screen=False)
+        viewer = Viewer(show=show, show_welcome_screen=False)
         yield viewer
         viewer.close()
     gc.collect()
