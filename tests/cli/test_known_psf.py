@@ -68,6 +68,30 @@ def test_one_known_psf_serves_a_stack(stack, tmp_path):
     assert pixels(out).shape == (2, 64, 72)
 
 
+def test_the_ideal_3d_psf_is_what_python_gives(tmp_path):
+    pixels_of_stack = observed((5, 64, 72))
+    image, out = write(tmp_path / "stack.tif", pixels_of_stack, "ZYX"), tmp_path / "sharp.tif"
+    options = ("--ideal", "--per", "volume", "--z-step", 0.3, *OPTICS, "--out", out, "--json")
+    content = json.loads(succeed("deblur", image, *options).stdout)
+    assert content["blur"]["known"] == "ideal 3-D PSF"
+    blur = ndb.ideal_blur(MICROSCOPE, per="volume", z_step_um=0.3)
+    np.testing.assert_allclose(pixels(out), ndb.deblur(pixels(image), blur), rtol=1e-4)
+
+
+def test_a_bead_stack_is_a_3d_psf(tmp_path):
+    image = write(tmp_path / "stack.tif", observed((5, 64, 72)), "ZYX", z_step_um=0.3)
+    optics = MICROSCOPE.model_copy(update={"pixel_size_um": 0.1})
+    computed = ndb.ideal_blur(optics, per="volume", z_step_um=0.2).psf_3d((21, 65, 65))
+    psf = write(tmp_path / "bead.tif", (20 + 1e5 * computed).astype(np.float32), "ZYX")
+    sizes = ("--psf-pixel-size", 0.1, "--psf-z-step", 0.2)
+    known = ("--psf", psf, *sizes, "--per", "volume", *OPTICS)
+    content = json.loads(
+        succeed("deblur", image, *known, "--out", tmp_path / "sharp.tif", "--json").stdout
+    )
+    assert content["blur"]["known"] == "bead.tif, voxels of 0.2 × 0.1 µm"
+    assert content["blur"]["z_step_um"] == pytest.approx(0.3)
+
+
 def test_an_image_of_another_field_is_refused(folder, tmp_path):
     other = write(tmp_path / "other.tif", observed((64, 64)))
     line = fail("deblur", other, "--calibration", folder, "--out", tmp_path / "x.tif", *CPU)
@@ -81,7 +105,9 @@ def test_an_image_of_another_field_is_refused(folder, tmp_path):
         (("--psf-pixel-size", 0.1), "give --psf too"),
         (("--acquisition", 1), "give --calibration too"),
         (("--ideal", "--blur", "blur.json"), "choose one of them"),
-        (("--ideal", "--per", "volume", "--z-step", 0.3), "leave out --per volume"),
+        (("--psf-z-step", 0.1), "give --psf too"),
+        (("--ideal", "--per", "volume"), "--z-step"),
+        (("--calibration", "beads", "--per", "volume"), "z-stack of a bead"),
         (("--psf", "missing.tif"), "missing.tif"),
         (("--calibration", "nowhere"), "no folder nowhere"),
     ],

@@ -128,12 +128,24 @@ class KnownOptions:
     ] = False
     psf: Annotated[
         Path | None,
-        typer.Option("--psf", help="Use the PSF in this image: of a bead, or a computed one."),
+        typer.Option(
+            "--psf",
+            help="Use the PSF in this image: of a bead, or a computed one; with --per volume a "
+            "z-stack of it.",
+        ),
     ] = None
     psf_pixel_size: Annotated[
         float | None,
         typer.Option(
             "--psf-pixel-size", help="Side of a pixel of the PSF image, in µm, if it is not stated."
+        ),
+    ] = None
+    psf_z_step: Annotated[
+        float | None,
+        typer.Option(
+            "--psf-z-step",
+            help="With --per volume: distance between the planes of the PSF image, in µm, if it "
+            "is not stated.",
         ),
     ] = None
     calibration: Annotated[
@@ -157,10 +169,14 @@ class KnownOptions:
             raise ValueError("--ideal, --psf and --calibration are three PSFs: give one of them")
         if self.psf_pixel_size is not None and self.psf is None:
             raise ValueError("--psf-pixel-size is that of a PSF image: give --psf too")
+        if self.psf_z_step is not None and self.psf is None:
+            raise ValueError("--psf-z-step is that of a PSF image: give --psf too")
         if self.acquisition and self.calibration is None:
             raise ValueError("--acquisition is one of a calibration: give --calibration too")
         if self.psf is not None:
-            return PsfImage(image=self.psf, pixel_size_um=self.psf_pixel_size)
+            return PsfImage(
+                image=self.psf, pixel_size_um=self.psf_pixel_size, z_step_um=self.psf_z_step
+            )
         if self.calibration is not None:
             return MeasuredPsf(calibration=self.calibration, acquisition=self.acquisition)
         return IdealPsf() if self.ideal else None

@@ -113,6 +113,8 @@ def _provenance(blur: BlurEstimate | VolumeBlurEstimate) -> dict[str, Any]:
             "z_step_um": blur.stack_optics.z_step_um,
             "light_sheet_fwhm_um": blur.stack_optics.light_sheet_fwhm_um,
         }
+        if blur.known_as:
+            made["psf"] = blur.known_as
     else:
         card = blur.opened_model.card
         networks = {"identification": card.identification, "deblurring": card.deblurring}

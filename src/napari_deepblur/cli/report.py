@@ -127,7 +127,7 @@ def psf_stack(blur: BlurEstimate, lead_shape: tuple[int, ...]) -> NDArray[np.flo
 def maker_of(blur: BlurEstimate | VolumeBlurEstimate) -> str:
     """Describe what an estimate was made with."""
     if isinstance(blur, VolumeBlurEstimate):
-        return "3-D blur"
+        return blur.known_as or "3-D blur"
     return f"model {blur.model}" if blur.known is None else blur.known.name
 
 

@@ -88,6 +88,7 @@ def volume_object(blur: VolumeBlurEstimate) -> dict[str, Any]:
         "concerns": blur.concerns or [[]] * blur.n_volumes,
         "in_domain": blur.in_domain.tolist(),
         "rms_waves": _rms_waves(blur),
+        "known": blur.known_as or None,
         "source": blur.source,
         "read_at_um": blur.read_at_um,
     }

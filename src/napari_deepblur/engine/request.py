@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 from napari_deepblur.engine.axes import Planes
 from napari_deepblur.engine.blur import Scope
 from napari_deepblur.engine.devices import Device
-from napari_deepblur.engine.known.choice import KnownChoice
+from napari_deepblur.engine.known.choice import NO_CALIBRATION_IN_3D, KnownChoice, MeasuredPsf
 from napari_deepblur.engine.known_optics import (
     Known,
     merge_optics,
@@ -283,11 +283,13 @@ def _require_consistent(request: Request) -> None:
         raise ValueError("--blur-plane is a plane of the blur file: give --blur too")
     if request.known is not None and request.blur is not None:
         raise ValueError("the blur is given and its PSF too: choose one of them")
-    if request.known is not None and (of_volumes or request.focus_series):
+    if request.known is not None and (request.bead or request.focus_series):
         raise ValueError(
-            "a known PSF is one of planes, and nothing is estimated: leave out --per volume and "
+            "a known PSF is given, and nothing is read off the image: leave out --bead and "
             "--focus-series"
         )
+    if isinstance(request.known, MeasuredPsf) and of_volumes:
+        raise ValueError(NO_CALIBRATION_IN_3D)
     if of_volumes and request.focus_series:
         raise ValueError("a 3-D blur tells the sign of the even modes: leave out --focus-series")
     if request.bead and not of_volumes:

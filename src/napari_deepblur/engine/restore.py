@@ -22,6 +22,7 @@ from napari_deepblur.engine.estimate import estimate_blur_job
 from napari_deepblur.engine.events import Job, Warned
 from napari_deepblur.engine.given_blur import fitted_job, given_blur_job
 from napari_deepblur.engine.known.find import find_known_blur
+from napari_deepblur.engine.known.volumes import known_volume_blur_job
 from napari_deepblur.engine.models import DEFAULT_MODEL, load_model
 from napari_deepblur.engine.request import Request, Source, open_source
 from napari_deepblur.engine.volume.bead import blur_from_bead_job
@@ -90,6 +91,9 @@ def find_blur_job(
     if request.blur is not None:
         return (yield from given_blur_job(request, source))
     if request.known is not None:
+        if request.per == "volume":
+            sheet = request.light_sheet_fwhm_um
+            return (yield from known_volume_blur_job(request.known, source, sheet))
         return (yield from fitted_job(find_known_blur(request.known, source), source))
     blur = yield from _read_blur_job(request, source)
     return replace(blur, source=request.source_name)

@@ -178,3 +178,103 @@ def test_the_form_asks_for_what_is_missing(viewer, qtbot) -> None:
     assert "bead" in dock.sections["PSF"].summary.text()
     assert dock.psf.blur_panel.bars.value() is None
     assert viewer.layers["PSF (cells)"].data.sum() == pytest.approx(1, abs=1e-4)
+
+
+# In 3-D
+
+
+def stack(**changes) -> Image:
+    return known_layer(8, 64, 64, **changes)
+
+
+def bead_stack(depth: int = 21) -> np.ndarray:
+    """Counts of a bead in voxels of 0.3 × 0.1 × 0.1 µm."""
+    optics = MICROSCOPE.model_copy(update={"pixel_size_um": 0.1})
+    blur = ndb.ideal_blur(optics, per="volume", z_step_um=0.3)
+    return (20 + 1e5 * blur.psf_3d((depth, 49, 49))).astype(np.float32)
+
+
+def test_of_a_stack_the_ideal_psf_is_3d() -> None:
+    bench = Bench(stack())
+    bench.controller.settings.psf_source = "ideal"
+    assert (bench.resolved.scopes, bench.resolved.per) == (("stack", "volume"), "volume")
+    table = show_psf(bench)
+    assert (table.known, table.outdated) == ("ideal 3-D PSF", "")
+    assert table.psf.psf.shape == (31, 49, 49)
+    assert table.quality.strehl[0] == pytest.approx(1)
+    bench.controller.settings.z_step_um = 0.4
+    assert table_of(bench).outdated == "z step 0.5 µm"
+    bench.controller.settings.update({"z_step_um": None, "per": "plane"})
+    assert bench.resolved.per == "stack"
+    assert table_of(bench).outdated == "one 3-D blur of the stack"
+    assert show_psf(bench).known == "ideal PSF"
+
+
+def table_of(bench: Bench):
+    return bench.view.show_blur.call_args.args[0]
+
+
+def test_deblur_takes_the_ideal_3d_psf_out() -> None:
+    bench = Bench(stack())
+    bench.controller.settings.psf_source = "ideal"
+    bench.controller.sharp.deblur()
+    bench.runner.on_end(Done(finish(bench.runner.started[-1])))
+    ideal = ndb.ideal_blur(MICROSCOPE, per="volume", z_step_um=0.5)
+    expected = ndb.deblur(bench.controller.layer.data, ideal)
+    np.testing.assert_allclose(bench.viewer.layers["deblurred (cells)"].data, expected, rtol=1e-4)
+
+
+def test_without_a_z_step_it_is_asked_for() -> None:
+    bench = Bench(stack(scale=(1, 0.09, 0.09), units=("pixel", "um", "um")))
+    bench.controller.settings.psf_source = "ideal"
+    assert bench.resolved.per == "stack"
+    bench.controller.settings.per = "volume"
+    assert "z step" in bench.resolved.message
+    assert not bench.resolved.can_run
+
+
+def test_a_bead_stack_gives_a_3d_psf() -> None:
+    bench = Bench(stack())
+    psf = bench.viewer.add_image(
+        bead_stack(), name="bead", scale=(1, 0.1, 0.1), units=("pixel", "um", "um")
+    )
+    bench.controller.settings.update({"psf_source": "psf", "psf_image": psf.unique_id})
+    assert bench.resolved.known.ask == "Type the z step of the PSF image."
+    bench.controller.settings.psf_z_step_um = 0.3
+    assert (bench.resolved.per, bench.resolved.known.note) == ("volume", "")
+    table = show_psf(bench)
+    assert table.known == "bead, voxels of 0.3 × 0.1 µm"
+    assert table.z_step_um == 0.5
+    assert table.quality.strehl[0] > 0.9
+
+
+def test_one_plane_or_a_calibration_says_why_there_is_no_3d_psf() -> None:
+    bench = Bench(stack())
+    psf = bench.viewer.add_image(bead(), scale=(0.05, 0.05), units=("um", "um"))
+    bench.controller.settings.update({"psf_source": "psf", "psf_image": psf.unique_id})
+    assert bench.resolved.per == "stack"
+    assert "one plane of a PSF does not tell" in bench.resolved.known.note
+    assert bench.resolved.can_run
+    bench.controller.settings.psf_source = "calibration"
+    assert "a calibration does not tell" in bench.resolved.known.note
+
+
+def test_a_bead_stack_serves_no_single_plane(bench: Bench) -> None:
+    psf = bench.viewer.add_image(bead_stack(), scale=(0.3, 0.1, 0.1), units=("um",) * 3)
+    bench.controller.settings.update({"psf_source": "psf", "psf_image": psf.unique_id})
+    assert "is a z-stack" in bench.resolved.known.ask
+
+
+def test_the_dock_offers_the_ideal_psf_of_planes_and_in_3d(viewer) -> None:
+    viewer.add_layer(stack())
+    dock = DeblurDock(viewer)
+    box = dock.psf.per_box
+    dock.controller.settings.psf_source = "ideal"
+    assert [box.itemText(n) for n in range(box.count())] == ["plane by plane", "in 3-D"]
+    assert dock.psf.model_box.isHidden()
+    box.valueChanged.emit("stack")
+    assert (dock.controller.resolved.per, dock.controller.settings.per) == ("stack", "plane")
+    dock.controller.settings.psf_source = "estimate"
+    assert box.value() == "plane"
+    assert not dock.psf.model_box.isHidden()
+    dock.controller.close()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
 from napari_deepblur.engine.blur import BlurEstimate
 from napari_deepblur.engine.known.psf import KnownPsf
 from napari_deepblur.engine.known.psf_image import prepared_psf
+from napari_deepblur.engine.known.volumes import ideal_volume_blur
 from napari_deepblur.engine.models import DEFAULT_MODEL
 from napari_deepblur.engine.psf_field import psf_width
 from napari_deepblur.errors import ImageError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_deepblur.calibration.result import CalibrationResult
+    from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
     from napari_deepblur.operators import ProductConvolutionFamily
 
 __all__ = ["blur_from_calibration", "blur_from_psf", "ideal_blur"]
@@ -29,21 +31,55 @@ __all__ = ["blur_from_calibration", "blur_from_psf", "ideal_blur"]
 _TOO_NARROW_BELOW = 0.5
 
 
-def ideal_blur(optics: Optics) -> BlurEstimate:
+@overload
+def ideal_blur(  # numpydoc ignore=GL08
+    optics: Optics, *, per: Literal["stack"] = "stack"
+) -> BlurEstimate: ...
+
+
+@overload
+def ideal_blur(  # numpydoc ignore=GL08
+    optics: Optics,
+    *,
+    per: Literal["volume"],
+    z_step_um: float,
+    light_sheet_fwhm_um: float | None = None,
+) -> VolumeBlurEstimate: ...
+
+
+def ideal_blur(
+    optics: Optics,
+    *,
+    per: Literal["stack", "volume"] = "stack",
+    z_step_um: float | None = None,
+    light_sheet_fwhm_um: float | None = None,
+) -> BlurEstimate | VolumeBlurEstimate:
     """Make the blur of a perfect objective, which only diffraction limits.
 
     Parameters
     ----------
     optics
         Optics of the image.
+    per
+        ``stack`` for the blur of planes in focus, ``volume`` for the 3-D one of a z-stack.
+    z_step_um
+        From one plane of the z-stack to the next, µm; for ``volume`` only.
+    light_sheet_fwhm_um
+        Full width at half maximum of its light sheet, µm; None for widefield.
 
     Raises
     ------
     SamplingError
         If the pixels of the image are too coarse or too fine.
+    ValueError
+        If the z step or the sheet's width is missing or no length, or given for planes.
     """
     from napari_deepblur.operators import ZernikeFamily
 
+    if per == "volume":
+        return ideal_volume_blur(optics, z_step_um, light_sheet_fwhm_um)
+    if z_step_um is not None or light_sheet_fwhm_um is not None:
+        raise ValueError("a z step and a light sheet are those of a 3-D PSF: give per='volume' too")
     return _blur(KnownPsf("ideal", "ideal PSF", ZernikeFamily()), optics)
 
 

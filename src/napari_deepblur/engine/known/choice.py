@@ -7,7 +7,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-__all__ = ["IdealPsf", "KnownChoice", "MeasuredPsf", "PsfImage"]
+__all__ = ["NO_CALIBRATION_IN_3D", "IdealPsf", "KnownChoice", "MeasuredPsf", "PsfImage"]
+
+
+#: Why a calibration gives no 3-D blur, and what does.
+NO_CALIBRATION_IN_3D = (
+    "a calibration holds the PSFs of one plane, and not how light spreads along z: "
+    "for a 3-D PSF give a z-stack of a bead as the PSF image"
+)
 
 
 def _path(value: Any) -> Any:
@@ -23,14 +30,16 @@ class IdealPsf(BaseModel):
 
 
 class PsfImage(BaseModel):
-    """The PSF in an image: see `blur_from_psf`.
+    """The PSF in an image: see `blur_from_psf`, and of a volume `blur_from_bead`.
 
     Attributes
     ----------
     image
-        Image file, or an array of counts, shape (h, w).
+        Image file, or an array of counts, shape (h, w); of a volume (d, h, w).
     pixel_size_um
         Side of a pixel of it, µm; by default what the file states.
+    z_step_um
+        From one plane of it to the next, µm; by default what the file states.
     name
         Name of an array, for people.
     """
@@ -40,6 +49,7 @@ class PsfImage(BaseModel):
     kind: Literal["psf"] = "psf"
     image: Annotated[Any, BeforeValidator(_path)]
     pixel_size_um: float | None = None
+    z_step_um: float | None = None
     name: str = "PSF image"
 
 

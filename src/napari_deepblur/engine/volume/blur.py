@@ -40,6 +40,7 @@ class _VolumeBlurFile(Card):
     concerns: tuple[tuple[str, ...], ...] = ()
     source: SourceName = ""
     read_at_um: PositiveFloat | None = None
+    known_as: SourceName = ""
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ class VolumeBlurEstimate:
         Name of the image that it was read off, for people.
     read_at_um
         Wavelength of that image, µm, where the blur was brought to another one; else None.
+    known_as
+        What its PSF is, for people, where it was known and not estimated; else empty.
     """
 
     coefficients: NDArray[np.float32]
@@ -70,6 +73,7 @@ class VolumeBlurEstimate:
     concerns: tuple[tuple[Concern, ...], ...] = ()
     source: str = ""
     read_at_um: float | None = None
+    known_as: str = ""
 
     @property
     def per(self) -> Literal["volume"]:
@@ -241,6 +245,7 @@ class VolumeBlurEstimate:
             concerns=self.concerns,
             source=self.source,
             read_at_um=self.read_at_um,
+            known_as=self.known_as,
         )
         with replacing(path) as aside:
             aside.write_text(content.model_dump_json(indent=2) + "\n", encoding="utf-8")
@@ -275,5 +280,11 @@ def load_volume_blur(path: str | Path) -> VolumeBlurEstimate:
     )
     concerns = tuple(tuple(map(Concern.read, reasons)) for reasons in content.concerns)
     return VolumeBlurEstimate(
-        coefficients, std, known, concerns, content.source, content.read_at_um
+        coefficients,
+        std,
+        known,
+        concerns,
+        content.source,
+        content.read_at_um,
+        content.known_as,
     )

@@ -18,13 +18,18 @@ from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.errors import ImageError, ModelError
 from napari_deepblur.io import read_image
 from napari_deepblur.widgets.deblur.settings import DeblurSettings, PsfSource
-from napari_deepblur.widgets.layers.facts import pixel_size_of, pixels_of
+from napari_deepblur.widgets.layers.facts import (
+    facts_of,
+    pixel_size_of,
+    pixels_of,
+    z_step_of,
+)
 from napari_deepblur.widgets.made import Made
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-__all__ = ["MADE", "KnownWish", "ReusedBlur", "is_same", "wish_of"]
+__all__ = ["FEWEST_PLANES", "MADE", "KnownWish", "ReusedBlur", "is_same", "wish_of"]
 
 #: Stands for the calibration that was made last in the viewer.
 MADE = "made"
@@ -33,6 +38,24 @@ _ASK_LAYER = "No other layer has a blur yet: choose that layer above and estimat
 _ASK_PLANE = "{!r} has {} blurs, and this layer other planes: choose the one that all planes get."
 _ASK_IMAGE = "Choose the PSF image: a layer or a file."
 _ASK_SIZE = "Type the pixel size of the PSF image."
+_ASK_STEP = "Type the z step of the PSF image."
+_ASK_PLANE_OF_PSF = (
+    "This PSF image is a z-stack, and the image has no 5 planes or more: choose the PSF image of "
+    "one plane, in focus."
+)
+_NO_3D_IMAGE = (
+    "Plane by plane, as one plane of a PSF does not tell how light spreads along z: for a 3-D PSF "
+    "choose the z-stack of a bead."
+)
+_NO_3D_CALIBRATION = (
+    "Plane by plane, as a calibration does not tell how light spreads along z: for a 3-D PSF "
+    "choose the z-stack of a bead as the PSF image."
+)
+
+_N_SIDES_3D = 3
+
+#: Planes of a z-stack from which on a 3-D blur is on offer.
+FEWEST_PLANES = 5
 _ASK_CALIBRATION = "Choose the folder of a calibration, or calibrate from beads in its own dock."
 
 
@@ -65,12 +88,20 @@ class KnownWish:
         wished for, or something is missing.
     ask
         What the user must do first; empty if nothing.
+    scopes
+        What the blur can be one of: ``stack``, of planes in focus, or ``volume``, in 3-D.
+    note
+        Why a z-stack gets no 3-D PSF, and what would give one; empty where it can have one.
     images
         Names and values of the PSF images on offer.
     image
         The chosen one; None if none is.
     pixel_size_um
         Side of a pixel of it, µm, as typed or as it states; None if nobody says it.
+    image_is_stack
+        Whether it is a z-stack.
+    image_z_step_um
+        From one of its planes to the next, µm; None if nobody says it.
     calibrations
         Names and values of the calibrations on offer.
     calibration
@@ -92,9 +123,13 @@ class KnownWish:
     source: PsfSource = "estimate"
     choice: KnownChoice | ReusedBlur | None = None
     ask: str = ""
+    scopes: tuple[Scope, ...] = ("stack",)
+    note: str = ""
     images: tuple[tuple[str, Hashable], ...] = ()
     image: Hashable = None
     pixel_size_um: float | None = None
+    image_is_stack: bool = False
+    image_z_step_um: float | None = None
     calibrations: tuple[tuple[str, Hashable], ...] = ()
     calibration: Hashable = None
     acquisitions: tuple[str, ...] = ()
@@ -103,12 +138,6 @@ class KnownWish:
     layer: Hashable = None
     planes: tuple[tuple[str, int | None], ...] = ()
     plane: int | None = None
-
-    @property
-    def per(self) -> Scope:
-        """What the known blur is one of: ``volume``, or ``stack``."""
-        reused = self.choice.blur if isinstance(self.choice, ReusedBlur) else None
-        return "volume" if isinstance(reused, VolumeBlurEstimate) else "stack"
 
 
 def wish_of(settings: DeblurSettings, viewer: ViewerModel, layer: Image | None) -> KnownWish:
@@ -125,12 +154,16 @@ def wish_of(settings: DeblurSettings, viewer: ViewerModel, layer: Image | None) 
     """
     if settings.psf_source == "layer":
         return _layer_wish(settings, viewer, layer)
+    is_deep = layer is not None and facts_of(layer).n_depths >= FEWEST_PLANES
     if settings.psf_source == "psf":
-        return _image_wish(settings, [one for one in viewer.layers if one is not layer])
+        others = [one for one in viewer.layers if one is not layer]
+        return _image_wish(settings, others, is_deep=is_deep)
     if settings.psf_source == "calibration":
-        return _calibration_wish(settings, Made.of(viewer))
+        wish = _calibration_wish(settings, Made.of(viewer))
+        return replace(wish, note=_NO_3D_CALIBRATION if is_deep else "")
     choice = IdealPsf() if settings.psf_source == "ideal" else None
-    return KnownWish(settings.psf_source, choice)
+    scopes: tuple[Scope, ...] = ("stack", "volume") if is_deep else ("stack",)
+    return KnownWish(settings.psf_source, choice, scopes=scopes)
 
 
 def is_same(one: KnownChoice | ReusedBlur | None, other: KnownChoice | ReusedBlur | None) -> bool:
@@ -164,7 +197,8 @@ def _layer_wish(settings: DeblurSettings, viewer: ViewerModel, layer: Image | No
     )
     if not fits and shown.plane is None:
         return replace(shown, ask=_ASK_PLANE.format(source.name, n_rows))
-    return replace(shown, choice=ReusedBlur(blur, shown.plane))
+    scope: Scope = "volume" if isinstance(blur, VolumeBlurEstimate) else "stack"
+    return replace(shown, choice=ReusedBlur(blur, shown.plane), scopes=(scope,))
 
 
 def _serves_each(blur: BlurEstimate | VolumeBlurEstimate, layer: Image) -> bool:
@@ -175,27 +209,39 @@ def _serves_each(blur: BlurEstimate | VolumeBlurEstimate, layer: Image) -> bool:
     return n_rows in (1, math.prod(lead)) or lead[-1:] == (n_rows,)
 
 
-def _image_wish(settings: DeblurSettings, layers: Sequence[Any]) -> KnownWish:
+def _image_wish(settings: DeblurSettings, layers: Sequence[Any], *, is_deep: bool) -> KnownWish:
     offered = {one.unique_id: one for one in layers if isinstance(one, Image) and not one.rgb}
     images = [(one.name, key) for key, one in reversed(offered.items())]
     chosen = settings.psf_image
     if isinstance(chosen, Path):
         images.append((chosen.name, chosen))
     image = chosen if isinstance(chosen, Path) or chosen in offered else None
-    stated = None
-    if isinstance(image, Path):
-        stated = _stated_pixel_um(image)
-    elif image is not None:
-        stated = pixel_size_of(offered[image])
-    size_um = settings.psf_pixel_size_um or stated
-    shown = KnownWish("psf", images=tuple(images), image=image, pixel_size_um=size_um)
-    if image is None or size_um is None:
-        return replace(shown, ask=_ASK_IMAGE if image is None else _ASK_SIZE)
-    if isinstance(image, Path):
-        return replace(shown, choice=PsfImage(image=image, pixel_size_um=size_um))
-    layer = offered[image]
-    choice = PsfImage(image=pixels_of(layer), pixel_size_um=size_um, name=layer.name)
-    return replace(shown, choice=choice)
+    if image is None:
+        return KnownWish("psf", images=tuple(images), ask=_ASK_IMAGE)
+    layer = None if isinstance(image, Path) else offered[image]
+    stated = _stated_in_file(image) if isinstance(image, Path) else _stated_by_layer(offered[image])
+    size_um = settings.psf_pixel_size_um or stated.pixel_size_um
+    step_um = (settings.psf_z_step_um or stated.z_step_um) if stated.is_stack else None
+    shown = KnownWish(
+        "psf",
+        scopes=("volume",) if stated.is_stack and is_deep else ("stack",),
+        note=_NO_3D_IMAGE if is_deep and not stated.is_stack else "",
+        images=tuple(images),
+        image=image,
+        pixel_size_um=size_um,
+        image_is_stack=stated.is_stack,
+        image_z_step_um=step_um,
+    )
+    if stated.is_stack and not is_deep:
+        return replace(shown, ask=_ASK_PLANE_OF_PSF)
+    if size_um is None:
+        return replace(shown, ask=_ASK_SIZE)
+    if stated.is_stack and step_um is None:
+        return replace(shown, ask=_ASK_STEP)
+    given: dict[str, Any] = {"image": image}
+    if layer is not None:
+        given = {"image": pixels_of(layer), "name": layer.name}
+    return replace(shown, choice=PsfImage(**given, pixel_size_um=size_um, z_step_um=step_um))
 
 
 def _calibration_wish(settings: DeblurSettings, made: Made) -> KnownWish:
@@ -226,12 +272,33 @@ def _calibration_wish(settings: DeblurSettings, made: Made) -> KnownWish:
     return replace(shown, choice=MeasuredPsf(calibration=given, acquisition=acquisition))
 
 
+@dataclass(frozen=True, slots=True)
+class _Stated:
+    """What a PSF image says of itself."""
+
+    pixel_size_um: float | None = None
+    z_step_um: float | None = None
+    is_stack: bool = False
+
+
+def _stated_by_layer(layer: Image) -> _Stated:
+    is_stack = _is_stack(pixels_of(layer).shape)
+    return _Stated(pixel_size_of(layer), z_step_of(layer) if is_stack else None, is_stack)
+
+
 @lru_cache(maxsize=16)
-def _stated_pixel_um(path: Path) -> float | None:
+def _stated_in_file(path: Path) -> _Stated:
     try:
-        return read_image(path).metadata.pixel_size_um
+        file = read_image(path)
     except (OSError, ImageError):
-        return None  # the task says what is wrong with it
+        return _Stated()  # the task says what is wrong with it
+    stated = file.metadata
+    return _Stated(stated.pixel_size_um, stated.z_step_um, _is_stack(file.shape))
+
+
+def _is_stack(shape: Sequence[int]) -> bool:
+    """Tell whether a PSF image has three sides; axes of length 1 do not count."""
+    return sum(int(n) > 1 for n in shape) == _N_SIDES_3D
 
 
 @lru_cache(maxsize=16)

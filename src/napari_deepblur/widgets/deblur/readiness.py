@@ -24,7 +24,7 @@ from napari_deepblur.engine.request import Request, TypedOptics
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.errors import describe
 from napari_deepblur.optics.settings import Optics, Sampling
-from napari_deepblur.widgets.deblur.known_wish import KnownWish, ReusedBlur
+from napari_deepblur.widgets.deblur.known_wish import FEWEST_PLANES, KnownWish, ReusedBlur
 from napari_deepblur.widgets.deblur.settings import DeblurSettings
 from napari_deepblur.widgets.layers.facts import LayerFacts, axes_of, facts_of, pixels_of
 from napari_deepblur.widgets.layers.optics_fields import LABELS, STACK_FIELDS, with_labels
@@ -62,9 +62,6 @@ AS_LAST_TIME = "as last time"
 
 #: What there is for every layer.
 _OF_PLANES: tuple[Scope, ...] = ("plane", "stack")
-
-#: Planes of a z-stack from which on a 3-D blur is on offer.
-_FEWEST_PLANES = 5
 
 #: Longest step between planes of a z-stack, µm: what is longer was meant in nm.
 _LONGEST_STEP_UM = 20.0
@@ -177,6 +174,7 @@ class Resolved:
                 axes=self.axes,
                 optics=self.optics,
                 known=choice,
+                **self._in_3d if self.per == "volume" else {},
                 device=self.device,
                 residual=self.residual_layer,
             )
@@ -197,6 +195,15 @@ class Resolved:
             device=self.device,
             residual=self.residual_layer,
         )
+
+    @property
+    def _in_3d(self) -> dict[str, Any]:
+        """Fields of a request for a 3-D blur."""
+        return {
+            "per": "volume",
+            "z_step_um": self.z_step_um,
+            "light_sheet_fwhm_um": self.light_sheet_fwhm_um,
+        }
 
     @property
     def is_focus_series(self) -> bool:
@@ -233,9 +240,11 @@ def resolve(
         Optical values of last time, for what nobody says.
     """
     fields = merge_optics(_typed(settings), facts.known if facts else {}, last_time)
-    scopes = _scopes(facts)
     is_known = known.source != "estimate"
-    per = known.per if is_known else _scope(settings, facts, fields, varies=varies)
+    scopes = known.scopes if is_known else _scopes(facts)
+    per = _scope(settings, facts, fields, varies=varies and not is_known)
+    if is_known and (per := "volume" if per == "volume" else "stack") not in scopes:
+        per = scopes[0]
     verdict, message, optics = _judge(fields, facts, per)
     step, sheet = (None if name not in fields else fields[name].value for name in STACK_FIELDS)
     may_be_series = per == "plane" and not varies and facts is not None and facts.axes == "ZYX"
@@ -270,7 +279,7 @@ def _typed(settings: DeblurSettings) -> dict[str, Known]:
 
 
 def _scopes(facts: LayerFacts | None) -> tuple[Scope, ...]:
-    is_deep = facts is not None and facts.n_depths >= _FEWEST_PLANES
+    is_deep = facts is not None and facts.n_depths >= FEWEST_PLANES
     return (*_OF_PLANES, "volume") if is_deep else _OF_PLANES
 
 

@@ -71,13 +71,14 @@ class LayerResult:
         if not is_same(choice, wanted.known.choice):
             was = f"the blur of {blur.source!r}" if is_reused else "an estimated PSF"
             others.append(self.estimated.known or was)
-        if choice is not None or wanted.known.choice is not None:
+        if is_reused or isinstance(wanted.known.choice, ReusedBlur):
             return ", ".join(others)
         if blur.per != wanted.per:
             others.append(_SCOPES[blur.per])
         elif isinstance(blur, VolumeBlurEstimate):
             others += _others_of_stack(blur.stack_optics, wanted)
-        if isinstance(blur, BlurEstimate) and blur.model != wanted.model:
+        is_read = choice is None and wanted.known.choice is None
+        if is_read and isinstance(blur, BlurEstimate) and blur.model != wanted.model:
             others.append(f"model {blur.model}")
         return ", ".join(others)
 

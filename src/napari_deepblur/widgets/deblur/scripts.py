@@ -222,7 +222,8 @@ def _known_options(request: Request, psf: Image | None, places: _Places) -> list
         is_file = isinstance(known.image, Path)
         path = known.image if is_file else None if psf is None else file_with(psf)
         words = ["--psf", str(places.file(path, known.name, ".tif"))]
-        return [*words, "--psf-pixel-size", repr(known.pixel_size_um)]
+        words += ["--psf-pixel-size", repr(known.pixel_size_um)]
+        return words if known.z_step_um is None else [*words, "--psf-z-step", repr(known.z_step_um)]
     if known.kind == "ideal":
         return ["--ideal"]
     folder = known.calibration if isinstance(known.calibration, Path) else None

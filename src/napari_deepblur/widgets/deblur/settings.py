@@ -56,6 +56,8 @@ class DeblurSettings(EventedModel):
         Path of a PSF image, or `unique_id` of the layer that holds one.
     psf_pixel_size_um
         Side of a pixel of the PSF image, µm; None for what it states.
+    psf_z_step_um
+        From one of its planes to the next, µm; None for what it states.
     calibration
         Path of a calibration's folder; None, or `known_wish.MADE`, for the one that was just made.
     acquisition
@@ -78,5 +80,6 @@ class DeblurSettings(EventedModel):
     blur_plane: int | None = None
     psf_image: Hashable = None
     psf_pixel_size_um: float | None = None
+    psf_z_step_um: float | None = None
     calibration: Hashable = None
     acquisition: int = 0

@@ -97,8 +97,9 @@ class Estimated:
     @property
     def known(self) -> str:
         """Name of the PSF where it was known and not estimated; empty otherwise."""
-        known = self.blur.known if isinstance(self.blur, BlurEstimate) else None
-        return "" if known is None else known.name
+        if isinstance(self.blur, VolumeBlurEstimate):
+            return self.blur.known_as
+        return "" if self.blur.known is None else self.blur.known.name
 
     def row(self, plane: int) -> int:
         """Return the row of `coefficients` and `psfs` that belongs to a plane."""

@@ -32,6 +32,7 @@ __all__ = [
     "pixels_of",
     "take_scale_as_um",
     "unit_factor",
+    "z_step_of",
 ]
 
 #: Of so many axes without names none can be channels: napari shows those as layers.
@@ -200,6 +201,13 @@ def pixel_size_of(layer: Image) -> float | None:
         return sides[1]
     file = file_of(layer)
     return None if file is None else file.metadata.pixel_size_um
+
+
+def z_step_of(layer: Image) -> float | None:
+    """Return the distance between planes along Z, µm, as a layer or its file says it."""
+    place = axes_of(layer).find("Z")
+    step = None if place < 0 else _z_step(layer, place, file_of(layer))
+    return None if step is None else step.value
 
 
 def _pixel_sides_um(layer: Image) -> tuple[tuple[float, float] | None, str, float | None]:

@@ -85,7 +85,7 @@ class ImageSection(QWidget):
         self.split.setVisible(resolved.n_channels > 1)
         self.optics_form.setValue(resolved.fields)
         self.optics_form.setFieldVisible("z_step_um", is_visible=resolved.is_stack)
-        asks_sheet = resolved.per == "volume" and resolved.known.source == "estimate"
+        asks_sheet = resolved.per == "volume" and resolved.known.source != "layer"
         self.optics_form.setFieldVisible("light_sheet_fwhm_um", is_visible=asks_sheet)
         self.optics_form.offer_scale(resolved.bare_scale)
         self.gauge.setValue(None if resolved.optics is None else resolved.optics.cutoff)

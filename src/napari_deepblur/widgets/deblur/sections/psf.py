@@ -37,6 +37,7 @@ _SCOPES = {
     "stack": "one per stack",
     "volume": "one 3-D blur of the stack",
 }
+_KNOWN_SCOPES = {"stack": "plane by plane", "volume": "in 3-D"}
 _FOCUS_SERIES = (
     "Tick this if the planes show one thin object at {step} µm from one another (the layer's "
     "scale), each deeper in the sample than the one before. The known defocus between them then "
@@ -79,17 +80,19 @@ class PsfSection(QWidget):
     def show_resolved(self, resolved: Resolved) -> None:
         """Show how the blur would be found now."""
         self.source_form.setValue(resolved.known)
-        self._estimate_form.setVisible(resolved.known.source == "estimate")
+        is_read = resolved.known.source == "estimate"
+        self._estimate_form.setVisible(is_read or len(resolved.scopes) > 1)
         self._model, self._name = resolved.model, resolved.name
         self.model_box.setValue(resolved.model)
         card = self._models.get(resolved.model)
         self.model_box.setToolTip(literal(describe_model(resolved.model, card)))
         if tuple(self.per_box.choices()) != resolved.scopes:
-            self.per_box.setChoices([(_SCOPES[scope], scope) for scope in resolved.scopes])
+            words = _SCOPES if is_read else _KNOWN_SCOPES
+            self.per_box.setChoices([(words[scope], scope) for scope in resolved.scopes])
         self.per_box.setValue(resolved.per)
         set_note(self._form, self.per_box, resolved.note_of("per"))
         set_note(self._form, self.model_box, resolved.note_of("model"))
-        self._form.setRowVisible(self.model_box, resolved.per != "volume")
+        self._form.setRowVisible(self.model_box, is_read and resolved.per != "volume")
         step = resolved.focus_step_um
         self.focus_box.setVisible(step is not None)
         self.focus_box.setChecked(resolved.is_focus_series)
@@ -150,11 +153,16 @@ class PsfSection(QWidget):
     def _connect(self) -> None:
         self.source_form.settingEdited.connect(self.settingEdited.emit)
         self.model_box.valueChanged.connect(self._choose_model)
-        self.per_box.valueChanged.connect(lambda value: self.settingEdited.emit("per", value))
+        self.per_box.valueChanged.connect(self._choose_scope)
         # Clicked, not toggled: only the user's own edits are wishes.
         self.focus_box.clicked.connect(lambda on: self.settingEdited.emit("focus_series", on))
         self.save_button.clicked.connect(self._save)
         self.load_button.clicked.connect(self._load)
+
+    def _choose_scope(self, scope: Any) -> None:
+        # A known PSF serves all planes; that says nothing of an estimate.
+        is_of_planes = self.source_form.value().source != "estimate" and scope == "stack"
+        self.settingEdited.emit("per", "plane" if is_of_planes else scope)
 
     def _choose_model(self, model: Any) -> None:
         if model is not _OTHER_MODEL:

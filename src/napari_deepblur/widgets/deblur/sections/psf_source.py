@@ -60,12 +60,17 @@ class PsfSourceForm(QWidget):
         self.plane_box.setToolTip("Whether each plane gets the blur of its number, or all get one")
         self.plane_box.setPlaceholderText("choose")
         self.image_box, self.calibration_box = ChoiceBox(), ChoiceBox()
-        self.image_box.setToolTip("A layer or a file with one bead in focus, or a computed PSF")
+        self.image_box.setToolTip(
+            "A layer or a file with one bead in focus, or a computed PSF; for a 3-D PSF a z-stack "
+            "of it"
+        )
         self.image_box.setPlaceholderText("choose")
         self.size_edit = LengthEdit()
         self.size_edit.setToolTip(
             "Side of a pixel of the PSF image in µm, which need not be that of the image"
         )
+        self.step_edit = LengthEdit()
+        self.step_edit.setToolTip("From one plane of the PSF image to the next, in µm")
         self.calibration_box.setToolTip("The calibration that was just made, or a saved one")
         self.calibration_box.setPlaceholderText("choose")
         self.acquisition_box = ChoiceBox()
@@ -94,13 +99,16 @@ class PsfSourceForm(QWidget):
         self.image_box.setChoices([*value.images, ("File…", _OTHER)])
         self.image_box.setValue(value.image)
         self.size_edit.setValue(value.pixel_size_um)
+        self.step_edit.setValue(value.image_z_step_um)
+        self._image_form.layout().setRowVisible(self.step_edit, value.image_is_stack)
         self.calibration_box.setChoices([*value.calibrations, ("Folder…", _OTHER)])
         self.calibration_box.setValue(value.calibration)
         self.acquisition_box.setChoices([(name, n) for n, name in enumerate(value.acquisitions)])
         self.acquisition_box.setValue(value.acquisition)
         self.acquisition_box.setEnabled(len(value.acquisitions) > 1)
-        self.ask.setVisible(bool(value.ask))
-        self.ask.setText(Tone.INFO.marked(value.ask))
+        told = value.ask or value.note
+        self.ask.setVisible(bool(told))
+        self.ask.setText(Tone.INFO.marked(told))
 
     def _arrange(self) -> None:
         self._image_form, self._calibration_form = QWidget(), QWidget()
@@ -110,7 +118,11 @@ class PsfSourceForm(QWidget):
         rows: dict[QWidget | None, dict[str, QWidget]] = {
             None: {"PSF": self.source_box},
             self._layer_form: {"Layer": self.layer_box, "Its planes": self.plane_box},
-            self._image_form: {"PSF image": self.image_box, "Its pixel size (µm)": self.size_edit},
+            self._image_form: {
+                "PSF image": self.image_box,
+                "Its pixel size (µm)": self.size_edit,
+                "Its z step (µm)": self.step_edit,
+            },
             self._calibration_form: {
                 "Calibration": self.calibration_box,
                 "Acquisition": self.acquisition_box,
@@ -131,6 +143,7 @@ class PsfSourceForm(QWidget):
         edited = self.settingEdited
         self.source_box.valueChanged.connect(lambda value: edited.emit("psf_source", value))
         self.size_edit.valueChanged.connect(lambda value: edited.emit("psf_pixel_size_um", value))
+        self.step_edit.valueChanged.connect(lambda value: edited.emit("psf_z_step_um", value))
         self.acquisition_box.valueChanged.connect(lambda value: edited.emit("acquisition", value))
         self.layer_box.valueChanged.connect(self._choose_layer)
         self.plane_box.valueChanged.connect(lambda value: edited.emit("blur_plane", value))
@@ -150,6 +163,7 @@ class PsfSourceForm(QWidget):
                 return
             value = Path(path)
         self.settingEdited.emit("psf_pixel_size_um", None)
+        self.settingEdited.emit("psf_z_step_um", None)
         self.settingEdited.emit("psf_image", value)
 
     def _choose_calibration(self, value: Any) -> None:
