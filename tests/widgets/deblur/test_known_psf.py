@@ -11,7 +11,7 @@ from napari.layers import Image
 import napari_deepblur as ndb
 from helpers.bench import Bench
 from helpers.calibrations import bead_table, calibrated
-from helpers.layers import OPTICS, known_layer
+from helpers.layers import OPTICS, estimated, known_layer
 from napari_deepblur.engine.events import finish
 from napari_deepblur.io import write_image
 from napari_deepblur.widgets.deblur.dock import DeblurDock
@@ -178,6 +178,35 @@ def test_the_form_asks_for_what_is_missing(viewer, qtbot) -> None:
     assert "bead" in dock.sections["PSF"].summary.text()
     assert dock.psf.blur_panel.bars.value() is None
     assert viewer.layers["PSF (cells)"].data.sum() == pytest.approx(1, abs=1e-4)
+
+
+def test_a_chosen_psf_goes_before_one_from_a_file(bench: Bench, tmp_path) -> None:
+    ndb.ideal_blur(MICROSCOPE).save(tmp_path / "saved.json")
+    bench.controller.settings.psf_source = "calibration"
+    bench.controller.psf.load(tmp_path / "saved.json")
+    bench.runner.on_end(Done(finish(bench.runner.started[-1])))
+    assert bench.controller.settings.psf_source == "estimate"
+    assert not table_of(bench).outdated
+    bench.controller.settings.psf_source = "ideal"
+    assert table_of(bench).outdated == "saved.json"
+
+
+def test_the_heading_names_the_psf_that_deblur_takes(viewer) -> None:
+    layer = viewer.add_layer(known_layer(96, 96))
+    dock = DeblurDock(viewer)
+    heading, panel = dock.sections["PSF"].summary, dock.psf.blur_panel
+    assert heading.text() == "not estimated yet"
+    dock.controller._work.keep(layer, estimated(concerns=(("saturated: x",),)))
+    assert heading.text() == "in doubt"
+    assert not panel.notice.isHidden()
+    dock.controller.settings.psf_source = "ideal"
+    assert heading.text() == "ideal PSF"
+    assert panel.notice.isHidden()
+    assert "Deblur takes the ideal PSF" in panel.outdated.text()
+    dock.controller.settings.update({"psf_source": "estimate", "numerical_aperture": 1.2})
+    assert heading.text() == "to be estimated anew"
+    assert "Deblur estimates the PSF anew" in panel.outdated.text()
+    dock.controller.close()
 
 
 # In 3-D

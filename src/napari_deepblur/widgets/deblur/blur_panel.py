@@ -28,10 +28,7 @@ _OVER_FIELD_TIP = (
     "rings or halo its full width at half maximum (FWHM). Places are those of the PSF field layer"
 )
 _HARDLY = 1.1
-_OUTDATED = (
-    "Estimated with other settings than those above: {}. Deblur estimates the blur anew with the "
-    "present ones"
-)
+_OUTDATED = "Made with other settings than those above: {}. {}"
 _SIGN_UNKNOWN = "Sign of defocus and astigmatism unknown: one plane does not tell it."
 _SIGN_TIP = (
     "The common sign of all even modes (defocus, astigmatisms) can't be told from one plane: "
@@ -103,10 +100,11 @@ class BlurPanel(QWidget):
             widget.setVisible(value is not None)
         for widget in (self.over_field, self.caption):
             widget.setVisible(varies)
-        self._mark(value.outdated if value is not None else "")
+        self._mark(value)
         in_3d = value is not None and value.z_step_um is not None
         self.notice.setWords(_WORDS_IN_3D if in_3d else _WORDS)
-        self.notice.setValue(value)
+        # What speaks against a PSF that is not taken any more is of no use.
+        self.notice.setValue(None if value is not None and value.outdated else value)
         self._title.setText("No estimate of this image yet." if value is None else value.title)
         self.origin.setText("" if value is None else value.origin)
         self.origin.setVisible(bool(self.origin.text()))
@@ -163,10 +161,12 @@ class BlurPanel(QWidget):
         for widget in (*below, self.bars, self.limits):
             layout.addWidget(widget)
 
-    def _mark(self, outdated: str) -> None:
-        """Grey what was estimated with other settings, and name them."""
+    def _mark(self, value: BlurTable | None) -> None:
+        """Grey what was made with other settings, name them, and say what Deblur does."""
+        outdated = "" if value is None else value.outdated
         self.outdated.setVisible(bool(outdated))
-        self.outdated.setText(Tone.WARNING.marked(_OUTDATED.format(outdated)))
+        if value is not None:
+            self.outdated.setText(Tone.WARNING.marked(_OUTDATED.format(outdated, value.instead)))
         for widget in (self.picture, self.unaberrated, self.bars, self.over_field, self.figures):
             widget.setEnabled(not outdated)
 

@@ -12,7 +12,7 @@ from napari_deepblur.widgets.deblur.estimates import (
 )
 from napari_deepblur.widgets.deblur.readiness import Resolved
 from napari_deepblur.widgets.deblur.results import LayerResult, Results
-from napari_deepblur.widgets.deblur.sentences import origin_text
+from napari_deepblur.widgets.deblur.sentences import instead_text, origin_text
 from napari_deepblur.widgets.deblur.view import DeblurView
 from napari_deepblur.widgets.layers.cursor import CursorWatch, Pace
 from napari_deepblur.widgets.layers.looked_at import current_pixel, current_plane
@@ -82,7 +82,8 @@ class ResultDisplay:
         table = blur_table(layer, result.estimated, plane, self._pixel)
         outdated = result.outdated(self._wanted)
         origin = origin_text(layer, result)
-        self._view.show_blur(replace(table, origin=origin, outdated=outdated))
+        instead = instead_text(self._wanted) if outdated else ""
+        self._view.show_blur(replace(table, origin=origin, outdated=outdated, instead=instead))
         check = result.check
         if check is None:
             self._view.show_check(None)

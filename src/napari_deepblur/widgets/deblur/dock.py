@@ -148,7 +148,7 @@ class DeblurDock(DockWidget):
         """Show the blur of the current plane, or none; a first one takes the image's room."""
         is_first = table is not None and self.psf.blur_panel.value() is None
         self.psf.show_blur(table)
-        self.sections["PSF"].setSummary(summary_of_psf(table))
+        self.sections["PSF"].setSummary(summary_of_psf(table, self._resolved))
         if is_first:
             self._make_room_for_psf()
 

@@ -139,7 +139,8 @@ class PsfActions:
 
     def _take_loaded(self, layer: Image, file: Path, estimated: Estimated) -> None:
         blur, session = estimated.blur, self._work.session
-        session.settings.update(blur.optics.model_dump() | _settings_of(blur))
+        own = {"psf_source": "estimate"} | _settings_of(blur)
+        session.settings.update(blur.optics.model_dump() | own)
         if isinstance(blur, BlurEstimate) and blur.known is None:
             self._use_model(session.models.add(blur.model))
         self._work.keep(layer, estimated, file=file)

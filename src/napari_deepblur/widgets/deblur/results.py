@@ -53,9 +53,11 @@ class LayerResult:
     def outdated(self, wanted: Resolved) -> str:
         """Name the settings of the blur that are others now; empty if none.
 
-        A blur from a file is used until another one takes its place, so it is never outdated.
+        A blur from a file is used until another PSF is chosen.
         """
-        if self.file is not None or wanted.optics is None:
+        if self.file is not None:
+            return "" if wanted.known.choice is None else self.file.name
+        if wanted.optics is None:
             return ""
         blur, had, has = self.estimated.blur, self.estimated.blur.optics, wanted.optics
         choice = self.estimated.choice

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from napari_deepblur.engine.blur import BlurEstimate
     from napari_deepblur.engine.diagnostics import DeblurringCheck
     from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
+    from napari_deepblur.widgets.deblur.readiness import Resolved
     from napari_deepblur.widgets.deblur.results import LayerResult
+    from napari_deepblur.widgets.deblur.settings import PsfSource
     from napari_deepblur.widgets.deblur.tasks import Estimated
 
 __all__ = [
@@ -25,9 +27,17 @@ __all__ = [
     "doubts_about_blur",
     "doubts_about_image",
     "estimated_text",
+    "instead_text",
     "origin_text",
     "question_text",
 ]
+
+_TAKES: dict[PsfSource, str] = {
+    "layer": "that of the other layer",
+    "ideal": "the ideal PSF",
+    "psf": "the PSF image",
+    "calibration": "that of the calibration",
+}
 
 #: What a click on Deblur is answered while a question is open.
 ASKS_WHICH_PSF = "Choose the PSF first: the question stands above the buttons."
@@ -57,6 +67,13 @@ def estimated_text(name: str, estimated: Estimated) -> str:
     if estimated.known:
         return f"The blur of {name!r} is known: {estimated.known}."
     return f"Estimated the blur of {name!r}."
+
+
+def instead_text(wanted: Resolved) -> str:
+    """Sentence on the PSF that Deblur takes in place of one of other settings."""
+    if wanted.known.source == "estimate":
+        return "Deblur estimates the PSF anew"
+    return f"Deblur takes {_TAKES[wanted.known.source]}"
 
 
 def question_text(blur: BlurEstimate | VolumeBlurEstimate) -> str:

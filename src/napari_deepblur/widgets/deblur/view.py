@@ -130,6 +130,8 @@ class BlurTable:
         True where the signs of the even modes are the true ones.
     outdated
         Settings that it was estimated with and that are others now; empty if none.
+    instead
+        What Deblur does then with the present ones.
     known
         Name of the PSF, where it was known and not estimated.
     origin
@@ -155,6 +157,7 @@ class BlurTable:
     planes: str = "plane"
     twin_resolved: bool = False
     outdated: str = ""
+    instead: str = ""
     known: str = ""
     origin: str = ""
 
