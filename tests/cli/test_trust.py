@@ -159,12 +159,17 @@ class TestLines:
         np.testing.assert_allclose(content["std"], 0.006)
 
 
+def told(concern, where=""):
+    """The line on standard error: what is wrong, and what to do."""
+    return f"warning: {where}{concern}. Next: {concern.advice}"
+
+
 class TestWarnings:
     def test_estimate(self, stack, answer):
         answer(blur_of((SATURATED,), (SATURATED, COARSE)))
         result = succeed("estimate", stack, *OPTICS, "--json")
         # The engine warned of the sampling before the work.
-        assert result.stderr.splitlines() == [f"warning: planes 0–1: {SATURATED}"]
+        assert result.stderr.splitlines() == [told(SATURATED, "planes 0–1: ")]
         assert json.loads(result.stdout)["in_domain"] == [False, False]
 
     def test_nothing_to_warn_of(self, stack, answer):
@@ -177,13 +182,13 @@ class TestWarnings:
         answer(blur_of((), (FOREIGN,)))
         out = tmp_path / "a.ome.tif"
         result = succeed("deblur", stack, *OPTICS, "--out", out)
-        assert result.stderr.splitlines() == [f"warning: plane 1: {FOREIGN}"]
+        assert result.stderr.splitlines() == [told(FOREIGN, "plane 1: ")]
 
     def test_doubts_about_the_result(self, stack, answer, tmp_path):
         answer(blur_of((), ()), check_of((), (UNEXPLAINED,)))
         out = tmp_path / "a.ome.tif"
         result = succeed("deblur", stack, *OPTICS, "--out", out)
-        assert result.stderr.splitlines() == [f"warning: plane 1: {UNEXPLAINED}"]
+        assert result.stderr.splitlines() == [told(UNEXPLAINED, "plane 1: ")]
 
     def test_deblur_with_a_blur_file(self, stack, answer, tmp_path):
         blur = blur_of((SATURATED,), ())
@@ -192,12 +197,12 @@ class TestWarnings:
         result = succeed(
             "deblur", stack, "--blur", tmp_path / "blur.json", "--out", tmp_path / "a.ome.zarr"
         )
-        assert result.stderr.splitlines() == [f"warning: plane 0: {SATURATED}"]
+        assert result.stderr.splitlines() == [told(SATURATED, "plane 0: ")]
 
     def test_demo(self, answer, tmp_path):
         answer(blur_of((FOREIGN,)))
         result = succeed("demo", "--no-gui", "--out", tmp_path)
-        assert result.stderr.splitlines() == [f"warning: {FOREIGN}"]
+        assert result.stderr.splitlines() == [told(FOREIGN, "")]
         assert "± 0.012" in result.stdout
         assert "95 %" in result.stdout
 

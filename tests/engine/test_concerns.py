@@ -6,7 +6,13 @@ import pickle
 
 import pytest
 
-from napari_deepblur.engine.concerns import Concern, ConcernKind, one_of_each_kind
+from napari_deepblur.engine.concerns import (
+    Concern,
+    ConcernKind,
+    gravest,
+    mostly_disowned,
+    one_of_each_kind,
+)
 
 SATURATED = Concern.of(ConcernKind.SATURATED, share=0.031)
 
@@ -37,6 +43,28 @@ def test_copies_know_their_kind(way):
 def test_the_kind_is_read_off_a_files_text(text, kind):
     assert Concern.read(text) == text
     assert Concern.read(text).kind is kind
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ConcernKind if kind is not ConcernKind.OTHER])
+def test_every_kind_says_what_to_do_in_one_short_line(kind):
+    advice = Concern(kind, f"{kind}: x").advice
+    assert 10 < len(advice) < 75
+    assert not advice.endswith(".")
+    assert advice[0].islower()
+
+
+def test_a_guess_is_the_gravest():
+    guess = Concern.of(ConcernKind.GUESS)
+    assert gravest([SATURATED, guess]) is guess
+    assert gravest([SATURATED, Concern.of(ConcernKind.NEARLY_EMPTY)]) is SATURATED
+
+
+@pytest.mark.parametrize(
+    ("n_guesses", "n_others", "is_disowned"), [(0, 0, False), (1, 1, False), (2, 1, True)]
+)
+def test_more_than_half_are_guesses(n_guesses, n_others, is_disowned):
+    guess, other = (Concern.of(ConcernKind.GUESS),), (SATURATED,)
+    assert mostly_disowned([guess] * n_guesses + [other] * n_others) is is_disowned
 
 
 def test_planes_read_together_have_one_concern_of_each_kind():

@@ -163,11 +163,18 @@ def twin_note(blur: BlurEstimate) -> str:
     return _RESOLVED_NOTE if blur.twin_resolved else _TWIN_NOTE
 
 
-def concern_lines(judged: Judged) -> list[str]:
+def concern_lines(judged: Judged, *, advises: bool = False) -> list[str]:
     """List the concerns, a line for each kind, with the planes or volumes that it is about.
 
     Numbers in the text, such as a percentage, may differ from plane to plane: the line has those
     of the first.
+
+    Parameters
+    ----------
+    judged
+        A blur, or the check of a deblurred image.
+    advises
+        Whether each line says what to do next, too.
     """
     found: dict[Hashable, dict[int, Concern]] = {}
     for plane, reasons in enumerate(judged.concerns):
@@ -175,7 +182,12 @@ def concern_lines(judged: Judged) -> list[str]:
             found.setdefault(reason.group, {}).setdefault(plane, reason)
     one = len(judged.concerns) == 1
     row = "volume" if isinstance(judged, VolumeBlurEstimate) else "plane"
-    return [_concern_line(reasons, "" if one else row) for reasons in found.values()]
+    lines = []
+    for alike in found.values():
+        advice = next(iter(alike.values())).advice if advises else ""
+        line = _concern_line(alike, "" if one else row)
+        lines.append(f"{line}. Next: {advice}" if advice else line)
+    return lines
 
 
 def _concern_line(reasons: Mapping[int, Concern], row: str) -> str:
@@ -192,7 +204,7 @@ def warn_of_concerns(judged: Judged) -> None:
         tuple(reason for reason in reasons if reason.kind not in _ALREADY_TOLD)
         for reasons in judged.concerns
     ]
-    for line in concern_lines(replace(judged, concerns=tuple(news))):
+    for line in concern_lines(replace(judged, concerns=tuple(news)), advises=True):
         warnings.warn(line, UserWarning, stacklevel=2)
 
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from itertools import chain
 from typing import Any, Self
 
-__all__ = ["Concern", "ConcernKind", "mostly_disowned", "one_of_each_kind"]
+__all__ = ["Concern", "ConcernKind", "gravest", "mostly_disowned", "one_of_each_kind"]
 
 
 class ConcernKind(StrEnum):
@@ -42,6 +42,7 @@ class ConcernKind(StrEnum):
     OTHER = "other"
 
 
+#: What is wrong, with the numbers.
 _DETAILS = {
     ConcernKind.EMPTY_AREA: "{share:.2%} of the pixels have one exact value that is no part of the "
     "picture, or NaN; they are left out and stay as they are",
@@ -50,29 +51,25 @@ _DETAILS = {
     ConcernKind.SATURATED: "{share:.1%} of the pixels have the highest value",
     ConcernKind.NEARLY_EMPTY: "a few spots hold nearly all of the light; of single beads the "
     "network reads the blur badly (a bead's image is its PSF)",
-    ConcernKind.BEYOND_OTF: "the image holds more than noise where these optics pass nothing; "
-    "check NA, wavelength and pixel size, or the image was processed before",
+    ConcernKind.BEYOND_OTF: "the image holds more than noise where these optics pass nothing; an "
+    "optical value is wrong, or the image was processed before",
     ConcernKind.UNLIKE: "stronger, or of another kind, than it was trained for",
     ConcernKind.NO_DETAIL: "the image says little about its blur",
     ConcernKind.GUESS: "the standard errors are as large as coefficients of the model commonly are",
     ConcernKind.PSF_TOO_WIDE: "half of a point's light falls within {width:.2f} µm{where}, "
-    "{ratio:.1f} times λ / 2NA = {limit:.2g} µm; check NA, wavelength and pixel size, and whether "
-    "the model is one for this microscope",
+    "{ratio:.1f} times λ / 2NA = {limit:.2g} µm",
     ConcernKind.FAR_OPTICS: "it was made for NA {aperture:g} in a medium of n = {index:.3g} at "
     "{wavelength:g} µm; here planes go out of focus {times:.1f} times as {how}, so what it reads "
-    "means little. Choose a model for this microscope",
-    ConcernKind.FEW_PLANES: "{n} planes tell little of how light spreads along z; take 5 or more, "
-    "better 20",
+    "means little",
+    ConcernKind.FEW_PLANES: "{n} planes tell little of how light spreads along z",
     ConcernKind.COARSE_STEP: "the z step, {step:g} µm, is {times:.1f} times the depth of field, "
-    "{depth:.2g} µm; planes hardly share light, so expect little more than plane by plane. Check "
-    "the z step, NA and wavelength",
+    "{depth:.2g} µm; planes hardly share light, so expect little more than plane by plane",
     ConcernKind.FOCUS_OUTSIDE: "the first or last plane is the sharpest, so the sample's focus may "
-    "lie outside; take the stack through the whole sample",
+    "lie outside",
     ConcernKind.TELLS_NOTHING: "a wrong PSF explains it as well as the best one, as with few "
     "photons, few planes, or a dense sample in a thin light sheet; the coefficients are what the "
     "network reads off the sharpest plane, with the sign of the even modes unknown",
-    ConcernKind.NOT_A_BEAD: "{share:.0%} of its energy is not explained by the PSF of a point; "
-    "check optics and z step, and that the bead is single, smaller than the blur and whole in view",
+    ConcernKind.NOT_A_BEAD: "{share:.0%} of its energy is not explained by the PSF of a point",
     ConcernKind.NOT_EXPLAINED: "blurred again, the deblurred image misses the observed one by "
     "{residual:.1f} times the noise; the blur may be too strong or of another kind, or pixels are "
     "saturated",
@@ -81,12 +78,34 @@ _DETAILS = {
     ConcernKind.DOUBTED_BLUR: "something speaks against the estimate of the blur that was taken "
     "out; what is said there holds for the deblurred image, too",
     ConcernKind.UNSUPPORTED: "where the observed image shows nothing above its noise, the "
-    "deblurred one has detail of up to {unsupported:.1f} times that noise; do not interpret specks "
-    "and granules",
-    ConcernKind.BORDER_RINGING: "fine detail grew {ringing:.1f} times as much there as inside; do "
-    "not interpret structures near the border",
+    "deblurred one has detail of up to {unsupported:.1f} times that noise",
+    ConcernKind.BORDER_RINGING: "fine detail grew {ringing:.1f} times as much there as inside",
 }
 
+#: What to do next, in a few words.
+_ADVICE = {
+    ConcernKind.BLANK: "leave this plane as it is, or cut it off",
+    ConcernKind.EMPTY_AREA: "crop the image where that is much of it",
+    ConcernKind.UNDERSAMPLED: "take smaller pixels, or trust fine detail less",
+    ConcernKind.SATURATED: "take the image with less light",
+    ConcernKind.NEARLY_EMPTY: "crop to the sample; of beads take a PSF image or a calibration",
+    ConcernKind.BEYOND_OTF: "check NA, wavelength and pixel size, and use the raw image",
+    ConcernKind.UNLIKE: "take the ideal PSF unless this one looks like the microscope's",
+    ConcernKind.NO_DETAIL: "take the ideal PSF, or the blur of a brighter image",
+    ConcernKind.GUESS: "take the ideal PSF, or one blur for the whole stack",
+    ConcernKind.PSF_TOO_WIDE: "check NA, wavelength, pixel size and the model",
+    ConcernKind.FAR_OPTICS: "choose a model for this microscope, or take the ideal PSF",
+    ConcernKind.FEW_PLANES: "take 5 planes or more, better 20, or one blur per plane",
+    ConcernKind.COARSE_STEP: "check z step, NA and wavelength, or take one blur per plane",
+    ConcernKind.FOCUS_OUTSIDE: "take the stack through the whole sample",
+    ConcernKind.TELLS_NOTHING: "take the ideal PSF, or the blur of a brighter stack",
+    ConcernKind.NOT_A_BEAD: "check optics and z step, and crop to one small bead, whole in view",
+    ConcernKind.NOT_EXPLAINED: "look at the residual, and try the ideal PSF",
+    ConcernKind.BORDER_RINGING: "do not interpret what is near the border",
+    ConcernKind.UNSUPPORTED: "do not interpret specks and granules",
+    ConcernKind.OUTSIDE_TRAINING: "compare with the observed image before you trust fine detail",
+    ConcernKind.DOUBTED_BLUR: "see what speaks against the PSF",
+}
 
 #: With these an estimate says of itself that it is hardly more than a guess.
 _DISOWNING = {
@@ -123,6 +142,11 @@ class Concern(str):
         return cls(next(kinds, ConcernKind.OTHER), text)
 
     @property
+    def advice(self) -> str:
+        """What to do next, in a few words without a full stop; empty where nothing is known."""
+        return _ADVICE.get(self.kind, "")
+
+    @property
     def group(self) -> Hashable:
         """Equal for concerns of one kind, whose numbers may differ from plane to plane."""
         return str(self) if self.kind is ConcernKind.OTHER else self.kind
@@ -138,6 +162,17 @@ def mostly_disowned(concerns: Sequence[Iterable[Concern]]) -> bool:
     """
     disowned = [any(concern.kind in _DISOWNING for concern in reasons) for reasons in concerns]
     return 2 * sum(disowned) > len(disowned)
+
+
+def gravest(concerns: Sequence[Concern]) -> Concern:
+    """Pick the concern whose advice comes first: that an estimate is a guess, or else the first.
+
+    Parameters
+    ----------
+    concerns
+        One at least.
+    """
+    return next((one for one in concerns if one.kind in _DISOWNING), concerns[0])
 
 
 def one_of_each_kind(concerns: Iterable[Iterable[Concern]]) -> tuple[Concern, ...]:

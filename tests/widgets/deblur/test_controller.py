@@ -124,7 +124,7 @@ def test_the_table_tells_what_speaks_against_the_plane() -> None:
         assert table.twin_resolved
     tone, text = bench.message
     assert tone is Tone.WARNING
-    assert "2 of 3 planes are flagged" in text
+    assert "2 of 3 planes are in doubt" in text
 
 
 def test_planes_of_a_stack_with_the_same_kind_of_concern_say_it_once(bench: Bench) -> None:
@@ -133,7 +133,7 @@ def test_planes_of_a_stack_with_the_same_kind_of_concern_say_it_once(bench: Benc
     bench.runner.on_end(Done(estimated(per="stack", concerns=concerns)))
     table = bench.view.show_blur.call_args.args[0]
     assert table.concerns == ("saturated: 3 %", "undersampled: coarse")
-    assert "may be wrong" in bench.message[1]
+    assert "in doubt" in bench.message[1]
 
 
 def test_a_blur_without_checks_is_neither_clean_nor_flagged(bench: Bench) -> None:
@@ -231,7 +231,7 @@ def test_the_check_follows_the_slider() -> None:
     tone, text = bench.message
     assert tone is Tone.WARNING
     assert "median residual 1.1 × noise" in text
-    assert "1 of 3 deblurred planes may be wrong" in text
+    assert "1 of 3 planes is in doubt: see the section Deblur" in text
 
 
 def test_one_blur_for_the_stack_has_a_check_for_each_plane() -> None:
@@ -305,9 +305,19 @@ def test_warnings_are_shown(bench: Bench) -> None:
     bench.controller.psf.estimate()
     bench.runner.on_event(Warned("undersampled image"))
     bench.runner.on_end(Done(estimated()))
-    tone, text = bench.message
-    assert tone is Tone.WARNING
-    assert "undersampled image" in text
+    assert bench.message == (Tone.WARNING, "Estimated the blur of 'cells'.")
+    assert bench.view.show_message.call_args.kwargs["details"] == "• Undersampled image."
+
+
+def test_a_warning_is_not_repeated_where_a_section_says_it(bench: Bench) -> None:
+    bench.controller.settings.pixel_size_um = 0.13
+    concern = "outside the network's range: x"
+    bench.controller.psf.estimate()
+    for text in (bench.resolved.message, concern):
+        bench.runner.on_event(Warned(text))
+    bench.runner.on_end(Done(estimated(concerns=((concern,),))))
+    assert bench.message[1].endswith("It is in doubt: see the section PSF.")
+    assert not bench.view.show_message.call_args.kwargs["details"]
 
 
 def test_a_message_goes_with_its_layer(bench: Bench) -> None:

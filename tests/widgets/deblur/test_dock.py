@@ -266,11 +266,16 @@ def test_an_error_is_told_once_and_the_next_click_works(
 
     told = []
     show = dock.show_message
-    monkeypatch.setattr(dock, "show_message", lambda *said: (told.append(said), show(*said)))
+
+    def tell(*said, **more):
+        told.append(said)
+        show(*said, **more)
+
+    monkeypatch.setattr(dock, "show_message", tell)
     notification_manager.records.clear()
     viewer.add_layer(known_layer(96, 96))
     with monkeypatch.context() as patch:
-        patch.setattr("napari_deepblur.engine.estimate.resample", full)
+        patch.setattr("napari_deepblur.engine.plane_features.resample", full)
         dock.run_bar.estimate.click()
         finish(qtbot, dock)
     (text,) = [text for tone, text in told if tone is Tone.ERROR]
@@ -292,7 +297,7 @@ def test_bad_pixels_are_told(viewer, dock: DeblurDock, qtbot) -> None:
     viewer.add_layer(layer)
     dock.run_bar.estimate.click()
     finish(qtbot, dock)
-    assert "NaN" in dock.psf.blur_panel.notice.reasons.text() + dock.message.text()
+    assert "NaN" in dock.psf.blur_panel.notice.text() + dock.message.text()
 
 
 def test_an_undersampled_image_is_warned_of(viewer, dock: DeblurDock, qtbot) -> None:
@@ -301,7 +306,10 @@ def test_an_undersampled_image_is_warned_of(viewer, dock: DeblurDock, qtbot) -> 
     dock.run_bar.estimate.click()
     finish(qtbot, dock)
     assert dock.message.text().startswith("⚠")
-    assert "undersampled" in dock.message.text()
+    # The section Image says it, and no task repeats it.
+    assert "Undersampled: pixels of up to 0.11 µm" in dock.image.verdict.text()
+    assert "undersampled" not in dock.message.text()
+    assert "Undersampled" in dock.psf.blur_panel.notice.details.text()
 
 
 def test_save_and_load(viewer, dock: DeblurDock, qtbot, tmp_path) -> None:
@@ -339,7 +347,7 @@ def test_names_that_look_like_html_are_shown_as_they_are(viewer, dock: DeblurDoc
     dock.show_message(Tone.ERROR, f"{name!r} is odd")
     dock.show_blur(blur_table(known_layer(64, 64, name=name), estimated(), 0, None))
     shown = [label for label in dock.findChildren(QLabel) if name in label.text()]
-    assert {dock.image.verdict, dock.message} <= set(shown)
+    assert {dock.image.verdict, dock.message.headline} <= set(shown)
     assert len(shown) == 4
     assert all(label.textFormat() == Qt.TextFormat.PlainText for label in shown)
     for widget in dock.findChildren(QWidget):

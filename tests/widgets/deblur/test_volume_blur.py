@@ -70,7 +70,7 @@ def test_the_table_follows_the_time_points_and_a_click_moves_to_them() -> None:
         np.testing.assert_array_equal(table.coefficients, found.blur.coefficients[volume])
         assert table.twin_resolved == (volume != 1)
         assert current_index(bench.viewer, bench.controller.layer, "Z") == 5
-    assert "1 of 3 time points is flagged" in bench.message[1]
+    assert "1 of 3 time points is in doubt" in bench.message[1]
 
 
 @pytest.mark.parametrize("n_planes", [8, 9, 40])

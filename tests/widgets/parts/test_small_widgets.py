@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QTextDocument
 from qtpy.QtWidgets import QApplication, QLabel, QVBoxLayout, QWidget
 
+from napari_deepblur.engine.concerns import Concern
 from napari_deepblur.engine.events import Progress
 from napari_deepblur.engine.psf_field import PsfWidth
 from napari_deepblur.widgets.deblur.blur_panel import BlurPanel
@@ -17,6 +18,7 @@ from napari_deepblur.widgets.deblur.sections.deblur import DeblurSection
 from napari_deepblur.widgets.deblur.view import BlurTable, CheckTable, OverField, ShownPsf
 from napari_deepblur.widgets.layers.facts import Known
 from napari_deepblur.widgets.parts.choice_box import ChoiceBox
+from napari_deepblur.widgets.parts.folded_text import FoldedText
 from napari_deepblur.widgets.parts.number_edit import LengthEdit, NumberEdit
 from napari_deepblur.widgets.parts.optics_form import OpticsForm
 from napari_deepblur.widgets.parts.plot import make_plot
@@ -197,7 +199,13 @@ def test_blur_panel_round_trip(qtbot) -> None:
 
 def table_of(**changes) -> BlurTable:
     numbers = np.zeros(1, np.float32)
-    return BlurTable("cells", ("defocus",), numbers, numbers, PSF, **changes)
+    return BlurTable("cells", ("defocus",), numbers, numbers, PSF, **with_concerns(changes))
+
+
+def with_concerns(changes: dict) -> dict:
+    """Concerns of texts, as a file holds them; None stays."""
+    texts = changes.get("concerns") or ()
+    return changes | ({"concerns": tuple(map(Concern.read, texts))} if texts else {})
 
 
 @pytest.fixture
@@ -207,17 +215,28 @@ def panel(qtbot) -> BlurPanel:
     return panel
 
 
-def test_a_flagged_plane_says_why(panel: BlurPanel) -> None:
+def test_a_flagged_plane_says_why_and_what_to_do(panel: BlurPanel) -> None:
     panel.setValue(table_of(concerns=("saturated: 3 % of the pixels", "undersampled: coarse")))
-    text = panel.notice.reasons.text()
-    assert panel.notice.headline.text().startswith("⚠")
+    text = panel.notice.details.text()
+    assert panel.notice.headline.text() == "⚠ In doubt: take the image with less light."
     assert panel.notice.headline.styleSheet()
-    assert panel.notice.reasons.isHidden()
+    assert panel.notice.details.isHidden()
     panel.notice.why.click()
-    assert not panel.notice.reasons.isHidden()
-    assert "Saturated: 3 % of the pixels." in text
+    assert not panel.notice.details.isHidden()
+    assert "• Saturated: 3 % of the pixels.\n→ Take the image with less light." in text
     assert "Undersampled: coarse." in text
-    assert panel.notice.planes.isHidden()
+    assert "flagged" not in text
+
+
+def test_that_an_estimate_is_a_guess_goes_before_other_doubts(panel: BlurPanel) -> None:
+    panel.setValue(table_of(concerns=("saturated: 3 %", "little better than a guess: x")))
+    assert "take the ideal PSF" in panel.notice.headline.text()
+
+
+def test_a_doubt_of_another_version_has_no_advice(panel: BlurPanel) -> None:
+    panel.setValue(table_of(concerns=("something new: so",)))
+    assert panel.notice.headline.text() == "⚠ In doubt."
+    assert panel.notice.details.text() == "• Something new: so."
 
 
 def test_a_clean_plane_is_quiet(panel: BlurPanel) -> None:
@@ -226,7 +245,7 @@ def test_a_clean_plane_is_quiet(panel: BlurPanel) -> None:
     assert panel.notice.headline.text().startswith("✓")
     assert not panel.notice.headline.styleSheet()
     assert panel.notice.why.isHidden()
-    assert panel.notice.planes.isHidden()
+    assert panel.notice.details.isHidden()
 
 
 def test_a_plane_that_was_not_looked_at_gets_no_verdict(panel: BlurPanel) -> None:
@@ -241,13 +260,13 @@ def test_a_plane_that_was_not_looked_at_gets_no_verdict(panel: BlurPanel) -> Non
 @pytest.mark.parametrize("concerns", [(), ("saturated: 3 %",)])
 def test_every_plane_of_a_stack_shows_how_many_are_flagged(panel: BlurPanel, concerns) -> None:
     panel.setValue(table_of(concerns=concerns, flagged=(2, 5, 7), n_planes=25))
-    assert panel.notice.planes.text() == "3 of 25 planes are flagged: 2, 5, 7."
+    assert panel.notice.details.text().endswith("3 of 25 planes are flagged: 2, 5, 7.")
     panel.setValue(table_of(concerns=concerns, flagged=tuple(range(20)), n_planes=25))
-    assert panel.notice.planes.text().endswith("6, 7 …")
+    assert panel.notice.details.text().endswith("6, 7 …")
     panel.setValue(table_of(concerns=concerns, flagged=(2,), n_planes=25))
-    assert panel.notice.planes.text() == "1 of 25 planes is flagged: 2."
+    assert panel.notice.details.text().endswith("1 of 25 planes is flagged: 2.")
     panel.setValue(table_of(concerns=(), flagged=(), n_planes=25))
-    assert panel.notice.planes.isHidden()
+    assert not panel.notice.details.text()
 
 
 def test_a_blur_of_other_settings_is_greyed_and_names_them(panel: BlurPanel) -> None:
@@ -266,7 +285,7 @@ def test_long_reasons_are_wrapped_and_not_clipped(panel: BlurPanel) -> None:
     panel.notice.why.click()
     panel.show()
     panel.resize(280, 900)
-    label = panel.notice.reasons
+    label = panel.notice.details
     assert label.width() <= 280
     assert label.height() >= label.heightForWidth(label.width())
     assert label.heightForWidth(label.width()) > 5 * label.fontMetrics().height()
@@ -338,7 +357,9 @@ def test_the_psf_has_a_caption_that_says_where_it_is(panel: BlurPanel) -> None:
 
 
 def check_of(**changes) -> CheckTable:
-    return CheckTable("cells", (1.04, 1.2, 3.4), (0.93, 1.0, 2.1), (0.123, 0.1, 0.2), **changes)
+    return CheckTable(
+        "cells", (1.04, 1.2, 3.4), (0.93, 1.0, 2.1), (0.123, 0.1, 0.2), **with_concerns(changes)
+    )
 
 
 @pytest.fixture
@@ -367,7 +388,7 @@ def test_a_stack_shows_median_and_highest(check_panel: CheckPanel) -> None:
     assert not {"median", "highest", "3.4"} & set(shown(check_panel))
     check_panel.setValue(check_of(n_planes=5, flagged=(2,)))
     assert {"median", "highest", "1.2", "3.4", "2.1", "20%"} <= set(shown(check_panel))
-    assert check_panel.notice.planes.text() == "1 of 5 planes is flagged: 2."
+    assert check_panel.notice.details.text() == "1 of 5 planes is flagged: 2."
 
 
 def test_each_number_says_what_it_means(check_panel: CheckPanel) -> None:
@@ -378,8 +399,8 @@ def test_each_number_says_what_it_means(check_panel: CheckPanel) -> None:
 
 def test_doubts_about_the_deblurred_image(check_panel: CheckPanel) -> None:
     check_panel.setValue(check_of(concerns=("not explained: by far",)))
-    assert check_panel.notice.headline.text() == "⚠ The deblurred image may be wrong"
-    assert check_panel.notice.reasons.text() == "• Not explained: by far."
+    assert check_panel.notice.headline.text().startswith("⚠ In doubt: look at the residual")
+    assert check_panel.notice.details.text().startswith("• Not explained: by far.\n→ Look at")
     check_panel.setValue(check_of())
     assert check_panel.notice.headline.text().startswith("✓ Nothing found")
 
@@ -426,3 +447,53 @@ def test_a_plot_takes_the_text_colour_that_a_theme_sets_later(qtbot) -> None:
     widget.setStyleSheet("QWidget { color: rgb(1, 200, 3); }")
     widget.show()
     assert plot.getAxis("bottom").textPen().color().getRgb()[:3] == (1, 200, 3)
+
+
+LONG = "one two three four five six seven eight nine ten " * 4
+
+
+@pytest.fixture
+def folded(qtbot) -> FoldedText:
+    folded = FoldedText()
+    qtbot.addWidget(folded)
+    folded.resize(220, 400)
+    folded.show()
+    return folded
+
+
+def test_of_a_long_text_two_lines_are_seen(folded: FoldedText) -> None:
+    folded.setText(LONG)
+    seen, line = folded.headline, folded.headline.fontMetrics().lineSpacing()
+    assert seen.text().endswith(" …")
+    assert seen.heightForWidth(seen.width()) <= 2.5 * line
+    assert folded.text() == LONG
+    folded.why.click()
+    assert seen.text() == LONG
+    folded.why.click()
+    folded.resize(2000, 400)
+    assert seen.text() == LONG
+    assert folded.why.isHidden()
+
+
+def test_details_are_seen_at_a_click(folded: FoldedText) -> None:
+    folded.setText("short", "details")
+    assert folded.headline.text() == "short"
+    assert folded.details.isHidden()
+    folded.why.click()
+    assert not folded.details.isHidden()
+    folded.setText("short")
+    assert folded.why.isHidden()
+    assert folded.details.isHidden()
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({}, "one plane does not tell it"),
+        ({"of_stack": True}, "planes read one by one do not tell it"),
+        ({"z_step_um": 0.3}, "this stack does not tell it"),
+    ],
+)
+def test_what_does_not_tell_the_sign_is_what_was_read(panel: BlurPanel, changes, says) -> None:
+    panel.setValue(table_of(**changes))
+    assert says in panel.limits.text()

@@ -25,8 +25,8 @@ from napari_deepblur.widgets.calibrate.summary import heading_of_beads, heading_
 from napari_deepblur.widgets.calibrate.view import CalibrationSummary
 from napari_deepblur.widgets.layers.proxies import unwrapped
 from napari_deepblur.widgets.parts.dock_widget import DockWidget
+from napari_deepblur.widgets.parts.folded_text import FoldedText
 from napari_deepblur.widgets.parts.section import Section
-from napari_deepblur.widgets.parts.text import plain_label
 from napari_deepblur.widgets.parts.tone import Tone
 from napari_deepblur.widgets.parts.vertical_scroll_area import VerticalScrollArea
 from napari_deepblur.widgets.tasks.worker import next_turn, start_task
@@ -62,7 +62,7 @@ class CalibrateDock(DockWidget):
             "PSF": Section("PSF", self.psf),
         }
         self.run_bar = CalibrateBar()
-        self.message = plain_label(tip="How the last task ended", wrap=True, selectable=True)
+        self.message = FoldedText("How the last task ended")
         self.message.hide()
         self._arrange()
         viewer = unwrapped(napari_viewer)
@@ -96,9 +96,9 @@ class CalibrateDock(DockWidget):
         """Show how far the task is."""
         self.run_bar.progress.setValue(progress)
 
-    def show_message(self, tone: Tone, text: str) -> None:
-        """Show one message in place of the former one."""
-        self.message.setText(tone.marked(text))
+    def show_message(self, tone: Tone, text: str, *, details: str = "") -> None:
+        """Show one message in place of the former one; details are seen at a click."""
+        self.message.setText(tone.marked(text), details)
         self.message.setVisible(bool(text))
 
     def show_beads(self, counts: BeadCounts | None) -> None:

@@ -143,8 +143,8 @@ class CalibrateView(Protocol):
     def show_progress(self, progress: Progress) -> None:
         """Show how far the task is."""
 
-    def show_message(self, tone: Tone, text: str) -> None:
-        """Show one message in place of the former one."""
+    def show_message(self, tone: Tone, text: str, *, details: str = "") -> None:
+        """Show one message in place of the former one; details are seen at a click."""
 
     def show_beads(self, counts: BeadCounts | None) -> None:
         """Show how many beads of each status there are; None where none were looked for."""

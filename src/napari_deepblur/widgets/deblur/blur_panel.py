@@ -29,15 +29,15 @@ _OVER_FIELD_TIP = (
 )
 _HARDLY = 1.1
 _OUTDATED = "Made with other settings than those above: {}. {}"
-_SIGN_UNKNOWN = "Sign of defocus and astigmatism unknown: one plane does not tell it."
+_SIGN_UNKNOWN = "Sign of defocus and astigmatism unknown: {} not tell it."
 _SIGN_TIP = (
-    "The common sign of all even modes (defocus, astigmatisms) can't be told from one plane: "
-    "both signs give the same PSF"
+    "The common sign of all even modes (defocus, astigmatisms) can't be told from planes that are "
+    "read one by one: both signs give the same PSF. A focus series, or a 3-D blur, tells it"
 )
 _SIGN_KNOWN = "The sign of the even modes (defocus, astigmatisms) is resolved by the focus series."
 _SIGN_KNOWN_IN_3D = "A z-stack tells the signs of all modes; its defocus is where the sample lies."
 _WORDS = NoticeWords(
-    doubt="This estimate may be wrong",
+    doubt="In doubt",
     doubt_tip="There are reasons against the estimate of this plane. It may be wrong by more than "
     "±: compare the PSF with what you expect of the microscope before you use it",
     clean="Nothing found against this estimate.",
@@ -182,10 +182,16 @@ class BlurPanel(QWidget):
         if value.over_field is not None:
             self.over_field.setText(_over_field(value.over_field))
         known = _SIGN_KNOWN if value.z_step_um is None else _SIGN_KNOWN_IN_3D
-        sign = known if value.twin_resolved else _SIGN_UNKNOWN
+        sign = known if value.twin_resolved else _SIGN_UNKNOWN.format(_who_is_silent(value))
         further = [] if value.over_field is not None or value.known else [sign]
         self.limits.setText("\n".join([value.known, *value.others, *further]).strip())
         self.limits.setToolTip(_SIGN_TIP if further and not value.twin_resolved else "")
+
+
+def _who_is_silent(value: BlurTable) -> str:
+    if value.z_step_um is not None:
+        return "this stack does"
+    return "planes read one by one do" if value.of_stack else "one plane does"
 
 
 def _coefficients(value: BlurTable) -> Coefficients:

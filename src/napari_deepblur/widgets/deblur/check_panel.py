@@ -15,7 +15,7 @@ from napari_deepblur.widgets.parts.tone import Tone
 __all__ = ["CheckPanel"]
 
 _WORDS = NoticeWords(
-    doubt="The deblurred image may be wrong",
+    doubt="In doubt",
     doubt_tip="These speak against the deblurred version of this plane: compare it with the "
     "observed one before you use it",
     clean="Nothing found against the deblurred image.",

@@ -30,9 +30,9 @@ from napari_deepblur.widgets.deblur.summaries import summary_of_image, summary_o
 from napari_deepblur.widgets.deblur.view import BlurTable, CheckTable, ShownPsf
 from napari_deepblur.widgets.layers.proxies import unwrapped
 from napari_deepblur.widgets.parts.dock_widget import DockWidget
+from napari_deepblur.widgets.parts.folded_text import FoldedText
 from napari_deepblur.widgets.parts.psf_picture import Scaled
 from napari_deepblur.widgets.parts.section import Section
-from napari_deepblur.widgets.parts.text import plain_label
 from napari_deepblur.widgets.parts.tone import Tone
 from napari_deepblur.widgets.parts.vertical_scroll_area import VerticalScrollArea
 from napari_deepblur.widgets.tasks.worker import start_task
@@ -70,7 +70,7 @@ class DeblurDock(DockWidget):
             "Deblur": Section("Deblur", self.deblur),
         }
         self.run_bar = RunBar()
-        self.message = plain_label(tip="How the last task ended", wrap=True, selectable=True)
+        self.message = FoldedText("How the last task ended")
         self.message.hide()
         self._arrange()
         viewer = unwrapped(napari_viewer)
@@ -126,9 +126,9 @@ class DeblurDock(DockWidget):
             Scaled(progress.psf, optics.pixel_size_um, self._resolved.z_step_um)
         )
 
-    def show_message(self, tone: Tone, text: str) -> None:
-        """Show one message in place of the former one."""
-        self.message.setText(tone.marked(text))
+    def show_message(self, tone: Tone, text: str, *, details: str = "") -> None:
+        """Show one message in place of the former one; details are seen at a click."""
+        self.message.setText(tone.marked(text), details)
         self.message.setVisible(bool(text))
 
     def ask_for_file(self, name: str) -> Path | None:

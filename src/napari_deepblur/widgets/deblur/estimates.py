@@ -61,6 +61,7 @@ def blur_table(
         flagged=flagged_planes(blur),
         n_planes=len(blur.coefficients),
         planes=planes,
+        of_stack=isinstance(blur, BlurEstimate) and blur.n_planes > 1,
         twin_resolved=_signs_are_known(blur, row),
         known=estimated.known,
     )

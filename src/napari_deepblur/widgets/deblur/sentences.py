@@ -92,11 +92,9 @@ def doubts_about_blur(blur: BlurEstimate | VolumeBlurEstimate) -> str:
     if not n_flagged:
         return ""
     if n_planes == 1:
-        return "The estimate may be wrong, see why in the section PSF"
+        return "It is in doubt: see the section PSF."
     planes = "time points" if blur.per == "volume" else "planes"
-    return (
-        f"{n_flagged} of {n_planes} {planes} {_is(n_flagged)} flagged, see why in the section PSF"
-    )
+    return f"{n_flagged} of {n_planes} {planes} {_is(n_flagged)} in doubt: see the section PSF."
 
 
 def doubts_about_image(check: DeblurringCheck | None) -> str:
@@ -107,8 +105,8 @@ def doubts_about_image(check: DeblurringCheck | None) -> str:
     if not n_flagged:
         return ""
     if n_planes == 1:
-        return "The deblurred image may be wrong, see why in the section Deblur"
-    return f"{n_flagged} of {n_planes} deblurred planes may be wrong, see why in the section Deblur"
+        return "It is in doubt: see the section Deblur."
+    return f"{n_flagged} of {n_planes} planes {_is(n_flagged)} in doubt: see the section Deblur."
 
 
 def _is(n: int) -> str:

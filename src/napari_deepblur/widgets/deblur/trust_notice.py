@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from qtpy.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
-from napari_deepblur.widgets.parts.text import plain_label
+from napari_deepblur.engine.concerns import Concern, gravest
+from napari_deepblur.widgets.parts.folded_text import FoldedText
 from napari_deepblur.widgets.parts.tone import Tone
 
 __all__ = ["Judged", "NoticeWords", "TrustNotice"]
@@ -24,7 +25,7 @@ class Judged(Protocol):
     """Result of one plane with the reasons to doubt it."""
 
     @property
-    def concerns(self) -> tuple[str, ...] | None:
+    def concerns(self) -> tuple[Concern, ...] | None:
         """Reasons against it; None if nobody looked."""
 
     @property
@@ -47,7 +48,7 @@ class NoticeWords:
     Attributes
     ----------
     doubt
-        Sentence that comes before the concerns, without its full stop.
+        Words that come before what to do, without a colon.
     doubt_tip
         Advice for the case of concerns.
     clean
@@ -62,8 +63,8 @@ class NoticeWords:
     clean_tip: str
 
 
-class TrustNotice(QWidget):
-    """Says in one line whether a plane's result is in doubt; "why?" unfolds the reasons.
+class TrustNotice(FoldedText):
+    """Says in two lines whether a plane's result is in doubt, and what to do; "why?" unfolds why.
 
     Parameters
     ----------
@@ -74,24 +75,8 @@ class TrustNotice(QWidget):
     """
 
     def __init__(self, words: NoticeWords, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(parent=parent)
         self._words = words
-        self.headline = plain_label(wrap=True)
-        self.why = QToolButton()
-        self.why.setText("why?")
-        self.why.setToolTip("Show or hide the reasons")
-        self.why.setCheckable(True)
-        self.reasons = plain_label(wrap=True, selectable=True)
-        self.planes = plain_label(wrap=True)
-        line = QHBoxLayout()
-        line.addWidget(self.headline, 1)
-        line.addWidget(self.why)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(line)
-        layout.addWidget(self.reasons)
-        layout.addWidget(self.planes)
-        self.why.toggled.connect(lambda _on: self._fold())
 
     def setWords(self, words: NoticeWords) -> None:  # noqa: N802
         """Take other words, for the next value."""
@@ -104,22 +89,23 @@ class TrustNotice(QWidget):
         if table is None or concerns is None:
             return
         tone = Tone.WARNING if concerns else Tone.GOOD
-        self.headline.setText(tone.marked(self._words.doubt if concerns else self._words.clean))
         self.headline.setStyleSheet(_FLAGGED if concerns else "")
         self.headline.setToolTip(self._words.doubt_tip if concerns else self._words.clean_tip)
-        self.reasons.setText("\n".join(f"• {_sentence(reason)}" for reason in concerns))
-        self.planes.setText(_flagged(table))
-        self._fold()
+        lines = [*map(_reason, concerns), _flagged(table)]
+        self.setText(tone.marked(self._headline(concerns)), "\n".join(filter(None, lines)))
 
-    def _fold(self) -> None:
-        is_open = self.why.isChecked()
-        self.why.setVisible(bool(self.reasons.text() or self.planes.text()))
-        for label in (self.reasons, self.planes):
-            label.setVisible(is_open and bool(label.text()))
+    def _headline(self, concerns: tuple[Concern, ...]) -> str:
+        if not concerns:
+            return self._words.clean
+        advice = gravest(concerns).advice
+        return f"{self._words.doubt}: {advice}." if advice else f"{self._words.doubt}."
 
 
-def _sentence(reason: str) -> str:
-    return f"{reason[0].upper()}{reason[1:]}."
+def _reason(concern: Concern) -> str:
+    """Say what is wrong, and beneath it what to do."""
+    what = f"• {concern[0].upper()}{concern[1:]}."
+    advice = concern.advice
+    return f"{what}\n→ {advice[0].upper()}{advice[1:]}." if advice else what
 
 
 def _flagged(table: Judged) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_deepblur.engine.concerns import Concern
 from napari_deepblur.engine.events import Progress
 from napari_deepblur.engine.model_card import ModelCard
 from napari_deepblur.engine.psf_field import PsfWidth
@@ -128,6 +129,8 @@ class BlurTable:
         What these are: ``plane`` or ``time point``.
     twin_resolved
         True where the signs of the even modes are the true ones.
+    of_stack
+        Whether the image is a stack, be it that planes have one blur.
     outdated
         Settings that it was estimated with and that are others now; empty if none.
     instead
@@ -151,11 +154,12 @@ class BlurTable:
     quality: PsfQuality | None = None
     plane: int = 0
     over_field: OverField | None = None
-    concerns: tuple[str, ...] | None = None
+    concerns: tuple[Concern, ...] | None = None
     flagged: tuple[int, ...] = ()
     n_planes: int = 1
     planes: str = "plane"
     twin_resolved: bool = False
+    of_stack: bool = False
     outdated: str = ""
     instead: str = ""
     known: str = ""
@@ -189,7 +193,7 @@ class CheckTable:
     residual: tuple[float, float, float]
     border_ringing: tuple[float, float, float]
     flux_moved: tuple[float, float, float]
-    concerns: tuple[str, ...] = ()
+    concerns: tuple[Concern, ...] = ()
     flagged: tuple[int, ...] = ()
     n_planes: int = 1
     planes: str = "plane"
@@ -214,8 +218,8 @@ class DeblurView(Protocol):
     def show_progress(self, progress: Progress) -> None:
         """Show how far the task is."""
 
-    def show_message(self, tone: Tone, text: str) -> None:
-        """Show one message in place of the former one."""
+    def show_message(self, tone: Tone, text: str, *, details: str = "") -> None:
+        """Show one message in place of the former one; details are seen at a click."""
 
     def ask_for_file(self, name: str) -> Path | None:
         """Ask where a result is to be written, under a proposed name; None to do nothing."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -178,6 +179,10 @@ class Work:
         blur: BlurEstimate | VolumeBlurEstimate,
         check: DeblurringCheck | None = None,
     ) -> None:
-        """Tell how a task ended, and once that there are doubts to read."""
+        """Tell how a task ended, and where there are doubts to read; nothing is said twice."""
         doubts = sentences.doubts_about_image(check) or sentences.doubts_about_blur(blur)
-        self.slot.report(text, *filter(None, [doubts]))
+        # These stand in the sections, where they belong.
+        concerns = chain.from_iterable((*blur.concerns, *(() if check is None else check.concerns)))
+        told = {self.resolved.message, *map(str, concerns)}
+        tone = Tone.WARNING if doubts else Tone.GOOD
+        self.slot.report(f"{text} {doubts}".rstrip(), told=told, tone=tone)

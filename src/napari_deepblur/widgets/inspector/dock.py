@@ -16,6 +16,7 @@ from napari_deepblur.widgets.inspector.view import Comparison, ShownBlur
 from napari_deepblur.widgets.layers.proxies import unwrapped
 from napari_deepblur.widgets.parts.choice_box import ChoiceBox
 from napari_deepblur.widgets.parts.dock_widget import DockWidget
+from napari_deepblur.widgets.parts.folded_text import FoldedText
 from napari_deepblur.widgets.parts.form_row import add_row
 from napari_deepblur.widgets.parts.psf_picture import PsfPicture
 from napari_deepblur.widgets.parts.text import plain_label
@@ -79,7 +80,7 @@ class InspectorDock(DockWidget):
         )
         self.words = plain_label(tip="What is shown, and where", wrap=True, selectable=True)
         self.plots = {name: LinePlot(*words) for name, words in _PLOTS.items()}
-        self.message = plain_label(wrap=True, selectable=True)
+        self.message = FoldedText("How the last task ended")
         self._arrange()
         viewer = unwrapped(napari_viewer)
         self.controller = InspectorController(
@@ -126,9 +127,9 @@ class InspectorDock(DockWidget):
         """Show how far that is."""
         self.message.setText(progress.stage)
 
-    def show_message(self, tone: Tone, text: str) -> None:
-        """Show one message in place of the former one."""
-        self.message.setText(tone.marked(text))
+    def show_message(self, tone: Tone, text: str, *, details: str = "") -> None:
+        """Show one message in place of the former one; details are seen at a click."""
+        self.message.setText(tone.marked(text), details)
         self.message.setVisible(bool(text))
 
     def _arrange(self) -> None:

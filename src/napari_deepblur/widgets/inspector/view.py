@@ -82,5 +82,5 @@ class InspectorView(Protocol):
     def show_progress(self, progress: Progress) -> None:
         """Show how far that is."""
 
-    def show_message(self, tone: Tone, text: str) -> None:
-        """Show one message in place of the former one."""
+    def show_message(self, tone: Tone, text: str, *, details: str = "") -> None:
+        """Show one message in place of the former one; details are seen at a click."""

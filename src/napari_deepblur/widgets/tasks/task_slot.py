@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from typing import Any, Protocol
 
@@ -42,8 +42,8 @@ class TaskView(Protocol):
     def show_progress(self, progress: Progress) -> None:
         """Show how far the task is."""
 
-    def show_message(self, tone: Tone, text: str) -> None:
-        """Show one message in place of the former one."""
+    def show_message(self, tone: Tone, text: str, *, details: str = "") -> None:
+        """Show one message in place of the former one; details are seen at a click."""
 
 
 def _nothing(progress: Progress) -> None:
@@ -136,12 +136,25 @@ class TaskSlot:
             self._cancel()
         self._forget()
 
-    def report(self, text: str, *more: str) -> None:
-        """Show how the task ended well, with the engine's warnings and more."""
-        all_notices = dict.fromkeys([*self._notices, *more])
-        tone = Tone.WARNING if all_notices else Tone.GOOD
-        notices = [f"Warning: {notice}." for notice in all_notices]
-        self._view.show_message(tone, " ".join([text, *notices]))
+    def report(
+        self, text: str, *more: str, told: Collection[str] = (), tone: Tone = Tone.GOOD
+    ) -> None:
+        """Show how the task ended well; the engine's warnings and more are seen at a click.
+
+        Parameters
+        ----------
+        text
+            How it ended.
+        *more
+            Further warnings.
+        told
+            Warnings that are shown elsewhere, and not repeated.
+        tone
+            Tone of the text, where there are no warnings.
+        """
+        notices = [one for one in dict.fromkeys([*self._notices, *more]) if one not in told]
+        details = "\n".join(f"• {one[0].upper()}{one[1:]}." for one in notices)
+        self._view.show_message(Tone.WARNING if notices else tone, text, details=details)
 
     def _on_event(self, number: int, event: Event) -> None:
         if number != self._generation:

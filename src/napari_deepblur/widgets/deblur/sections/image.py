@@ -157,9 +157,11 @@ class ImageSection(QWidget):
 
 
 def _short(resolved: Resolved) -> str:
-    """Say the verdict in one line where all is well."""
+    """Say the verdict in one line where the optics are known; the tooltip has all of it."""
     optics = resolved.optics
-    if resolved.verdict is not Verdict.WELL_SAMPLED or optics is None:
+    sampled = {Verdict.WELL_SAMPLED: "Well sampled", Verdict.UNDERSAMPLED: "Undersampled"}
+    if resolved.verdict not in sampled or optics is None:
         return resolved.message
     most = UNDERSAMPLED_ABOVE * optics.wavelength_um / optics.numerical_aperture
-    return f"Well sampled: pixels of up to {most:.2g} µm would do."
+    would = "would do" if resolved.verdict is Verdict.WELL_SAMPLED else "would be fine"
+    return f"{sampled[resolved.verdict]}: pixels of up to {most:.2g} µm {would}."
