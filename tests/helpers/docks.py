@@ -27,7 +27,7 @@ def deblur_dock() -> DeblurDock:
     viewer = ViewerModel()
     layer = viewer.add_layer(known_layer(128, 128))
     dock = DeblurDock(viewer)
-    dock.controller._work.keep(layer, estimated())
+    list(dock.controller._work.keep(layer, estimated()))
     return dock
 
 

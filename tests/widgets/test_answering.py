@@ -5,6 +5,7 @@ Seen with ``-rP``. The window is not drawn here: what a graphics card takes is n
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -34,6 +35,44 @@ loaded = {"torch", "pyqtgraph"} & set(sys.modules)
 viewer.close()
 sys.exit(f"{loaded} were loaded" if loaded else 0)
 """
+#: In a process of its own: nothing is loaded before the click.
+FIRST = """
+import sys, napari
+from qtpy.QtWidgets import QApplication
+from helpers.heartbeat import Heartbeat
+from helpers.layers import known_layer
+side = int(sys.argv[1])
+viewer = napari.Viewer(show=False)
+_, dock = viewer.window.add_plugin_dock_widget("napari-deepblur", "Deep-Blur")
+dock.controller.settings.device = "cpu"
+viewer.add_layer(known_layer(side, side))
+QApplication.processEvents()
+if {"torch", "pyqtgraph"} & set(sys.modules):
+    sys.exit("something was loaded too early")
+with Heartbeat(f"first estimate {side} × {side}") as heartbeat:
+    dock.controller.psf.estimate()
+    while dock.controller.busy:
+        QApplication.processEvents()
+    QApplication.processEvents()
+print(heartbeat.longest_ms)
+failed = dock.message.text().startswith("✗")
+viewer.close()
+sys.exit(failed)
+"""
+SAMPLES = """
+import napari, numpy as np
+from qtpy.QtWidgets import QApplication
+from helpers.heartbeat import Heartbeat
+viewer = napari.Viewer(show=False)
+viewer.add_image(np.ones((8, 8)))  # the first one takes napari far longer than the others
+QApplication.processEvents()
+for name in ("podosomes", "spheroid", "lymphocyte", "bead_field"):
+    with Heartbeat(f"sample {name}") as heartbeat:
+        (layer,) = viewer.open_sample("napari-deepblur", name)
+    assert layer.data.any()
+    print(heartbeat.longest_ms)
+viewer.close()
+"""
 
 
 def run(qtbot, dock, name: str, act) -> float:
@@ -48,8 +87,8 @@ def run(qtbot, dock, name: str, act) -> float:
 def work(viewer, qtbot, side: int, n_beads: int) -> dict[str, float]:
     """Estimate, deblur and calibrate twice each; return the second times without an answer.
 
-    The first ones load torch. Whenever a layer is removed napari itself looks for all garbage,
-    which takes a fifth of a second, so that each deblurring has a layer of its own.
+    The first ones have a test of their own. Whenever a layer is removed napari itself looks for
+    all garbage, which takes a fifth of a second, so that each deblurring has a layer of its own.
     """
     deblur = DeblurDock(viewer)
     viewer.window.add_dock_widget(deblur, name="Deep-Blur")
@@ -84,13 +123,41 @@ def test_the_window_answers_while_2048_pixels_are_worked_on(viewer, qtbot) -> No
     assert max(times.values()) <= LIMIT, times
 
 
-def test_docks_open_soon_and_without_torch() -> None:
+def in_a_new_process(code: str, *arguments: str) -> list[str]:
+    """Run code; return the lines that it printed."""
     done = subprocess.run(
-        [sys.executable, "-c", OPEN], capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert done.returncode == 0, done.stderr
     sys.stdout.write(done.stdout)
-    times = dict(line.split("\t") for line in done.stdout.splitlines() if "\t" in line)
+    return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("side", "limit"),
+    [(256, LIMIT_BESIDE_OTHERS), pytest.param(2048, LIMIT, marks=pytest.mark.slow)],
+)
+def test_the_window_answers_while_all_is_loaded(side: int, limit: int) -> None:
+    assert float(in_a_new_process(FIRST, str(side))[-1]) <= limit
+
+
+@pytest.mark.parametrize(
+    "limit", [LIMIT_BESIDE_OTHERS, pytest.param(2 * LIMIT, marks=pytest.mark.slow)]
+)
+def test_the_window_answers_while_a_sample_is_drawn(limit: int) -> None:
+    # Twice the limit: adding a layer is napari's own work, and takes it nearly all.
+    times = [float(line) for line in in_a_new_process(SAMPLES) if "sample" not in line]
+    assert len(times) == 4
+    assert max(times) <= limit
+
+
+def test_docks_open_soon_and_without_torch() -> None:
+    times = dict(line.split("\t") for line in in_a_new_process(OPEN) if "\t" in line)
     assert len(times) == 3
     # 0.3 s on a quiet machine.
     assert max(map(float, times.values())) < 10, times

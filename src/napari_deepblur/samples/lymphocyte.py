@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,7 +35,14 @@ Floats = NDArray[np.float64]
 
 
 def _unit(vector: Floats) -> Floats:
-    return np.asarray(vector / np.linalg.norm(vector))
+    return np.asarray(vector / math.sqrt(vector @ vector))
+
+
+def _cross(one: Floats, other: Floats) -> Floats:
+    """Cross product of two vectors; numpy's is made for many and takes 30 times as long for one."""
+    a, b, c = one.tolist()
+    x, y, z = other.tolist()
+    return np.array([b * z - c * y, c * x - a * z, a * y - b * x])
 
 
 #: Direction of the centrosome from the middle of the cell.
@@ -92,7 +101,7 @@ def _microtubule(rng: np.random.Generator) -> Floats:
     path = []
     for step in range(int(rng.uniform(120, 330))):
         bend = 0.9 * bend + 0.01 * rng.normal()
-        heading = heading + bend * np.cross(point, heading)
+        heading = heading + bend * _cross(point, heading)
         heading = _unit(heading - (heading @ point) * point)
         point = _unit(point + 0.01 * heading)
         # All begin at one depth and come apart soon.

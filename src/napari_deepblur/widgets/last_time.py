@@ -13,6 +13,7 @@ from napari_deepblur.atomic import replacing
 from napari_deepblur.engine.blur import Scope
 from napari_deepblur.engine.devices import Device
 from napari_deepblur.untrusted import read_bounded
+from napari_deepblur.widgets.deblur.settings import CompareContrast
 
 __all__ = ["LastTime", "recall", "remember", "settings_file"]
 
@@ -30,7 +31,7 @@ class LastTime(BaseModel):
     ----------
     numerical_aperture, refractive_index, wavelength_um
         Optical values that were typed.
-    model, per, device
+    model, per, device, compare_contrast
         As in `DeblurSettings`.
     folder
         Folder of the file that was chosen last.
@@ -44,6 +45,7 @@ class LastTime(BaseModel):
     model: str | None = None
     per: Scope | None = None
     device: Device | None = None
+    compare_contrast: CompareContrast | None = None
     folder: str | None = None
 
 

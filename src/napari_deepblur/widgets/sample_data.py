@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from napari_deepblur.optics.settings import Optics
 from napari_deepblur.samples import SAMPLES
+from napari_deepblur.widgets.tasks.waiting import while_the_window_draws
 
 __all__ = ["bead_field", "lymphocyte", "podosomes", "spheroid"]
 
@@ -16,21 +18,25 @@ LayerData = tuple[Any, dict[str, Any], str]
 
 def podosomes() -> list[LayerData]:
     """Draw a widefield image of podosomes, with known blur."""
-    return _layers("podosomes")
+    return while_the_window_draws(partial(_layers, "podosomes"))
 
 
 def spheroid() -> list[LayerData]:
     """Draw a light-sheet stack of a spheroid, with known blur in each plane."""
-    return _layers("spheroid", microscope="light sheet")
+    return while_the_window_draws(partial(_layers, "spheroid", microscope="light sheet"))
 
 
 def lymphocyte() -> list[LayerData]:
     """Draw a widefield z-stack of a small cell, with one known 3-D blur."""
-    return _layers("lymphocyte")
+    return while_the_window_draws(partial(_layers, "lymphocyte"))
 
 
 def bead_field() -> list[LayerData]:
     """Draw a field of beads whose blur changes over the field; some of them are bad."""
+    return while_the_window_draws(_beads)
+
+
+def _beads() -> list[LayerData]:
     from napari_deepblur.samples.bead_field import draw_bead_field
 
     beads = draw_bead_field(shape=(768, 768), n_beads=140, peak_snr=40, share_bad=0.1, seed=3)

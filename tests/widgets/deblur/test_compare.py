@@ -159,6 +159,22 @@ def test_contrast_and_colours_are_those_of_the_result(bench: Bench) -> None:
     assert (list(source.contrast_limits), source.gamma, source.colormap.name) == before
 
 
+def test_the_observed_image_can_have_its_own_contrast(bench: Bench) -> None:
+    source, result = (bench.viewer.layers[name] for name in ("cells", "deblurred (cells)"))
+    source.contrast_limits, result.contrast_limits = (100, 300), (0, 10)
+    bench.controller.compare.split(on=True)
+    bench.controller.compare.choose_contrast("own")
+    assert state(bench).contrast == "own"
+    # Black and white of the one are those of the other.
+    left = (observed(bench)[:, :50] - 100.0) / 20
+    np.testing.assert_allclose(compared(bench)[:, :50], left, rtol=1e-5)
+    assert (compared(bench)[:, 51:] == 1).all()
+    source.contrast_limits = (100, 200)
+    np.testing.assert_allclose(compared(bench)[:, :50], 2 * left, rtol=1e-5)
+    bench.controller.compare.choose_contrast("equal")
+    np.testing.assert_array_equal(compared(bench)[:, :50], observed(bench)[:, :50])
+
+
 @pytest.mark.parametrize("gone", ["cells", "deblurred (cells)", "compared (cells)"])
 def test_comparing_ends_with_one_of_its_layers(bench: Bench, gone: str) -> None:
     bench.controller.compare.split(on=True)

@@ -12,6 +12,7 @@ from napari.utils.key_bindings import KeymapHandler
 from helpers.layers import deblurred, estimated, known_layer
 from napari_deepblur.widgets.deblur.compare.row import FLICK_KEY
 from napari_deepblur.widgets.deblur.dock import DeblurDock
+from napari_deepblur.widgets.deblur.session import Session
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def dock(module_viewer, viewer):
 def show_result(viewer, dock: DeblurDock, *shape: int) -> None:
     source = viewer.add_layer(known_layer(*shape))
     result = deblurred(estimated(), *shape)
-    dock.controller._work.keep(source, result.estimated)
+    list(dock.controller._work.keep(source, result.estimated))
     dock.controller._work.layers.show_deblurred(source, result)
     dock.controller._refresh()
 
@@ -58,6 +59,18 @@ def test_split_slide_and_hold(viewer, dock, qtbot) -> None:
     row.split.click()
     assert "compared (cells)" not in names(viewer)
     assert row.slider.isHidden()
+
+
+def test_the_contrast_is_remembered(viewer, dock, qtbot) -> None:
+    show_result(viewer, dock, 64, 64)
+    row = dock.deblur.compare
+    assert not row.own_contrast.isChecked()
+    row.own_contrast.click()
+    assert dock.controller.settings.compare_contrast == "own"
+    assert Session().settings.compare_contrast == "own"
+    assert row.own_contrast.isChecked()
+    row.own_contrast.click()
+    assert Session().settings.compare_contrast == "equal"
 
 
 def test_a_key_flicks_while_it_is_down(module_viewer, viewer, dock) -> None:

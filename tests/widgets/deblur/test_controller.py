@@ -278,6 +278,33 @@ def test_a_residual_layer_lies_beneath_the_deblurred_one(bench: Bench, monkeypat
     assert listed == ["cells"]
 
 
+def test_results_lie_directly_above_their_image(bench: Bench) -> None:
+    bench.viewer.add_layer(known_layer(128, 128, name="other"))
+    bench.controller.settings.residual_layer = True
+    bench.controller.sharp.deblur()
+    bench.runner.on_end(Done(deblurred(estimated(), 128, 128, residual=True)))
+    ours = ["cells", "PSF (cells)", "residual (cells)", "deblurred (cells)"]
+    assert bench.names == [*ours, "other"]
+    # One that was moved away comes back when it is made anew.
+    bench.viewer.layers.move(3, 0)
+    bench.controller.sharp.deblur()
+    bench.runner.on_end(Done(deblurred(estimated(), 128, 128, residual=True)))
+    assert bench.names == [*ours, "other"]
+
+
+def test_another_estimate_draws_nothing_that_is_in_place(bench: Bench) -> None:
+    bench.controller.psf.estimate()
+    bench.runner.on_end(Done(estimated()))
+    psf, moves = bench.viewer.layers["PSF (cells)"], []
+    for name in ("scale", "translate", "rotate", "shear", "affine", "units"):
+        getattr(psf.events, name).connect(moves.append)
+    bench.controller.psf.estimate()
+    bench.runner.on_end(Done(estimated()))
+    assert not moves
+    bench.viewer.layers["cells"].translate = (1, 2)
+    assert moves
+
+
 def test_missing_values_start_nothing() -> None:
     bench = Bench(Image(spots(64, 64), name="plain"))
     bench.controller.sharp.deblur()

@@ -83,5 +83,5 @@ def test_planes_come_in_from_the_first_to_the_last(viewer, dock, qtbot) -> None:
     dock.run_bar.deblur.click()
     qtbot.waitUntil(lambda: not dock.controller.busy, timeout=TIMEOUT)
     assert [layer.name for layer in viewer.layers] == ["cells", "PSF (cells)", "deblurred (cells)"]
-    assert names == ["PSF (cells)", "deblurred (cells)"]
+    assert names == ["PSF (cells)", "deblurred (cells), 1 of 3"]
     assert viewer.layers[-1].data.any(axis=(1, 2)).all()

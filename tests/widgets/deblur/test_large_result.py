@@ -139,5 +139,7 @@ def test_cancel_leaves_a_file_of_the_finished_planes(
     assert done[:2] == [0, 1]
     # Not by `read_image`, whose warning the thread, if it still runs, would take for its own.
     written = zarr.open_array(path / "0", mode="r")
+    # Where it lies now.
+    qtbot.waitUntil(lambda: bool(layer.data[0].any()), timeout=TIMEOUT)
     for z in done:
         np.testing.assert_array_equal(layer.data[z], written[z])

@@ -142,6 +142,9 @@ def test_a_preview_of_a_stack_shows_at_its_plane_only() -> None:
     preview(bench, estimated(3), origin=(2, 10, 20), shape=(1, 40, 30))
     shown = bench.viewer.layers["preview (cells)"]
     np.testing.assert_allclose(shown.data_to_world((0, 5, 6)), layer.data_to_world((2, 15, 26)))
+    bench.viewer.dims.set_current_step(0, 1)
+    preview(bench, estimated(3), origin=(1, 0, 0), shape=(1, 64, 64))
+    assert bench.message[1].startswith("Preview of what is in view, plane 1.")
 
 
 def test_another_preview_takes_the_place_of_the_first(bench: Bench) -> None:

@@ -124,7 +124,7 @@ def test_the_buttons_answer(viewer, qtbot) -> None:
     bar = dock.run_bar
     assert bar.question.isHidden()
     assert bar.deblur.isEnabled()
-    dock.controller._work.keep(layer, estimated(concerns=(GUESS,)))
+    list(dock.controller._work.keep(layer, estimated(concerns=(GUESS,))))
     assert not bar.question.isHidden()
     assert bar.ideal.isVisibleTo(dock)
     assert bar.preview.isEnabled()
@@ -132,7 +132,7 @@ def test_the_buttons_answer(viewer, qtbot) -> None:
     bar.all_the_same.click()
     assert bar.question.isHidden()
     assert bar.deblur.isEnabled()
-    dock.controller._work.keep(layer, estimated(concerns=(GUESS,)))
+    list(dock.controller._work.keep(layer, estimated(concerns=(GUESS,))))
     bar.ideal.click()
     qtbot.waitUntil(lambda: not dock.controller.busy, timeout=60_000)
     assert dock.psf.source_form.source_box.value() == "ideal"

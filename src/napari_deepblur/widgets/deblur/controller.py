@@ -22,7 +22,7 @@ from napari_deepblur.widgets.layers.stack_plane import go_to_index, go_to_plane
 from napari_deepblur.widgets.layers.watch import LayerWatch
 from napari_deepblur.widgets.made import Made
 from napari_deepblur.widgets.parts.tone import Tone
-from napari_deepblur.widgets.tasks.task_slot import StartTask
+from napari_deepblur.widgets.tasks.task_slot import Later, StartTask, TaskSlot
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -44,6 +44,8 @@ class DeblurController:
         Settings and results, which outlive the dock.
     start
         Function that runs a task elsewhere.
+    later
+        Function that waits for the window between steps; by default none waits.
     pace
         Limit on how often the PSF under the mouse is looked up; by default there is none.
 
@@ -66,9 +68,10 @@ class DeblurController:
         session: Session,
         *,
         start: StartTask,
+        later: Later = lambda function: function(),
         pace: Pace = lambda function: function,
     ) -> None:
-        self._work = Work(viewer, view, session, start)
+        self._work = Work(viewer, view, session, TaskSlot(view, start, later))
         self._watch = LayerWatch(viewer)
         self._watch.listed.connect(self._on_listed)
         self._watch.edited.connect(self._on_edited)

@@ -35,7 +35,7 @@ from napari_deepblur.widgets.parts.psf_picture import Scaled
 from napari_deepblur.widgets.parts.section import Section
 from napari_deepblur.widgets.parts.tone import Tone
 from napari_deepblur.widgets.parts.vertical_scroll_area import VerticalScrollArea
-from napari_deepblur.widgets.tasks.worker import start_task
+from napari_deepblur.widgets.tasks.worker import next_turn, start_task
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -79,6 +79,7 @@ class DeblurDock(DockWidget):
             self,
             Session.of(viewer),
             start=start_task,
+            later=next_turn,
             pace=partial(qthrottled, timeout=_MOUSE_PAUSE, parent=self),
         )
         self._connect()
@@ -220,6 +221,7 @@ class DeblurDock(DockWidget):
         compare = self.deblur.compare
         compare.held.connect(controller.compare.hold)
         compare.released.connect(controller.compare.release)
+        compare.contrastChosen.connect(controller.compare.choose_contrast)
         compare.splitClicked.connect(lambda on: controller.compare.split(on=on))
         compare.borderMoved.connect(
             qthrottled(controller.compare.move_border, timeout=_MOUSE_PAUSE, parent=self)

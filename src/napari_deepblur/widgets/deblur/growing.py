@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from napari_deepblur.engine.events import Progress
@@ -38,6 +39,7 @@ class GrowingResult:
 
     def __init__(self, work: Work, source: Image, watch: Stopwatch, *, is_new: bool) -> None:
         self._work, self._source, self._is_new = work, source, is_new
+        self._keeping: Iterator[None] = iter(())
         self._watch = watch
         self._begun: Begun | None = None
         self._layer: Image | None = None
@@ -49,23 +51,38 @@ class GrowingResult:
         if isinstance(progress, Begun):
             self._begun = progress
             self._keep_blur(progress.estimated)
+            next(self._keeping, None)
+            self._work.slot.later(self._finish_keeping)
         elif isinstance(progress, PlanesDone) and self._begun is not None:
             self._grow(self._begun, progress)
 
-    def take(self, result: Deblurred | Estimated) -> None:
-        """Show the complete result with its check, or a blur that the user is asked about."""
+    def take(self, result: Deblurred | Estimated) -> Iterator[None]:
+        """Show the complete result with its check, or a blur that the user is asked about.
+
+        Parameters
+        ----------
+        result
+            Result of the task.
+
+        Yields
+        ------
+            Nothing, when the window had better answer.
+        """
         self._watch.stop()
         if isinstance(result, Estimated):
             self._keep_blur(result)
+            yield from self._keeping
             self._work.report(sentences.estimated_text(self._source.name, result), result.blur)
             return
         self._keep_blur(result.estimated)
+        yield from self._keeping
         # Another layer may take its place, which is no reason to stop.
         growing, self._layer = self._layer, None
         by_hand = None if growing is None else growing.contrast_limits
         shown = self._work.layers.show_deblurred(self._source, result, growing)
         if by_hand is not None and by_hand != self._contrast:
             shown.contrast_limits = by_hand
+        yield
         self._work.session.results.keep_check(self._source, result.check)
         self._work.changed.emit()
         text = sentences.deblurred_text(self._source.name, result.check)
@@ -75,6 +92,7 @@ class GrowingResult:
 
     def leave(self) -> str:
         """Keep the planes that are there as a layer that says which; tell how many they are."""
+        self._finish_keeping()
         if self._begun is None:
             return ""
         planes, n_planes = self._begun.sharp.close(), self._begun.sharp.n_planes
@@ -101,15 +119,24 @@ class GrowingResult:
     def _keep_blur(self, estimated: Estimated) -> None:
         if self._is_new:
             self._is_new = False
-            self._work.keep(self._source, estimated)
+            self._keeping = self._work.keep(self._source, estimated)
+
+    def _finish_keeping(self) -> None:
+        for _ in self._keeping:
+            pass
 
     def _grow(self, begun: Begun, done: PlanesDone) -> None:
-        if self._layer is None:
-            made = growing_layer(self._source, begun.estimated, begun.sharp.data, done.bright)
-            self._layer = self._work.layers.show_growing(self._source, made)
-            self._contrast = self._layer.contrast_limits
+        name = result_name("deblurred", self._source.name)
         n_done, n_planes = len(begun.sharp.finished), begun.sharp.n_planes
         if n_planes > 1:
-            name = result_name("deblurred", self._source.name)
-            self._layer.name = f"{name}, {n_done} of {n_planes}"
-        self._work.layers.refresh_plane(self._layer, done.planes)
+            name = f"{name}, {n_done} of {n_planes}"
+        if self._layer is None:
+            data, arguments = growing_layer(
+                self._source, begun.estimated, begun.sharp.data, done.bright
+            )
+            made = data, arguments | {"name": name}
+            self._layer = self._work.layers.show_growing(self._source, made)
+            self._contrast = self._layer.contrast_limits
+        else:
+            self._layer.name = name
+            self._work.layers.refresh_plane(self._layer, done.planes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -69,8 +70,10 @@ class PsfActions:
             known = result.estimated
             request = wanted.request(pixels_of(layer), known.blur)
 
-            def take(drawn: Estimated) -> None:
-                self._work.keep(layer, replace(drawn, choice=known.choice), file=result.file)
+            def take(drawn: Estimated) -> Iterator[None]:
+                yield from self._work.keep(
+                    layer, replace(drawn, choice=known.choice), file=result.file
+                )
                 self._work.report(f"The PSF of {layer.name!r} is shown as a layer.", known.blur)
 
             self._work.run(load_task(request), take, wanted)
@@ -132,18 +135,18 @@ class PsfActions:
             take = partial(self._take_loaded, layer, Path(path))
             self._work.run(load_task(blur_request(layer, path, self._work.resolved.fields)), take)
 
-    def _take_blur(self, layer: Image, watch: Stopwatch, estimated: Estimated) -> None:
+    def _take_blur(self, layer: Image, watch: Stopwatch, estimated: Estimated) -> Iterator[None]:
         watch.stop()
-        self._work.keep(layer, estimated)
+        yield from self._work.keep(layer, estimated)
         self._work.report(sentences.estimated_text(layer.name, estimated), estimated.blur)
 
-    def _take_loaded(self, layer: Image, file: Path, estimated: Estimated) -> None:
+    def _take_loaded(self, layer: Image, file: Path, estimated: Estimated) -> Iterator[None]:
         blur, session = estimated.blur, self._work.session
         own = {"psf_source": "estimate"} | _settings_of(blur)
         session.settings.update(blur.optics.model_dump() | own)
         if isinstance(blur, BlurEstimate) and blur.known is None:
             self._use_model(session.models.add(blur.model))
-        self._work.keep(layer, estimated, file=file)
+        yield from self._work.keep(layer, estimated, file=file)
         of = f" of {blur.source!r}" if blur.source else ""
         self._work.report(f"Loaded the blur{of} from {file.name} for {layer.name!r}.", blur)
 

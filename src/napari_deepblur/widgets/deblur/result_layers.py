@@ -19,6 +19,7 @@ from napari_deepblur.widgets.deblur.layers import (
 )
 from napari_deepblur.widgets.deblur.tasks import Estimated
 from napari_deepblur.widgets.layers.by_product import kind_of
+from napari_deepblur.widgets.layers.geometry import place_at
 from napari_deepblur.widgets.layers.looked_at import current_plane
 from napari_deepblur.widgets.layers.names import result_name
 from napari_deepblur.widgets.layers.update import bring_up_to_date
@@ -29,8 +30,14 @@ if TYPE_CHECKING:
 
 __all__ = ["ResultLayers"]
 
+#: Rank of each kind among the layers that lie above their image in the list.
+_RANKS = {
+    kind: rank
+    for rank, kind in enumerate(
+        ("eigen-psfs", "psf-field", "psf", "residual", "deblurred", "deblurred-part", "preview")
+    )
+}
 _SHOWS_BLUR = ("psf", "psf-field", "eigen-psfs")
-_PLACE = ("affine", "scale", "translate", "rotate", "shear")
 
 
 class ResultLayers:
@@ -58,13 +65,10 @@ class ResultLayers:
         formers = {kind_of(former): former for former in self._blur_layers(source)}
         makes_room = not formers and _is_whole_in_view(self._viewer, source)
         active = self._viewer.layers.selection.active
-        above = self._viewer.layers.index(source) + 1
-        # In the list they stand with their image; in the picture they lie on nothing else.
-        for place, made in enumerate(psf_layers(source, estimated), start=above):
+        for made in psf_layers(source, estimated):
             former = formers.pop(made[1]["metadata"]["deepblur"]["kind"], None)
             if former is None:
-                shown = self._add(source, made)
-                self._viewer.layers.move(self._viewer.layers.index(shown), place)
+                self._add(source, made)
             else:
                 bring_up_to_date(former, *made)
         for former in formers.values():
@@ -77,10 +81,10 @@ class ResultLayers:
         """Let the layers of a blur follow their image, which was moved."""
         places = blur_places(source, estimated)
         for shown in self._blur_layers(source):
-            _put_at(shown, places[kind_of(shown)])
+            place_at(shown, places[kind_of(shown)])
 
     def show_growing(self, source: Image, made: LayerData) -> Image:
-        """Show a deblurred image whose planes are coming, on top, in place of a preview."""
+        """Show a deblurred image whose planes are coming, in place of a preview."""
         self.drop_preview(source)
         shown = self._add(source, made)
         _widen_contrast(shown, shown.contrast_limits)
@@ -110,7 +114,7 @@ class ResultLayers:
     def show_deblurred(
         self, source: Image, result: Deblurred, growing: Image | None = None
     ) -> Image:
-        """Show a deblurred image on top, with its residual beneath where that was asked for.
+        """Show a deblurred image, with its residual beneath where that was asked for.
 
         Layers of the very same blur and settings are brought up to date, so that they do not
         pile up; those of other settings stay, to be compared. A preview goes.
@@ -178,18 +182,34 @@ class ResultLayers:
         if shown not in complete:
             shown.name, shown.contrast_limits = arguments["name"], arguments["contrast_limits"]
         shown.metadata = arguments["metadata"]
-        _put_at(shown, arguments)
-        self._viewer.layers.move(self._viewer.layers.index(shown), -1)
+        place_at(shown, arguments)
+        place = self._place(source, kind_of(shown))
+        if place - 1 != self._viewer.layers.index(shown):
+            self._viewer.layers.move(self._viewer.layers.index(shown), place)
         return shown
 
     def _same_work(self, source: Image, metadata: dict[str, Any]) -> list[Image]:
         return [one for one in self.of(source) if is_same_work(one.metadata, metadata)]
 
     def _add(self, source: Image, made: LayerData) -> Image:
+        """Add a layer to those of an image, where napari would put it on top of all others."""
+        from napari.layers import Image
+
         data, arguments = made
-        layer: Image = self._viewer.add_image(data, **arguments)
+        layer = Image(data, **arguments)
+        self._viewer.layers.insert(self._place(source, kind_of(layer)), layer)
         self._sources[layer] = source.unique_id
         return layer
+
+    def _place(self, source: Image, kind: str) -> int:
+        """Find the place in the list of a new layer of a kind: above its like, with their image."""
+        layers, own = self._viewer.layers, set(self.of(source))
+        place: int = layers.index(source) + 1
+        while place < len(layers) and layers[place] in own:
+            if _RANKS.get(kind_of(layers[place]), 0) > _RANKS[kind]:
+                break
+            place += 1
+        return place
 
     def _blur_layers(self, source: Image) -> list[Image]:
         return [shown for shown in self.of(source) if kind_of(shown) in _SHOWS_BLUR]
@@ -212,9 +232,3 @@ def _widen_contrast(shown: Image, extent: tuple[float, float] | list[float]) -> 
     """Let the contrast be set up to these intensities."""
     low, high = shown.contrast_limits
     shown.contrast_limits_range = (min(low, extent[0]), max(high, extent[1]))
-
-
-def _put_at(shown: Image, geometry: dict[str, Any]) -> None:
-    """Move a layer to where another geometry has it."""
-    for name in _PLACE:
-        setattr(shown, name, geometry[name])

@@ -103,7 +103,8 @@ class Session:
 
     def _usable(self) -> dict[str, Any]:
         """Return the settings of last time that still can be: a model may be gone."""
-        kept = {name: getattr(self._last_time, name) for name in ("model", "per", "device")}
+        names = ("model", "per", "device", "compare_contrast")
+        kept = {name: getattr(self._last_time, name) for name in names}
         kept = {
             name: value
             for name, value in kept.items()

@@ -11,10 +11,13 @@ from napari_deepblur.engine.blur import Scope
 from napari_deepblur.engine.devices import Device
 from napari_deepblur.engine.models import DEFAULT_MODEL
 
-__all__ = ["DeblurSettings", "PsfSource"]
+__all__ = ["CompareContrast", "DeblurSettings", "PsfSource"]
 
 #: Where the PSF comes from: read off the image, off another layer, or one of the known ones.
 PsfSource = Literal["estimate", "layer", "ideal", "psf", "calibration"]
+
+#: Whether the observed image is compared at the contrast of the deblurred one, or at its own.
+CompareContrast = Literal["equal", "own"]
 
 
 class DeblurSettings(EventedModel):
@@ -33,6 +36,8 @@ class DeblurSettings(EventedModel):
         Whether deblurring also adds a layer of what the result does not explain.
     device
         Where the networks run.
+    compare_contrast
+        Contrast of the observed image while it is compared with the deblurred one.
     numerical_aperture
         NA of the detection objective.
     wavelength_um
@@ -69,6 +74,7 @@ class DeblurSettings(EventedModel):
     focus_series: bool = False
     residual_layer: bool = False
     device: Device = "auto"
+    compare_contrast: CompareContrast = "equal"
     numerical_aperture: float | None = None
     wavelength_um: float | None = None
     refractive_index: float | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -23,7 +23,7 @@ from napari_deepblur.widgets.deblur.view import DeblurView
 from napari_deepblur.widgets.layers.facts import facts_of
 from napari_deepblur.widgets.made import Made
 from napari_deepblur.widgets.parts.tone import Tone
-from napari_deepblur.widgets.tasks.task_slot import StartTask, TaskSlot
+from napari_deepblur.widgets.tasks.task_slot import Take, TaskSlot
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -61,12 +61,12 @@ class Work:
     changed = Signal()
 
     def __init__(
-        self, viewer: ViewerModel, view: DeblurView, session: Session, start: StartTask
+        self, viewer: ViewerModel, view: DeblurView, session: Session, slot: TaskSlot
     ) -> None:
         self.viewer = viewer
         self.view = view
         self.session = session
-        self.slot = TaskSlot(view, start)
+        self.slot = slot
         self.layers = ResultLayers(viewer, session.sources)
         self.layer: Image | None = None
         self.wanted: Resolved | None = None
@@ -93,7 +93,7 @@ class Work:
     def run(
         self,
         task: Job[Any],
-        take: Callable[[Any], None],
+        take: Take,
         wanted: Resolved | None = None,
         **listeners: Callable[..., Any],
     ) -> None:
@@ -166,9 +166,26 @@ class Work:
             left = self.slot.abandon()
             self.view.show_message(tone, f"{text} {left}" if left else text)
 
-    def keep(self, layer: Image, estimated: Estimated, *, file: Path | None = None) -> None:
-        """Remember a layer's blur and show its PSFs."""
+    def keep(
+        self, layer: Image, estimated: Estimated, *, file: Path | None = None
+    ) -> Iterator[None]:
+        """Show the PSFs of a layer's blur, then remember and show the blur itself.
+
+        Parameters
+        ----------
+        layer
+            Image layer.
+        estimated
+            Its blur.
+        file
+            File that it comes from.
+
+        Yields
+        ------
+            Nothing, when the window had better answer.
+        """
         self.layers.show_blur(layer, estimated)
+        yield
         self.session.results.keep(layer, estimated.without_mosaics(), file=file)
         Made.of(self.viewer).keep_blur(layer, estimated.blur)
         self.changed.emit()

@@ -11,7 +11,7 @@ from napari_deepblur.widgets.layers.facts import pixels_of
 if TYPE_CHECKING:
     from napari.layers import Image
 
-__all__ = ["beside", "geometry_of", "moved"]
+__all__ = ["beside", "geometry_of", "moved", "place_at"]
 
 #: Distance between an image and what stands beside it, in the image's pixels.
 _GAP = 8
@@ -28,6 +28,23 @@ def geometry_of(layer: Image) -> dict[str, Any]:
         "units": tuple(layer.units),
         "axis_labels": tuple(layer.axis_labels),
     }
+
+
+def place_at(layer: Image, geometry: dict[str, Any]) -> None:
+    """Move a layer to where another geometry has it.
+
+    What is there already is left alone: after each change napari draws the layer anew.
+
+    Parameters
+    ----------
+    layer
+        The layer.
+    geometry
+        As of `geometry_of`, and what else there is in the arguments of a layer.
+    """
+    for name, value in geometry_of(layer).items():
+        if not np.array_equal(value, geometry[name]):
+            setattr(layer, name, geometry[name])
 
 
 def beside(

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari_deepblur.widgets.layers.geometry import place_at
+
 if TYPE_CHECKING:
     from napari.layers import Image
 
 __all__ = ["bring_up_to_date"]
-
-#: What a new result changes; how the layer looks besides is the user's.
-_CHANGES = (
-    "scale", "translate", "rotate", "shear", "affine", "units", "axis_labels", "contrast_limits",
-    "metadata",
-)  # fmt: skip
 
 
 def bring_up_to_date(layer: Image, data: Any, arguments: dict[str, Any]) -> None:
@@ -29,7 +25,7 @@ def bring_up_to_date(layer: Image, data: Any, arguments: dict[str, Any]) -> None
         Those of a new layer.
     """
     layer.data = data
-    low, high = arguments["contrast_limits"]
-    layer.contrast_limits_range = (low, high)
-    for name in _CHANGES:
-        setattr(layer, name, arguments[name])
+    layer.contrast_limits_range = arguments["contrast_limits"]
+    layer.contrast_limits = arguments["contrast_limits"]
+    layer.metadata = arguments["metadata"]
+    place_at(layer, arguments)

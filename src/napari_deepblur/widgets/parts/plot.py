@@ -24,11 +24,10 @@ def make_plot(parent: QWidget, *, height: int, bottom: str = "", left: str = "")
     """
     import pyqtgraph
 
-    plot = pyqtgraph.PlotWidget(background=None)
+    plot = pyqtgraph.PlotWidget(background=None, enableMenu=False)
     plot.setFixedHeight(height)
     plot.setMouseEnabled(x=False, y=False)
     plot.hideButtons()
-    plot.setMenuEnabled(False)
     # Else the letters that reach below the line of the axis' name are cut.
     plot.getPlotItem().layout.setContentsMargins(1, 1, 1, 5)
     for side, text in (("bottom", bottom), ("left", left)):

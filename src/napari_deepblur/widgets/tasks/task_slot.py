@@ -69,7 +69,7 @@ class TaskSlot:
     ) -> None:
         self._view = view
         self._start = start
-        self._later = later
+        self.later = later
         self._notices: list[str] = []
         # An answer counts only while its task's number is the current one.
         self._generation = 0
@@ -191,7 +191,7 @@ class TaskSlot:
             self._finish(number)
             raise
         else:
-            self._later(partial(self._go_on, number, steps))
+            self.later(partial(self._go_on, number, steps))
 
     def _finish(self, number: int) -> None:
         if number == self._generation:

@@ -15,6 +15,7 @@ from napari_deepblur.errors import DeviceError, describe
 from napari_deepblur.openmp import let_waiting_threads_sleep
 from napari_deepblur.widgets.tasks.activity import Activity
 from napari_deepblur.widgets.tasks.collector import FullCollections
+from napari_deepblur.widgets.tasks.libraries import load_libraries
 from napari_deepblur.widgets.tasks.task import Cancelled, Done, Failed, Outcome
 
 __all__ = ["next_turn", "start_task"]
@@ -85,6 +86,7 @@ def _guarded(task: Job[Any], cancelled: threading.Event) -> Job[Outcome]:
     # A generator worker swallows RuntimeErrors without a signal (out of memory is one), and
     # a generator that its worker quits is closed only by garbage collection. So errors and
     # cancellation are outcomes here.
+    load_libraries()
     try:
         while True:
             event = next(task)

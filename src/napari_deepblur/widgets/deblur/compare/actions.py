@@ -9,7 +9,9 @@ import numpy as np
 
 from napari_deepblur.widgets.deblur.compare.split_image import SplitImage
 from napari_deepblur.widgets.deblur.layers import geometry_of
+from napari_deepblur.widgets.deblur.settings import CompareContrast
 from napari_deepblur.widgets.deblur.work import Work
+from napari_deepblur.widgets.last_time import remember
 from napari_deepblur.widgets.layers.by_product import kind_of
 from napari_deepblur.widgets.layers.facts import pixels_of
 from napari_deepblur.widgets.layers.names import result_name
@@ -35,17 +37,21 @@ class Comparison:
         Name of the deblurred layer; empty where there is none, or the view is not 2-D.
     is_split
         Whether the view is split.
+    contrast
+        Contrast of the observed image.
     """
 
     result: str = ""
     is_split: bool = False
+    contrast: CompareContrast = "equal"
 
 
 class CompareActions:
     """Shows the observed image in place of the deblurred one, all of it or left of a border.
 
-    Both are seen through one layer, which lies on top while they are compared: so their contrast,
-    gamma and colours are the same, those of the deblurred layer, and nothing else is touched.
+    Both are seen through one layer, which lies on top while they are compared: so gamma and
+    colours are the same, those of the deblurred layer, as is the contrast unless the observed
+    image is wanted at its own. Nothing else is touched.
 
     Parameters
     ----------
@@ -64,7 +70,8 @@ class CompareActions:
     def state(self) -> Comparison:
         """What can be compared now."""
         result = self._result()
-        return Comparison("" if result is None else result.name, self._is_split)
+        contrast = self._work.session.settings.compare_contrast
+        return Comparison("" if result is None else result.name, self._is_split, contrast)
 
     def split(self, *, on: bool) -> None:
         """Split the view, or stop that."""
@@ -75,6 +82,12 @@ class CompareActions:
     def move_border(self, place: float) -> None:
         """Move the border: 0 for the left and 1 for the right side of the image."""
         self._border = place
+        self._update()
+
+    def choose_contrast(self, contrast: CompareContrast) -> None:
+        """Show the observed image at the deblurred one's contrast or its own, also next time."""
+        self._work.session.settings.compare_contrast = contrast
+        remember(compare_contrast=contrast)
         self._update()
 
     def hold(self) -> None:
@@ -166,11 +179,21 @@ class _Shown:
         self.layer: Image = work.viewer.add_image(self._image, **_arguments(source, result))
         work.viewer.layers.link_layers([result, self.layer], _LOOK)
         work.viewer.layers.selection.active = active
+        self._settings = work.session.settings
+        for compared in (source, result):
+            compared.events.contrast_limits.connect(self._on_contrast)
 
     def draw(self, border: float) -> None:
         """Draw with the border at a place."""
         self._image.border, self._image.line = border, self.result.contrast_limits[1]
+        self._image.left_levels = None
+        if self._settings.compare_contrast == "own":
+            self._image.left_levels = _levels(self.source, self.result)
         self.layer.refresh(extent=False, thumbnail=False)
+
+    def _on_contrast(self) -> None:
+        if self._settings.compare_contrast == "own":
+            self.draw(self._image.border)
 
     def is_there(self, work: Work) -> bool:
         """Tell whether all three layers are still there."""
@@ -180,10 +203,19 @@ class _Shown:
     def take_away(self, work: Work) -> None:
         """Remove the layer."""
         layers = work.viewer.layers
+        for compared in (self.source, self.result):
+            compared.events.contrast_limits.disconnect(self._on_contrast)
         if self.layer in layers:
             if self.result in layers:
                 layers.unlink_layers([self.result, self.layer], _LOOK)
             layers.remove(self.layer)
+
+
+def _levels(source: Image, result: Image) -> tuple[float, float]:
+    """Return factor and addend that bring one image's contrast limits to those of another."""
+    (low, high), (black, white) = source.contrast_limits, result.contrast_limits
+    factor = (white - black) / (high - low)
+    return factor, black - factor * low
 
 
 def _arguments(source: Image, result: Image) -> dict[str, Any]:

@@ -31,6 +31,9 @@ class SplitImage:
     ----------
     border
         Place of the border, 0 for the left and 1 for the right side of the image.
+    left_levels
+        Factor of the left image, and what is added to it then, so that it has a contrast of its
+        own; None where both have the same.
     """
 
     dtype = np.dtype(np.float32)
@@ -40,6 +43,7 @@ class SplitImage:
             raise ValueError(f"images of shapes {left.shape} and {right.shape} are not the same")
         self._images = left, right
         self.border, self.line = 0.5, line
+        self.left_levels: tuple[float, float] | None = None
         self._last: tuple[str, list[NDArray[Any]]] = "", []
 
     @property
@@ -59,6 +63,9 @@ class SplitImage:
 
     def __getitem__(self, key: Any) -> NDArray[np.float32]:
         left, right = self._parts(key)
+        if self.left_levels is not None:
+            factor, added = map(np.float32, self.left_levels)
+            left = factor * left + added
         width = self.shape[-1]
         column = round(self.border * width)
         # Which columns are asked for tells on which side of the border a pixel is.

@@ -75,6 +75,8 @@ class PreviewActions:
         self._work.layers.show_preview(layer, preview_layer(layer, preview), preview.extent)
         self._work.changed.emit()
         text = f"Preview of {region.words}"
+        if layer.ndim > 2 and not preview.estimated.is_3d:
+            text += f", plane {region.part.plane}"
         if preview.of_plane_alone:
             text += ", with the blur of this plane alone"
         self._work.report(f"{text}.", preview.estimated.blur)
