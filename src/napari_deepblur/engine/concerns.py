@@ -82,28 +82,28 @@ _DETAILS = {
     ConcernKind.BORDER_RINGING: "fine detail grew {ringing:.1f} times as much there as inside",
 }
 
-#: What to do next, in a few words.
+#: What to do next, in so few words that a narrow dock shows them in two lines.
 _ADVICE = {
     ConcernKind.BLANK: "leave this plane as it is, or cut it off",
     ConcernKind.EMPTY_AREA: "crop the image where that is much of it",
     ConcernKind.UNDERSAMPLED: "take smaller pixels, or trust fine detail less",
     ConcernKind.SATURATED: "take the image with less light",
-    ConcernKind.NEARLY_EMPTY: "crop to the sample; of beads take a PSF image or a calibration",
-    ConcernKind.BEYOND_OTF: "check NA, wavelength and pixel size, and use the raw image",
-    ConcernKind.UNLIKE: "take the ideal PSF unless this one looks like the microscope's",
-    ConcernKind.NO_DETAIL: "take the ideal PSF, or the blur of a brighter image",
-    ConcernKind.GUESS: "take the ideal PSF, or one blur for the whole stack",
+    ConcernKind.NEARLY_EMPTY: "crop to the sample, or take beads as PSF image",
+    ConcernKind.BEYOND_OTF: "check NA, wavelength, pixel size; use raw data",
+    ConcernKind.UNLIKE: "take the ideal PSF unless this one looks right",
+    ConcernKind.NO_DETAIL: "take the ideal PSF, or a brighter image",
+    ConcernKind.GUESS: "take the ideal PSF, or one blur per stack",
     ConcernKind.PSF_TOO_WIDE: "check NA, wavelength, pixel size and the model",
-    ConcernKind.FAR_OPTICS: "choose a model for this microscope, or take the ideal PSF",
-    ConcernKind.FEW_PLANES: "take 5 planes or more, better 20, or one blur per plane",
-    ConcernKind.COARSE_STEP: "check z step, NA and wavelength, or take one blur per plane",
+    ConcernKind.FAR_OPTICS: "choose another model, or take the ideal PSF",
+    ConcernKind.FEW_PLANES: "take 5 planes or more, or one blur per plane",
+    ConcernKind.COARSE_STEP: "check the z step, or take one blur per plane",
     ConcernKind.FOCUS_OUTSIDE: "take the stack through the whole sample",
-    ConcernKind.TELLS_NOTHING: "take the ideal PSF, or the blur of a brighter stack",
-    ConcernKind.NOT_A_BEAD: "check optics and z step, and crop to one small bead, whole in view",
+    ConcernKind.TELLS_NOTHING: "take the ideal PSF, or a brighter stack",
+    ConcernKind.NOT_A_BEAD: "check optics and z step; crop to one small bead",
     ConcernKind.NOT_EXPLAINED: "look at the residual, and try the ideal PSF",
     ConcernKind.BORDER_RINGING: "do not interpret what is near the border",
     ConcernKind.UNSUPPORTED: "do not interpret specks and granules",
-    ConcernKind.OUTSIDE_TRAINING: "compare with the observed image before you trust fine detail",
+    ConcernKind.OUTSIDE_TRAINING: "compare fine detail with the observed image",
     ConcernKind.DOUBTED_BLUR: "see what speaks against the PSF",
 }
 

@@ -202,4 +202,6 @@ class Work:
         concerns = chain.from_iterable((*blur.concerns, *(() if check is None else check.concerns)))
         told = {self.resolved.message, *map(str, concerns)}
         tone = Tone.WARNING if doubts else Tone.GOOD
+        if self.question(self.resolved):  # which says so itself
+            doubts = ""
         self.slot.report(f"{text} {doubts}".rstrip(), told=told, tone=tone)

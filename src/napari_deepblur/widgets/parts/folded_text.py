@@ -84,7 +84,8 @@ class FoldedText(QWidget):
         metrics = self.headline.fontMetrics()
         room = QRect(0, 0, width, 10_000)
         height = metrics.boundingRect(room, Qt.TextFlag.TextWordWrap, text).height()
-        return bool(height <= _MOST_LINES * metrics.lineSpacing())
+        # Between two lines and three, as fonts round the height of a line.
+        return bool(height < (_MOST_LINES + 0.5) * metrics.lineSpacing())
 
 
 def _cut(words: list[str], n: int) -> str:
