@@ -1,13 +1,17 @@
 """Time and memory that estimating and deblurring take, by the size of the image.
 
-The figures are those of two cores of a server (`benchmarks/volume_speed.py` for volumes); another
-computer may be several times as fast or slow, so whoever has measured a run scales them.
+The figures are those of cores of a server (`benchmarks/volume_speed.py` for volumes); those of
+another computer may be several times as fast or slow, so whoever has measured a run scales them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_deepblur.engine.volume.stack_optics import StackOptics
 
 __all__ = ["Cost", "deblurring_cost", "estimating_cost"]
 
@@ -18,6 +22,13 @@ _TILE = 2048
 
 #: Voxels of a stack that a 3-D estimate looks at, and bytes of its work.
 _PART, _PART_BYTES = 830_000, 550_000_000
+
+#: Seconds for each million voxels of the domain whose light reaches into a stack: of a small one
+#: it is several times as large as the stack. The number of iterations differs from one to another.
+_ESTIMATING_3D, _DEBLURRING_3D = 16.0, 1.9
+
+#: Share of the time that more threads do not shorten.
+_SERIAL = 0.16
 
 #: Bytes of the largest tile of a volume.
 _TILE_3D_BYTES = 1_040_000_000
@@ -41,8 +52,12 @@ class Cost:
     n_bytes: float
     n_result_bytes: float = 0.0
 
+    def seconds_on(self, n_threads: int) -> float:
+        """Time on so many cores of a server."""
+        return self.seconds * _share(n_threads) / _share(2)
 
-def estimating_cost(shape: tuple[int, ...], axes: str, *, in_3d: bool) -> Cost:
+
+def estimating_cost(shape: tuple[int, ...], axes: str, *, stack: StackOptics | None = None) -> Cost:
     """Cost of estimating the blur of an image.
 
     Parameters
@@ -51,41 +66,62 @@ def estimating_cost(shape: tuple[int, ...], axes: str, *, in_3d: bool) -> Cost:
         Of the image.
     axes
         One letter of TCZYX per dimension.
-    in_3d
-        Whether each volume has a 3-D blur.
+    stack
+        Optics of its volumes, where each has a 3-D blur.
     """
-    if in_3d:
-        n_volumes, volume = _volumes(shape, axes)
-        share = min(1.0, volume / _PART)
-        seconds = n_volumes * (24 * share + 0.75 * volume / _MEGA)
-        return Cost(seconds, share * _PART_BYTES)
-    n_planes, plane = prod(shape[:-2]), prod(shape[-2:])
-    return Cost(n_planes * (0.14 + 0.4 * plane / _MEGA), 90 * plane)
+    if stack is None:
+        n_planes, plane = prod(shape[:-2]), prod(shape[-2:])
+        return Cost(n_planes * (0.14 + 0.4 * plane / _MEGA), 90 * plane)
+    n_volumes, volume = _volumes(shape, axes)
+    seconds = _ESTIMATING_3D * _looked_at(volume, stack) + 0.75 * prod(volume) / _MEGA
+    return Cost(n_volumes * seconds, min(1.0, prod(volume) / _PART) * _PART_BYTES)
 
 
 def deblurring_cost(
-    shape: tuple[int, ...], axes: str, *, in_3d: bool, residual: bool = False
+    shape: tuple[int, ...],
+    axes: str,
+    *,
+    stack: StackOptics | None = None,
+    residual: bool = False,
 ) -> Cost:
     """Cost of deblurring an image and checking the result, which stands in memory.
 
     Parameters
     ----------
-    shape, axes, in_3d
+    shape, axes, stack
         As for `estimating_cost`.
     residual
         Whether the residual is wanted too.
     """
     results = 4 * prod(shape) * (2 if residual else 1)
-    if in_3d:
-        n_volumes, volume = _volumes(shape, axes)
-        seconds = n_volumes * (3 * min(1.0, volume / _PART) + 4.1 * volume / _MEGA)
-        return Cost(seconds, 20 * volume + min(95 * volume, _TILE_3D_BYTES), results)
-    n_planes, plane = prod(shape[:-2]), prod(shape[-2:])
-    seconds = n_planes * (0.1 + 2.1 * plane / _MEGA)
-    return Cost(seconds, 90 * plane + 50 * min(plane, _TILE**2), results)
+    if stack is None:
+        n_planes, plane = prod(shape[:-2]), prod(shape[-2:])
+        seconds = n_planes * (0.1 + 2.1 * plane / _MEGA)
+        return Cost(seconds, 90 * plane + 50 * min(plane, _TILE**2), results)
+    n_volumes, volume = _volumes(shape, axes)
+    n_voxels = prod(volume)
+    seconds = n_volumes * _DEBLURRING_3D * prod(stack.reach_of(volume)) / _MEGA
+    return Cost(seconds, 20 * n_voxels + min(95 * n_voxels, _TILE_3D_BYTES), results)
 
 
-def _volumes(shape: tuple[int, ...], axes: str) -> tuple[int, int]:
-    """Count the volumes, and the voxels of one."""
-    volume = prod(n for n, axis in zip(shape, axes, strict=True) if axis in "ZYX")
-    return prod(shape) // volume, volume
+def _share(n_threads: int) -> float:
+    """Time on so many cores by that on one."""
+    return _SERIAL + (1 - _SERIAL) / n_threads
+
+
+def _looked_at(volume: tuple[int, int, int], stack: StackOptics) -> float:
+    """Millions of voxels of the domain of the part of a volume that an estimate looks at."""
+    from napari_deepblur.engine.volume.detail import largest_part
+    from napari_deepblur.engine.volume.estimate import thinning
+
+    depth, height, width = largest_part(volume)
+    every = thinning(depth * height * width, stack)
+    thinned = replace(stack, z_step_um=every * stack.z_step_um)
+    return prod(thinned.reach_of((-(-depth // every), height, width))) / _MEGA
+
+
+def _volumes(shape: tuple[int, ...], axes: str) -> tuple[int, tuple[int, int, int]]:
+    """Count the volumes, and the planes, rows and columns of one."""
+    sides = dict(zip(axes, shape, strict=True))
+    volume = sides["Z"], sides["Y"], sides["X"]
+    return prod(shape) // prod(volume), volume

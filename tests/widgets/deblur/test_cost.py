@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from helpers.bench import Bench
-from helpers.layers import deblurred, estimated, known_layer
+from helpers.layers import OPTICS, deblurred, estimated, known_layer
+from napari_deepblur import Optics
 from napari_deepblur.engine.cost import deblurring_cost, estimating_cost
 from napari_deepblur.engine.destination import PlanesInMemory
 from napari_deepblur.engine.events import Progress
+from napari_deepblur.engine.volume.stack_optics import StackOptics
 from napari_deepblur.widgets.deblur.cost.line import cost_line
-from napari_deepblur.widgets.deblur.cost.speed import Speed, Stopwatch
+from napari_deepblur.widgets.deblur.cost.speed import Speed, Stopwatch, cost_of
+from napari_deepblur.widgets.deblur.cost.speed import n_threads as real_n_threads
 from napari_deepblur.widgets.deblur.deblur_task import Begun
 from napari_deepblur.widgets.deblur.readiness import Resolved
 from napari_deepblur.widgets.parts.tone import Tone
 from napari_deepblur.widgets.tasks.task import Done
 
 GB = 10**9
+
+
+@pytest.fixture(autouse=True)
+def two_threads(monkeypatch) -> None:
+    """As the figures have it."""
+    monkeypatch.setattr("napari_deepblur.widgets.deblur.cost.speed.n_threads", lambda: 2)
 
 
 @pytest.fixture
@@ -32,15 +42,18 @@ def wanted() -> Resolved:
 
 def test_planes_cost_by_their_number_and_size() -> None:
     for cost in (estimating_cost, deblurring_cost):
-        one = cost((512, 512), "YX", in_3d=False)
-        ten = cost((10, 512, 512), "ZYX", in_3d=False)
-        large = cost((1024, 1024), "YX", in_3d=False)
+        one = cost((512, 512), "YX")
+        ten = cost((10, 512, 512), "ZYX")
+        large = cost((1024, 1024), "YX")
         assert ten.seconds == pytest.approx(10 * one.seconds)
         assert one.seconds < large.seconds < 4 * one.seconds
         assert large.n_bytes > one.n_bytes
     # Only results grow with the number of planes.
-    few, many = (deblurring_cost((n, 512, 512), "ZYX", in_3d=False) for n in (10, 20))
+    few, many = (deblurring_cost((n, 512, 512), "ZYX") for n in (10, 20))
     assert many.n_result_bytes - few.n_result_bytes == 10 * 512 * 512 * 4
+
+
+STACK = StackOptics(Optics(**OPTICS), z_step_um=0.25)
 
 
 @pytest.mark.parametrize(
@@ -49,12 +62,20 @@ def test_planes_cost_by_their_number_and_size() -> None:
 )
 def test_volumes_cost_what_was_measured(shape, estimate, deblur, gigabytes) -> None:
     """Figures of docs/accuracy.md, less the 0.35 GB that the programs take."""
-    assert estimating_cost(shape, "ZYX", in_3d=True).seconds == pytest.approx(estimate, rel=0.1)
-    cost = deblurring_cost(shape, "ZYX", in_3d=True)
+    assert estimating_cost(shape, "ZYX", stack=STACK).seconds == pytest.approx(estimate, rel=0.1)
+    cost = deblurring_cost(shape, "ZYX", stack=STACK)
     assert cost.seconds == pytest.approx(deblur, rel=0.1)
     assert (cost.n_bytes + cost.n_result_bytes) / GB == pytest.approx(gigabytes, rel=0.2, abs=0.1)
-    series = deblurring_cost((3, *shape), "TZYX", in_3d=True)
+    series = deblurring_cost((3, *shape), "TZYX", stack=STACK)
     assert series.seconds == pytest.approx(3 * cost.seconds)
+
+
+@pytest.mark.parametrize(("shape", "seconds"), [((16, 128, 128), 36.0), ((10, 64, 64), 5.6)])
+def test_of_small_stacks_most_of_the_time_goes_into_what_lies_around(shape, seconds) -> None:
+    """Seconds of the processor on one thread."""
+    cost = estimating_cost(shape, "ZYX", stack=STACK)
+    assert seconds / 1.5 < cost.seconds_on(1) < 1.5 * seconds
+    assert cost.seconds_on(1) > 1.6 * cost.seconds == 1.6 * cost.seconds_on(2)
 
 
 # The line
@@ -123,6 +144,42 @@ def test_work_that_was_too_short_or_not_finished_tells_nothing(wanted: Resolved)
         if seconds is not None:
             watch.stop()
     assert speed.seconds("estimating", wanted) == Speed().seconds("estimating", wanted)
+
+
+def test_what_was_learned_is_of_the_computer(wanted: Resolved, monkeypatch) -> None:
+    Speed().learn("estimating", wanted, 100.0)
+    assert Speed().seconds("estimating", wanted) == pytest.approx(100)
+    twice = replace(wanted, shape=(20, 1024, 1024))
+    assert Speed().seconds("estimating", twice) == pytest.approx(200)
+    # Another computer that has the same home folder.
+    monkeypatch.setattr("platform.node", lambda: "other")
+    assert Speed().seconds("estimating", wanted) == pytest.approx(5.6, rel=0.1)
+
+
+@pytest.mark.parametrize("content", ["", "[1]", '{"a": "b"}', '{"a": null}', "{" * 2000])
+def test_a_damaged_file_is_as_good_as_none(
+    wanted: Resolved, settings_file: Path, content: str, caplog
+) -> None:
+    settings_file.with_name("speed.json").write_text(content)
+    assert Speed().seconds("estimating", wanted) == pytest.approx(5.6, rel=0.1)
+    assert "is not used" in caplog.text
+    Speed().learn("estimating", wanted, 50.0)
+    assert Speed().seconds("estimating", wanted) == pytest.approx(50)
+
+
+def test_a_first_forecast_knows_the_optics_of_the_stack(wanted: Resolved) -> None:
+    stack = Bench(known_layer(16, 128, 128)).resolved
+    assert stack.per == "volume"
+    cost = cost_of("estimating", stack)
+    known = StackOptics(Optics(**OPTICS), z_step_um=0.5)
+    assert cost == estimating_cost((16, 128, 128), "ZYX", stack=known)
+
+
+@pytest.mark.parametrize(("told", "n"), [("3", 3), ("", None), ("x", None)])
+def test_threads_are_those_of_pytorch(monkeypatch, told: str, n: int | None) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", told)
+    monkeypatch.setattr("napari_deepblur.widgets.deblur.cost.speed.sys.modules", {})
+    assert real_n_threads() == n if n else real_n_threads() >= 1
 
 
 def test_the_dock_learns(monkeypatch) -> None:

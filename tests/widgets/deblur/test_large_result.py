@@ -23,7 +23,7 @@ def little_memory(monkeypatch):
     """As much as the work takes, and less than the results."""
     from napari_deepblur.engine.cost import deblurring_cost
 
-    free = int(deblurring_cost(SHAPE, "ZYX", in_3d=False).n_bytes) + 1
+    free = int(deblurring_cost(SHAPE, "ZYX").n_bytes) + 1
     monkeypatch.setattr("napari_deepblur.widgets.deblur.work.free_bytes", lambda: free)
 
 
@@ -32,7 +32,7 @@ def dock(viewer, little_memory):
     dock = DeblurDock(viewer)
     viewer.window.add_dock_widget(dock, name="Deep-Blur")
     dock.controller.settings.device = "cpu"
-    dock.controller.settings.psf_source = "ideal"
+    dock.controller.settings.update({"psf_source": "ideal", "per": "plane"})
     return dock
 
 
@@ -88,7 +88,7 @@ def test_what_is_there_is_not_overwritten(tmp_path) -> None:
 @pytest.mark.usefixtures("little_memory")
 def test_without_a_file_nothing_begins() -> None:
     bench = Bench(known_layer(*SHAPE))
-    bench.controller.settings.psf_source = "ideal"
+    bench.controller.settings.update({"psf_source": "ideal", "per": "plane"})
     bench.view.ask_for_file.return_value = None
     bench.controller.sharp.deblur()
     bench.view.ask_for_file.assert_called_once_with("cells deblurred.ome.zarr")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_deepblur.engine.events import Job, Progress
 from napari_deepblur.engine.volume.stacks import Region, Stacks
 
-__all__ = ["Detail", "find_detail_job"]
+__all__ = ["Detail", "find_detail_job", "largest_part"]
 
 #: Largest part of a volume that is looked at, planes and voxels: more takes longer and tells little
 #: more, but a nucleus that is cut in two misleads.
@@ -100,7 +100,7 @@ def _richest(maps: NDArray[np.float32], shape: tuple[int, int, int]) -> Region:
     What is bright must not lie across a border, where a part of its light is missing, so detail
     counts by its distance from the border.
     """
-    scales, largest = (1, _STEP, _STEP), _largest(shape)
+    scales, largest = (1, _STEP, _STEP), largest_part(shape)
     profile: NDArray[np.float64] = maps.astype(float)
     slices = []
     for dim, (side, most, scale) in enumerate(zip(shape, largest, scales, strict=True)):
@@ -115,8 +115,14 @@ def _richest(maps: NDArray[np.float32], shape: tuple[int, int, int]) -> Region:
     return Region(*slices)
 
 
-def _largest(shape: tuple[int, int, int]) -> tuple[int, int, int]:
-    """Shape of the largest part, as square as the stack allows."""
+def largest_part(shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Shape of the largest part that is looked at, as square as the stack allows.
+
+    Parameters
+    ----------
+    shape
+        (Z, Y, X) of the stack.
+    """
     planes = min(shape[0], _MOST_PLANES)
     area = _MOST_VOXELS // planes
     shorter = min(*shape[1:], math.isqrt(area))

@@ -105,12 +105,16 @@ class StackOptics:
         """Shape of the domain whose light reaches into a stack, quick to transform."""
         from napari_deepblur.operators.fourier_blur import fast_shape
 
+        return fast_shape(self.reach_of(shape))
+
+    def reach_of(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Shape of the smallest domain whose light reaches into a stack."""
         depth_um = _REACH * self.depth_of_field_um
         planes = math.ceil(min(depth_um / self.z_step_um, shape[0] / 2))
         pixel = self.optics.pixel_size_um
         beside = math.ceil(planes * self.z_step_um * self.slope / pixel / 2) + _LEAST_MARGIN_PX
         beside = min(beside, _LARGEST_MARGIN_PX)
-        return fast_shape((shape[0] + 2 * planes, *(side + 2 * beside for side in shape[1:])))
+        return (shape[0] + 2 * planes, *(side + 2 * beside for side in shape[1:]))
 
     def psf(self, coefficients: Tensor, shape: tuple[int, int, int]) -> Tensor:
         """PSF with its centre in the middle of a shape (Z, Y, X) of odd sides, sum 1."""

@@ -20,8 +20,8 @@ _PREVIEW_TIP = (
     "pixels; in 3-D the middle 160 × 160, through the planes"
 )
 _COST_TIP = (
-    "Time and memory, roughly: at first those of two cores of a server, after a run those of the "
-    "last one on this computer. Loading the networks comes on top the first time"
+    "Time and memory, roughly: at first those of as many cores of a server as are used here, after "
+    "a run those of the last one on this computer. Loading the networks comes on top the first time"
 )
 _IDEAL_TIP = (
     "Take the PSF of a perfect objective of these optics, and show it. It is sharper than the true "

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import json
+import logging
+import os
+import platform
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal
 
+import psutil
+
+from napari_deepblur.atomic import replacing
 from napari_deepblur.engine.cost import Cost, deblurring_cost, estimating_cost
 from napari_deepblur.engine.events import Progress
+from napari_deepblur.engine.volume.stack_optics import StackOptics
+from napari_deepblur.untrusted import read_bounded
+from napari_deepblur.widgets import last_time
 from napari_deepblur.widgets.deblur.deblur_task import Begun
 from napari_deepblur.widgets.deblur.readiness import Resolved
 
-__all__ = ["Speed", "Step", "Stopwatch", "cost_of"]
+__all__ = ["Speed", "Step", "Stopwatch", "cost_of", "n_threads"]
+
+_LOG = logging.getLogger(__name__)
+_LARGEST_FILE = 100_000
 
 #: What takes time.
 Step = Literal["estimating", "deblurring"]
@@ -19,33 +34,81 @@ Step = Literal["estimating", "deblurring"]
 #: Work this short tells nothing of the speed, seconds.
 _SHORTEST = 0.3
 
+#: What a run on this computer can be by the figures of the server; the rest is a damaged file.
+_LEAST, _MOST = 1e-3, 1e3
+
 
 def cost_of(step: Step, wanted: Resolved) -> Cost:
-    """Compute what work on a layer takes, as far as the layer decides it."""
-    in_3d = wanted.per == "volume"
+    """Compute what work on a layer takes, as far as the layer and its optics decide it."""
+    stack = None
+    if wanted.per == "volume" and wanted.optics is not None:
+        known = wanted.fields["z_step_um"].value
+        stack = StackOptics(wanted.optics, known, wanted.light_sheet_fwhm_um)
     if step == "estimating":
-        return estimating_cost(wanted.shape, wanted.axes, in_3d=in_3d)
-    return deblurring_cost(wanted.shape, wanted.axes, in_3d=in_3d, residual=wanted.residual_layer)
+        return estimating_cost(wanted.shape, wanted.axes, stack=stack)
+    return deblurring_cost(wanted.shape, wanted.axes, stack=stack, residual=wanted.residual_layer)
+
+
+def n_threads() -> int:
+    """Threads that PyTorch uses, or will use once it is loaded."""
+    if "torch" in sys.modules:
+        return int(sys.modules["torch"].get_num_threads())
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    if told.isdecimal() and int(told) > 0:
+        return int(told)
+    allowed = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return min(allowed, psutil.cpu_count(logical=False) or allowed)
 
 
 class Speed:
-    """How much longer work takes here than on two cores of a server."""
+    """How much longer work takes here than on a server's cores, remembered for each computer.
 
-    def __init__(self) -> None:
-        self._factors: dict[tuple[Step, bool, str], float] = {}
+    A small file in the user's settings folder holds it, for all viewers and for the next time; a
+    folder that several computers share has the figures of each.
+    """
 
     def seconds(self, step: Step, wanted: Resolved) -> float:
         """Time that work will take, by the last run of the same kind, if there was one."""
-        return self._factors.get(_kind(step, wanted), 1.0) * cost_of(step, wanted).seconds
+        factor = _recall().get(_kind(step, wanted), 1.0)
+        return factor * cost_of(step, wanted).seconds_on(n_threads())
 
     def learn(self, step: Step, wanted: Resolved, seconds: float) -> None:
         """Take a run as the measure of those to come."""
         if seconds >= _SHORTEST:
-            self._factors[_kind(step, wanted)] = seconds / cost_of(step, wanted).seconds
+            factor = seconds / cost_of(step, wanted).seconds_on(n_threads())
+            _remember(_recall() | {_kind(step, wanted): factor})
 
 
-def _kind(step: Step, wanted: Resolved) -> tuple[Step, bool, str]:
-    return step, wanted.per == "volume", f"{wanted.device} {wanted.model}"
+def _kind(step: Step, wanted: Resolved) -> str:
+    what = "3-D" if wanted.per == "volume" else f"{wanted.device} {wanted.model}"
+    return f"{platform.node()}: {step}, {what}"
+
+
+def _file() -> Path:
+    return last_time.settings_file().with_name("speed.json")
+
+
+def _recall() -> dict[str, float]:
+    """Read the factors; a file that cannot be read is as good as none."""
+    try:
+        content = json.loads(read_bounded(_file(), limit=_LARGEST_FILE))
+        factors = {str(kind): float(factor) for kind, factor in content.items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        _LOG.warning("%s is not used: %s", _file(), error)
+        return {}
+    return {kind: factor for kind, factor in factors.items() if _LEAST < factor < _MOST}
+
+
+def _remember(factors: dict[str, float]) -> None:
+    """Write the factors; where nothing can be written, nothing is."""
+    try:
+        _file().parent.mkdir(parents=True, exist_ok=True)
+        with replacing(_file()) as aside:
+            aside.write_text(json.dumps(factors, indent=2), encoding="utf-8")
+    except OSError as error:
+        _LOG.warning("%s was not written: %s", _file(), error)
 
 
 class Stopwatch:
