@@ -19,7 +19,7 @@ def dock(viewer):
     dock = DeblurDock(viewer)
     viewer.window.add_dock_widget(dock, name="Deep-Blur")
     dock.controller.settings.device = "cpu"
-    dock.controller.settings.psf_source = "ideal"
+    dock.controller.settings.update({"psf_source": "ideal", "per": "plane"})
     return dock
 
 
@@ -72,7 +72,7 @@ def test_a_window_can_be_closed_while_planes_come_in(qtbot) -> None:
         dock = DeblurDock(viewer)
         viewer.window.add_dock_widget(dock, name="Deep-Blur")
         dock.controller.settings.device = "cpu"
-        dock.controller.settings.psf_source = "ideal"
+        dock.controller.settings.update({"psf_source": "ideal", "per": "plane"})
         begin(viewer, dock, qtbot)
 
 

@@ -11,6 +11,7 @@ from napari.layers import Image
 from helpers.bench import Bench
 from helpers.layers import OPTICS, estimated, known_layer, spots
 from napari_deepblur.engine.models import DEFAULT_MODEL
+from napari_deepblur.widgets.deblur.dock import DeblurDock
 from napari_deepblur.widgets.deblur.readiness import Verdict
 from napari_deepblur.widgets.last_time import LastTime, recall, remember
 from napari_deepblur.widgets.tasks.task import Done
@@ -40,6 +41,61 @@ def test_the_next_time_has_the_optics_with_their_source() -> None:
     # The pixel size is asked for: a wrong one gives no sign.
     assert "pixel_size_um" not in fields
     assert bench.resolved.verdict is Verdict.MISSING
+
+
+def test_they_are_looked_at_before_the_first_estimate() -> None:
+    worked()
+    bench = Bench(bare())
+    bench.controller.settings.pixel_size_um = 0.1
+    assert bench.resolved.verdict is Verdict.REMEMBERED
+    assert (
+        bench.resolved.message == "As last time: NA 1.3, n 1.406, 600 nm. Is that this image, too?"
+    )
+    bench.controller.psf.estimate()
+    assert not bench.runner.started
+    assert "As last time" in bench.message[1]
+    bench.controller.accept_remembered()
+    assert bench.resolved.can_run
+    assert {bench.resolved.fields[name].source for name in TYPED} == {"typed"}
+
+
+def test_what_is_typed_instead_is_not_asked_about() -> None:
+    worked()
+    bench = Bench(bare())
+    bench.controller.settings.update({"pixel_size_um": 0.1, "wavelength_um": 0.52})
+    assert bench.resolved.message == "As last time: NA 1.3, n 1.406. Is that this image, too?"
+    bench.controller.settings.update({"numerical_aperture": 1.3, "refractive_index": 1.406})
+    assert bench.resolved.verdict is Verdict.WELL_SAMPLED
+
+
+def test_the_objective_is_looked_at_once_for_all_layers() -> None:
+    worked()
+    bench = Bench(bare("red"), bare("blue"))
+    bench.controller.settings.pixel_size_um = 0.1
+    bench.controller.accept_remembered()
+    first = bench.controller.layer
+    bench.controller.select(next(one for one in bench.viewer.layers if one != first))
+    bench.controller.settings.update({"pixel_size_um": 0.1, "wavelength_um": 0.46})
+    assert bench.resolved.can_run
+
+
+def test_values_of_last_time_are_marked_and_asked_about_in_the_dock(viewer) -> None:
+    worked()
+    viewer.add_layer(bare())
+    dock = DeblurDock(viewer)
+    form, button = dock.image.optics_form, dock.image.accept_remembered
+    assert form._sources["numerical_aperture"].styleSheet()
+    assert not form._sources["pixel_size_um"].styleSheet()
+    assert button.isHidden()
+    dock.controller.settings.pixel_size_um = 0.1
+    assert not button.isHidden()
+    assert dock.image.verdict.text().startswith("⚠ As last time")
+    assert not dock.run_bar.estimate.isEnabled()
+    button.click()
+    assert button.isHidden()
+    assert dock.run_bar.estimate.isEnabled()
+    assert not form._sources["numerical_aperture"].styleSheet()
+    dock.controller.close()
 
 
 def test_neither_pixel_size_nor_z_step_is_ever_written(settings_file: Path) -> None:

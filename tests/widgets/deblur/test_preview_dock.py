@@ -43,7 +43,7 @@ def preview(qtbot, dock: DeblurDock) -> None:
 
 def test_a_preview_of_512_pixels_is_there_within_2_seconds(viewer, dock, qtbot, capsys) -> None:
     layer = viewer.add_layer(known_layer(2, 1024, 1024))
-    dock.controller.settings.psf_source = "ideal"
+    dock.controller.settings.update({"psf_source": "ideal", "per": "plane"})
     dock.run_bar.estimate.click()
     qtbot.waitUntil(lambda: not dock.controller.busy, timeout=TIMEOUT)
     shown(viewer, layer, 0, 64)
@@ -61,7 +61,7 @@ def test_a_preview_of_512_pixels_is_there_within_2_seconds(viewer, dock, qtbot, 
 
 def test_keep_and_discard_are_there_while_a_preview_waits(viewer, dock, qtbot) -> None:
     layer = viewer.add_layer(known_layer(128, 128))
-    dock.controller.settings.psf_source = "ideal"
+    dock.controller.settings.update({"psf_source": "ideal", "per": "plane"})
     shown(viewer, layer, 0, 100)
     assert dock.run_bar.keep.parent().isHidden()
     preview(qtbot, dock)
@@ -95,7 +95,7 @@ def test_of_a_lazy_stack_the_current_plane_alone_is_read(viewer, dock, qtbot) ->
         contrast_limits=(0, 3000),
         metadata={"deepblur": {"optics": OPTICS}},
     )
-    dock.controller.settings.psf_source = "ideal"
+    dock.controller.settings.update({"psf_source": "ideal", "per": "plane"})
     viewer.dims.set_point(0, 1.5)
     shown(viewer, layer, 0, 90)
     read.clear()

@@ -137,6 +137,10 @@ class DeblurController:
         if self.layer is not None:
             take_scale_as_um(self.layer)
 
+    def accept_remembered(self) -> None:
+        """Take the optical values of last time for this image, as if they were typed."""
+        self.settings.update(self.resolved.remembered)
+
     def name_axes(self, letters: str) -> None:
         """Take letters of TCZYX as the names of the layer's axes."""
         if self.layer is not None:

@@ -209,6 +209,7 @@ class DeblurDock(DockWidget):
         self.image.layerChosen.connect(controller.select)
         self.image.opticsEdited.connect(edit)
         self.image.scaleAccepted.connect(controller.take_scale_as_um)
+        self.image.rememberedAccepted.connect(controller.accept_remembered)
         self.image.axesNamed.connect(controller.name_axes)
         self.image.splitClicked.connect(controller.split_channels)
         self.psf.settingEdited.connect(edit)

@@ -27,12 +27,17 @@ from napari_deepblur.optics.settings import Optics, Sampling
 from napari_deepblur.widgets.deblur.known_wish import FEWEST_PLANES, KnownWish, ReusedBlur
 from napari_deepblur.widgets.deblur.settings import DeblurSettings
 from napari_deepblur.widgets.layers.facts import LayerFacts, axes_of, facts_of, pixels_of
-from napari_deepblur.widgets.layers.optics_fields import LABELS, STACK_FIELDS, with_labels
+from napari_deepblur.widgets.layers.optics_fields import (
+    AS_LAST_TIME,
+    LABELS,
+    STACK_FIELDS,
+    with_labels,
+)
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
-__all__ = ["AS_LAST_TIME", "Resolved", "Verdict", "blur_request", "resolve"]
+__all__ = ["Resolved", "Verdict", "blur_request", "resolve"]
 
 
 class Verdict(Enum):
@@ -43,6 +48,7 @@ class Verdict(Enum):
     MISSING = "missing values"
     INVALID = "invalid values"
     REFUSED = "refused"
+    REMEMBERED = "remembered values"
     UNDERSAMPLED = "undersampled"
     WELL_SAMPLED = "well sampled"
 
@@ -57,14 +63,14 @@ _VERDICTS = {
 
 _ESTIMATE = KnownWish()
 
-#: Source of what was remembered.
-AS_LAST_TIME = "as last time"
-
 #: What there is for every layer.
 _OF_PLANES: tuple[Scope, ...] = ("plane", "stack")
 
 #: Longest step between planes of a z-stack, µm: what is longer was meant in nm.
 _LONGEST_STEP_UM = 20.0
+
+#: Values of the objective in a sentence.
+_SHORT = {"numerical_aperture": "NA {:g}", "refractive_index": "n {:g}"}
 
 _NO_LENGTH = {
     "z_step_um": "The z step must be above 0 µm, not {:g}: type the distance from one plane to the "
@@ -195,6 +201,12 @@ class Resolved:
             device=self.device,
             residual=self.residual_layer,
         )
+
+    @property
+    def remembered(self) -> dict[str, float]:
+        """Optical values of last time, which nobody has looked at for this layer."""
+        known = self.fields.items()
+        return {name: one.value for name, one in known if one.source == AS_LAST_TIME}
 
     @property
     def _in_3d(self) -> dict[str, Any]:
@@ -334,7 +346,19 @@ def _judge_fields(
             f"A z step of {step:g} µm is too long: if these are nanometres, type {step / 1000:g}."
         )
         return Verdict.INVALID, text, None
-    return _VERDICTS[optics.sampling], optics.sampling_text, optics
+    verdict = _VERDICTS[optics.sampling]
+    if verdict is not Verdict.REFUSED and (old := _remembered_in_words(fields)):
+        return Verdict.REMEMBERED, f"As last time: {old}. Is that this image, too?", optics
+    return verdict, optics.sampling_text, optics
+
+
+def _remembered_in_words(fields: Mapping[str, Known]) -> str:
+    """Name the values of last time; empty where there are none."""
+    old = {name: one.value for name, one in fields.items() if one.source == AS_LAST_TIME}
+    names = [words.format(old[name]) for name, words in _SHORT.items() if name in old]
+    if "wavelength_um" in old:
+        names.append(f"{1000 * old['wavelength_um']:.0f} nm")
+    return ", ".join(names)
 
 
 def _ask_for(missing: list[str], facts: LayerFacts) -> str:

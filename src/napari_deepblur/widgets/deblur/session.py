@@ -11,12 +11,12 @@ from napari_deepblur.engine.known_optics import Known
 from napari_deepblur.errors import ModelError
 from napari_deepblur.widgets.deblur.cost.speed import Speed
 from napari_deepblur.widgets.deblur.models import ModelList
-from napari_deepblur.widgets.deblur.readiness import AS_LAST_TIME, Resolved
+from napari_deepblur.widgets.deblur.readiness import Resolved
 from napari_deepblur.widgets.deblur.results import Results
 from napari_deepblur.widgets.deblur.settings import DeblurSettings
 from napari_deepblur.widgets.last_time import LastTime, recall, remember
 from napari_deepblur.widgets.layers.facts import facts_of
-from napari_deepblur.widgets.layers.optics_fields import LABELS, OF_THE_OBJECTIVE
+from napari_deepblur.widgets.layers.optics_fields import AS_LAST_TIME, LABELS, OF_THE_OBJECTIVE
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-__all__ = ["LABELS", "OF_THE_OBJECTIVE", "OPTICS_FIELDS", "STACK_FIELDS", "with_labels"]
+__all__ = [
+    "AS_LAST_TIME",
+    "LABELS",
+    "OF_THE_OBJECTIVE",
+    "OPTICS_FIELDS",
+    "STACK_FIELDS",
+    "with_labels",
+]
+
+#: Source of a value that was remembered from an earlier day.
+AS_LAST_TIME = "as last time"
 
 #: The fields of `Optics`, in the order in which they are asked for, and what they are called.
 OPTICS_FIELDS = {

@@ -9,7 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QWidget
 
 from napari_deepblur.engine.known_optics import Known
-from napari_deepblur.widgets.layers.optics_fields import LABELS, OPTICS_FIELDS
+from napari_deepblur.widgets.layers.optics_fields import AS_LAST_TIME, LABELS, OPTICS_FIELDS
 from napari_deepblur.widgets.parts.number_edit import LengthEdit, NumberEdit
 from napari_deepblur.widgets.parts.text import plain_label
 
@@ -34,6 +34,9 @@ _SOURCES = (
     "metadata (its own or OME), or a default. Empty a field to go back to what the layer says"
 )
 
+
+# Translucent, so that the theme's own text colour is readable on it, be it dark or light.
+_REMEMBERED = "QLabel { background: rgba(230, 150, 0, 60); padding: 1px; }"
 
 _ACCEPT_SCALE = (
     "The layer has a scale and no unit of length. If its reader meant µm, press this: the layer's "
@@ -107,6 +110,8 @@ class OpticsForm(QWidget):
             edit.setValue(known.value if known else None)
             missing = self._optional.get(name, "fill in")
             self._sources[name].setText(known.source if known else missing)
+            is_old = known is not None and known.source == AS_LAST_TIME
+            self._sources[name].setStyleSheet(_REMEMBERED if is_old else "")
 
     def offer_scale(self, scale: float | None) -> None:
         """Offer to take a layer's scale without unit as µm; None offers nothing."""

@@ -31,6 +31,7 @@ _TONES = {
     Verdict.WELL_SAMPLED: Tone.GOOD,
     Verdict.UNDERSAMPLED: Tone.WARNING,
     Verdict.MISSING: Tone.INFO,
+    Verdict.REMEMBERED: Tone.WARNING,
     Verdict.NO_LAYER: Tone.INFO,
 }
 
@@ -47,6 +48,7 @@ class ImageSection(QWidget):
     layerChosen = Signal(object)  # noqa: N815
     opticsEdited = Signal(str, object)  # noqa: N815
     scaleAccepted = Signal()  # noqa: N815
+    rememberedAccepted = Signal()  # noqa: N815
     axesNamed = Signal(str)  # noqa: N815
     splitClicked = Signal()  # noqa: N815
 
@@ -59,6 +61,11 @@ class ImageSection(QWidget):
             tip="Whether the image is sampled finely enough to hold an optical blur",
             wrap=True,
             selectable=True,
+        )
+        self.accept_remembered = QPushButton("These are right")
+        self.accept_remembered.setToolTip(
+            "Take the values of last time for this image. If it is of another objective or dye, "
+            "type its values above instead, or choose a preset"
         )
         self.axes_box = ChoiceBox()
         self.axes_box.setToolTip(
@@ -92,6 +99,7 @@ class ImageSection(QWidget):
         tone = _TONES.get(resolved.verdict, Tone.ERROR)
         self.verdict.setText(tone.marked(_short(resolved)))
         self.verdict.setToolTip(literal(resolved.message))
+        self.accept_remembered.setVisible(resolved.verdict is Verdict.REMEMBERED)
 
     def _show_axes(self, resolved: Resolved) -> None:
         names = names_on_offer(len(resolved.shape))
@@ -135,12 +143,14 @@ class ImageSection(QWidget):
         layout.addWidget(self.optics_form)
         layout.addWidget(self.gauge)
         layout.addWidget(self.verdict)
+        layout.addWidget(self.accept_remembered)
 
     def _connect(self) -> None:
         self.layer_box.valueChanged.connect(self.layerChosen.emit)
         self.optics_form.valueChanged.connect(self.opticsEdited.emit)
         self.optics_form.scaleAccepted.connect(self.scaleAccepted.emit)
         self.axes_box.valueChanged.connect(self.axesNamed.emit)
+        self.accept_remembered.clicked.connect(lambda _checked: self.rememberedAccepted.emit())
         self.split.clicked.connect(lambda _checked: self.splitClicked.emit())
         self.objective_box.valueChanged.connect(self._use_objective)
         self.fluorophore_box.valueChanged.connect(self._use_fluorophore)
