@@ -113,7 +113,7 @@ def test_from_a_sample_to_another_channel(user: User, tmp_path: Path, monkeypatc
     shorter = green.metadata["deepblur"]["optics"]["wavelength_um"] / RED_UM
     np.testing.assert_allclose(reused.coefficients, shorter * loaded.coefficients, rtol=1e-5)
     press(dock.run_bar.deblur)
-    assert "deblurred (red)" in user.names
+    assert "deblurred, PSF of podosomes (red)" in user.names
 
 
 def assert_compares(user: User) -> None:

@@ -201,5 +201,5 @@ def test_work_on_other_settings_is_another_layer(bench: Bench) -> None:
     bench.runner.on_end(Done(deblurred(estimated(per="stack"), *SHAPE)))
     assert [name for name in bench.names if "deblurred" in name] == [
         "deblurred (cells)",
-        "deblurred (cells) [1]",
+        "deblurred, one PSF (cells)",
     ]

@@ -38,7 +38,7 @@ def test_cancel_within_a_second_keeps_the_finished_planes(viewer, dock, qtbot) -
     assert time.perf_counter() - start < 1
     layer = viewer.layers[-1]
     done = layer.metadata["deepblur"]["planes_done"]
-    assert layer.name == f"deblurred (cells), incomplete: {len(done)} of 40"
+    assert layer.name == f"deblurred, ideal PSF (cells), incomplete: {len(done)} of 40"
     assert done == list(range(len(done)))
     assert 2 <= len(done) < 40
     assert f"{len(done)} of 40 planes are finished and kept" in dock.message.text()
@@ -82,6 +82,10 @@ def test_planes_come_in_from_the_first_to_the_last(viewer, dock, qtbot) -> None:
     viewer.layers.events.inserted.connect(lambda event: names.append(event.value.name))
     dock.run_bar.deblur.click()
     qtbot.waitUntil(lambda: not dock.controller.busy, timeout=TIMEOUT)
-    assert [layer.name for layer in viewer.layers] == ["cells", "PSF (cells)", "deblurred (cells)"]
-    assert names == ["PSF (cells)", "deblurred (cells), 1 of 3"]
+    assert [layer.name for layer in viewer.layers] == [
+        "cells",
+        "PSF (cells)",
+        "deblurred, ideal PSF (cells)",
+    ]
+    assert names == ["PSF (cells)", "deblurred, ideal PSF (cells), 1 of 3"]
     assert viewer.layers[-1].data.any(axis=(1, 2)).all()

@@ -66,7 +66,9 @@ def test_deblur_uses_the_known_psf(bench: Bench) -> None:
     bench.runner.on_end(Done(result))
     image = bench.controller.layer.data
     expected = ndb.deblur(image, ndb.ideal_blur(MICROSCOPE), device="cpu")
-    np.testing.assert_array_equal(bench.viewer.layers["deblurred (cells)"].data, expected)
+    np.testing.assert_array_equal(
+        bench.viewer.layers["deblurred, ideal PSF (cells)"].data, expected
+    )
 
 
 def test_another_source_marks_what_is_shown(bench: Bench) -> None:
@@ -196,7 +198,7 @@ def test_the_heading_names_the_psf_that_deblur_takes(viewer) -> None:
     dock = DeblurDock(viewer)
     heading, panel = dock.sections["PSF"].summary, dock.psf.blur_panel
     assert heading.text() == "not estimated yet"
-    dock.controller._work.keep(layer, estimated(concerns=(("saturated: x",),)))
+    list(dock.controller._work.keep(layer, estimated(concerns=(("saturated: x",),))))
     assert heading.text() == "in doubt"
     assert not panel.notice.isHidden()
     dock.controller.settings.psf_source = "ideal"
@@ -250,7 +252,9 @@ def test_deblur_takes_the_ideal_3d_psf_out() -> None:
     bench.runner.on_end(Done(finish(bench.runner.started[-1])))
     ideal = ndb.ideal_blur(MICROSCOPE, per="volume", z_step_um=0.5)
     expected = ndb.deblur(bench.controller.layer.data, ideal)
-    np.testing.assert_allclose(bench.viewer.layers["deblurred (cells)"].data, expected, rtol=1e-4)
+    np.testing.assert_allclose(
+        bench.viewer.layers["deblurred, ideal 3-D PSF (cells)"].data, expected, rtol=1e-4
+    )
 
 
 def test_without_a_z_step_it_is_asked_for() -> None:

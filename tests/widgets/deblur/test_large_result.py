@@ -104,7 +104,7 @@ def test_a_lazy_layer_becomes_a_lazy_layer(viewer, dock, qtbot, tmp_path, monkey
     dock.run_bar.deblur.click()
     qtbot.waitUntil(lambda: not dock.controller.busy, timeout=TIMEOUT)
     assert "It is in sharp.ome.zarr" in dock.message.text()
-    layer = viewer.layers["deblurred (cells)"]
+    layer = viewer.layers["deblurred, ideal PSF (cells)"]
     assert isinstance(layer.data, PlanesOnDisk)
     written = read_image(path)
     assert written.metadata.pixel_size_um == 0.09
@@ -113,7 +113,7 @@ def test_a_lazy_layer_becomes_a_lazy_layer(viewer, dock, qtbot, tmp_path, monkey
         np.testing.assert_array_equal(layer.data[z], np.asarray(written.data[z]))
         assert layer.data[z].any()
     assert (tmp_path / "sharp residual.ome.zarr").is_dir()
-    assert isinstance(viewer.layers["residual (cells)"].data, PlanesOnDisk)
+    assert isinstance(viewer.layers["residual, ideal PSF (cells)"].data, PlanesOnDisk)
     # It is compared, and the next one does not overwrite it.
     dock.deblur.compare.split.click()
     assert "compared (cells)" in [one.name for one in viewer.layers]

@@ -72,7 +72,7 @@ def test_it_is_deblurred_with_it(found: Estimated) -> None:
     bench.controller.settings.psf_source = "layer"
     bench.controller.sharp.deblur()
     bench.runner.on_end(Done(finish(bench.runner.started[-1])))
-    own = bench.viewer.layers["deblurred (blue)"].metadata["deepblur"]
+    own = bench.viewer.layers["deblurred, PSF of green (blue)"].metadata["deepblur"]
     np.testing.assert_allclose(own["coefficients"], found.blur.coefficients, atol=1e-6)
 
 

@@ -182,6 +182,6 @@ def test_a_blur_is_taken_out_in_3d_whatever_is_chosen_now(bench: Bench) -> None:
 def test_the_deblurred_stack_lies_on_the_image(bench: Bench) -> None:
     bench.controller.sharp.deblur()
     bench.runner.on_end(Done(deblurred(estimated_in_3d(), 8, 64, 64, check=None)))
-    sharp, source = bench.viewer.layers["deblurred (cells)"], bench.viewer.layers["cells"]
+    sharp, source = bench.viewer.layers["deblurred, 3-D PSF (cells)"], bench.viewer.layers["cells"]
     assert str(geometry_of(sharp)) == str(geometry_of(source))
     assert sharp.metadata["deepblur"]["per"] == "volume"

@@ -52,7 +52,7 @@ def test_a_choice_is_there_for_stacks_only(viewer, dock: DeblurDock) -> None:
     viewer.add_layer(known_layer(8, 64, 64, name="stack"))
     dock.image.layer_box.valueChanged.emit(viewer.layers["stack"])
     assert box.choices() == ["plane", "stack", "volume"]
-    assert (box.value(), box.currentText()) == ("volume", "one 3-D blur of the stack")
+    assert (box.value(), box.currentText()) == ("volume", "one 3-D blur")
     assert form.value()["z_step_um"] == 0.5
     assert dock.psf.model_box.isHidden()
     assert dock.deblur.device_box.isHidden()
@@ -129,8 +129,12 @@ def test_from_a_stack_to_the_deblurred_stack_and_by_file_to_another(
     before = source.data.copy()
     dock.run_bar.deblur.click()
     finish(qtbot, dock)
-    assert [layer.name for layer in viewer.layers] == ["cells", "PSF (cells)", "deblurred (cells)"]
-    sharp = viewer.layers["deblurred (cells)"]
+    assert [layer.name for layer in viewer.layers] == [
+        "cells",
+        "PSF (cells)",
+        "deblurred, 3-D PSF (cells)",
+    ]
+    sharp = viewer.layers["deblurred, 3-D PSF (cells)"]
     assert_same_geometry(sharp, source)
     assert sharp.data.shape == source.data.shape
     assert sharp.data.sum() == pytest.approx(before.sum(), rel=0.01)
@@ -145,4 +149,4 @@ def test_from_a_stack_to_the_deblurred_stack_and_by_file_to_another(
     assert "from blur.json" in dock.message.text()
     dock.run_bar.deblur.click()
     finish(qtbot, dock)
-    assert viewer.layers["deblurred (again)"].data.shape == (9, 64, 64)
+    assert viewer.layers["deblurred, PSF of cells (again)"].data.shape == (9, 64, 64)

@@ -11,9 +11,9 @@ from napari_deepblur.widgets.deblur import sentences
 from napari_deepblur.widgets.deblur.cost.speed import Stopwatch
 from napari_deepblur.widgets.deblur.deblur_task import Begun, Deblurred, PlanesDone
 from napari_deepblur.widgets.deblur.layers import finished_part, growing_layer
+from napari_deepblur.widgets.deblur.result_names import sharp_name
 from napari_deepblur.widgets.deblur.tasks import Estimated
 from napari_deepblur.widgets.deblur.work import Work
-from napari_deepblur.widgets.layers.names import result_name
 from napari_deepblur.widgets.parts.tone import Tone
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class GrowingResult:
             pass
 
     def _grow(self, begun: Begun, done: PlanesDone) -> None:
-        name = result_name("deblurred", self._source.name)
+        name = sharp_name("deblurred", self._source, begun.estimated)
         n_done, n_planes = len(begun.sharp.finished), begun.sharp.n_planes
         if n_planes > 1:
             name = f"{name}, {n_done} of {n_planes}"

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from napari_deepblur.engine.axes import Planes
 from napari_deepblur.widgets.deblur.deblur_task import Deblurred
 from napari_deepblur.widgets.deblur.metadata import result_metadata
+from napari_deepblur.widgets.deblur.result_names import sharp_name
 from napari_deepblur.widgets.deblur.tasks import Estimated, FieldPictures
 from napari_deepblur.widgets.layers.facts import axes_of, pixels_of
 from napari_deepblur.widgets.layers.geometry import beside, geometry_of, moved
@@ -48,7 +49,8 @@ def deblurred_layer(layer: Image, result: Deblurred) -> LayerData:
     Black is that of the observed image; white is brighter where bright spots grew.
     """
     metadata = result_metadata("deblurred", layer.name, result.estimated, result.check)
-    return result.sharp, sharp_arguments(layer, result.bright) | {"metadata": metadata}
+    own = {"name": sharp_name("deblurred", layer, result.estimated), "metadata": metadata}
+    return result.sharp, sharp_arguments(layer, result.bright) | own
 
 
 def growing_layer(layer: Image, estimated: Estimated, sharp: Any, bright: float) -> LayerData:
@@ -66,7 +68,8 @@ def growing_layer(layer: Image, estimated: Estimated, sharp: Any, bright: float)
         Intensity that few pixels of the first finished planes exceed.
     """
     metadata = result_metadata("deblurred", layer.name, estimated, planes_done=[])
-    return sharp, sharp_arguments(layer, bright) | {"metadata": metadata}
+    own = {"name": sharp_name("deblurred", layer, estimated), "metadata": metadata}
+    return sharp, sharp_arguments(layer, bright) | own
 
 
 def finished_part(
@@ -85,7 +88,7 @@ def finished_part(
     n_planes
         Number of all planes.
     """
-    name = result_name("deblurred", layer.name)
+    name = sharp_name("deblurred", layer, estimated)
     if len(planes) == n_planes:
         return {"name": name, "metadata": result_metadata("deblurred", layer.name, estimated)}
     return {
@@ -107,7 +110,6 @@ def sharp_arguments(layer: Image, bright: float) -> dict[str, Any]:
     """Make the arguments of a deblurred layer: black as observed, white up to bright spots."""
     low, high = layer.contrast_limits
     return geometry_of(layer) | {
-        "name": result_name("deblurred", layer.name),
         "colormap": layer.colormap.name,
         "contrast_limits": (low, max(high, bright)),
         "gamma": layer.gamma,
@@ -122,7 +124,7 @@ def residual_layer(layer: Image, result: Deblurred) -> LayerData | None:
     if result.residual is None:
         return None
     arguments = geometry_of(layer) | {
-        "name": result_name("residual", layer.name),
+        "name": sharp_name("residual", layer, result.estimated),
         "colormap": "PiYG",
         "contrast_limits": (-_RESIDUAL_LIMIT, _RESIDUAL_LIMIT),
         "metadata": result_metadata("residual", layer.name, result.estimated, result.check),

@@ -17,6 +17,7 @@ from napari_deepblur.widgets.deblur.layers import (
     psf_layers,
     residual_layer,
 )
+from napari_deepblur.widgets.deblur.result_names import told_apart
 from napari_deepblur.widgets.deblur.tasks import Estimated
 from napari_deepblur.widgets.layers.by_product import kind_of
 from napari_deepblur.widgets.layers.geometry import place_at
@@ -167,12 +168,13 @@ class ResultLayers:
     def _put(self, source: Image, made: LayerData, growing: Image | None = None) -> Image:
         """Add a layer, or bring the former one of the same work up to date."""
         data, arguments = made
+        arguments = self._told_apart(source, arguments)
         formers = self._same_work(source, arguments["metadata"])
         complete = [one for one in formers if "planes_done" not in one.metadata["deepblur"]]
         if growing is not None and growing not in formers:  # the image was renamed meanwhile
             formers.append(growing)
         if not formers:
-            return self._add(source, made)
+            return self._add(source, (data, arguments))
         shown = next(iter([*complete, *filter(None, [growing]), *formers]))
         for other in formers:
             if other is not shown:
@@ -187,6 +189,15 @@ class ResultLayers:
         if place - 1 != self._viewer.layers.index(shown):
             self._viewer.layers.move(self._viewer.layers.index(shown), place)
         return shown
+
+    def _told_apart(self, source: Image, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Name a result so that no other work on the image has the same name."""
+        name, metadata = arguments["name"], arguments["metadata"]
+        others = [one for one in self.of(source) if one.name == name]
+        other = next((one for one in others if not is_same_work(one.metadata, metadata)), None)
+        if other is None:
+            return arguments
+        return arguments | {"name": told_apart(name, source, metadata, other.metadata)}
 
     def _same_work(self, source: Image, metadata: dict[str, Any]) -> list[Image]:
         return [one for one in self.of(source) if is_same_work(one.metadata, metadata)]

@@ -35,7 +35,7 @@ _OTHER_MODEL = object()
 _SCOPES = {
     "plane": "one per plane",
     "stack": "one per stack",
-    "volume": "one 3-D blur of the stack",
+    "volume": "one 3-D blur",
 }
 _KNOWN_SCOPES = {"stack": "plane by plane", "volume": "in 3-D"}
 _FOCUS_SERIES = (

@@ -19,7 +19,7 @@ from napari_deepblur.widgets.parts.tone import Tone
 __all__ = ["PsfSourceForm"]
 
 _SOURCES = {
-    "estimate": "estimated from the image",
+    "estimate": "estimated",
     "layer": "that of another layer",
     "ideal": "ideal: a perfect objective",
     "psf": "PSF image",
