@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from napari_deepblur.calibration.files import load_calibration
     from napari_deepblur.calibration.result import CalibrationResult
     from napari_deepblur.engine.blur import BlurEstimate
+    from napari_deepblur.engine.blur_figures import write_figures
     from napari_deepblur.engine.blur_file import load_blur
     from napari_deepblur.engine.calibrate import calibrate
     from napari_deepblur.engine.deblur import deblur
@@ -56,6 +57,7 @@ __all__ = [
     "load_calibration",
     "load_model",
     "residual_image",
+    "write_figures",
 ]
 
 __version__ = "0.1.0"
@@ -82,6 +84,7 @@ _HOMES = {
     "load_calibration": "calibration.files",
     "load_model": "engine.models",
     "residual_image": "engine.diagnostics",
+    "write_figures": "engine.blur_figures",
 }
 
 

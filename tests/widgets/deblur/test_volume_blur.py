@@ -185,3 +185,18 @@ def test_the_deblurred_stack_lies_on_the_image(bench: Bench) -> None:
     sharp, source = bench.viewer.layers["deblurred, 3-D PSF (cells)"], bench.viewer.layers["cells"]
     assert str(geometry_of(sharp)) == str(geometry_of(source))
     assert sharp.metadata["deepblur"]["per"] == "volume"
+
+
+def test_figures_are_exported(tmp_path) -> None:
+    bench = Bench(series(2))
+    bench.controller.psf.export(tmp_path / "none")
+    assert bench.message[0] is Tone.ERROR
+    estimate(bench, estimated_in_3d(2))
+    curves = shown(bench).curves
+    assert list(curves)[:3] == ["Strehl ratio", "width (µm)", "depth (µm)"]
+    assert "Z11 spherical (waves RMS)" in curves
+    bench.controller.psf.export(tmp_path / "figures")
+    assert bench.message == (Tone.GOOD, "Wrote the figures to figures.csv.")
+    lines = (tmp_path / "figures.csv").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 3
+    assert lines[1].startswith("0,")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
@@ -497,3 +499,19 @@ def test_details_are_seen_at_a_click(folded: FoldedText) -> None:
 def test_what_does_not_tell_the_sign_is_what_was_read(panel: BlurPanel, changes, says) -> None:
     panel.setValue(table_of(**changes))
     assert says in panel.limits.text()
+
+
+def test_the_curve_shows_what_is_chosen(panel: BlurPanel) -> None:
+    strehl, width = np.linspace(0.5, 1, 3, dtype=np.float32), np.full(3, 0.2, np.float32)
+    table = table_of(n_planes=3, plane=1, curves={"Strehl ratio": strehl, "width (µm)": width})
+    panel.setValue(table)
+    assert not panel.curve_box.isHidden()
+    assert panel.curve.value().name == "Strehl ratio"
+    panel.curve_box.setValue("width (µm)")
+    panel.curve_box.valueChanged.emit("width (µm)")
+    np.testing.assert_array_equal(panel.curve.value().values, width)
+    # What was chosen stays when the slider moves.
+    panel.setValue(replace(table, plane=2))
+    assert (panel.curve.value().name, panel.curve.plane()) == ("width (µm)", 2)
+    panel.setValue(table_of())
+    assert panel.curve_box.isHidden()

@@ -8,8 +8,10 @@ import numpy as np
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from napari_deepblur.engine.psf_quality import PsfQuality
 from napari_deepblur.widgets.deblur.trust_notice import NoticeWords, TrustNotice
-from napari_deepblur.widgets.deblur.view import BlurTable, OverField, PsfQuality, ShownPsf
+from napari_deepblur.widgets.deblur.view import BlurTable, OverField, ShownPsf
+from napari_deepblur.widgets.parts.choice_box import ChoiceBox
 from napari_deepblur.widgets.parts.coefficient_bars import CoefficientBars, Coefficients
 from napari_deepblur.widgets.parts.curve import Curve, CurveOverPlanes
 from napari_deepblur.widgets.parts.psf_picture import PsfPicture, Scaled
@@ -82,7 +84,11 @@ class BlurPanel(QWidget):
         self.bars = CoefficientBars()
         self.limits = plain_label(wrap=True)
         self.curve = CurveOverPlanes()
+        self.curve_box = ChoiceBox()
+        self.curve_box.setToolTip("What the curve over the planes shows")
+        self.curve_box.setAccessibleName("Curve")
         self._arrange()
+        self.curve_box.valueChanged.connect(lambda _name: self._show_curve())
         self.curve.planeChosen.connect(self.planeChosen.emit)
         self.setValue(None)
 
@@ -111,12 +117,12 @@ class BlurPanel(QWidget):
         if value is None:
             self.bars.setValue(None)
             self.curve.setValue(None)
+            self.curve_box.hide()
             return
         self._tell(value)
         self.show_psf(value.psf)
         self.bars.setValue(None if value.known else _coefficients(value))
-        self.curve.setValue(_curve(value))
-        self.curve.setPlane(value.plane)
+        self._offer_curves(value)
 
     def show_psf(self, picture: ShownPsf) -> None:
         """Show another PSF."""
@@ -157,9 +163,25 @@ class BlurPanel(QWidget):
         layout.addWidget(self.origin)
         layout.addWidget(self.outdated)
         layout.addLayout(pictures)
-        below = (self.caption, self.figures, self.notice, self.curve, self.over_field)
-        for widget in (*below, self.bars, self.limits):
+        below = (self.caption, self.figures, self.notice, self.curve_box, self.curve)
+        for widget in (*below, self.over_field, self.bars, self.limits):
             layout.addWidget(widget)
+
+    def _offer_curves(self, value: BlurTable) -> None:
+        """Offer the numbers of all planes; what was chosen stays, if it is there."""
+        chosen = self.curve_box.value()
+        self.curve_box.setChoices([(name, name) for name in value.curves])
+        self.curve_box.setValue(
+            chosen if chosen in value.curves else next(iter(value.curves), None)
+        )
+        self.curve_box.setVisible(value.n_planes > 1 and bool(value.curves))
+        self._show_curve()
+
+    def _show_curve(self) -> None:
+        value = self._value
+        if value is not None:
+            self.curve.setValue(_curve(value, self.curve_box.value()))
+            self.curve.setPlane(value.plane)
 
     def _mark(self, value: BlurTable | None) -> None:
         """Grey what was made with other settings, name them, and say what Deblur does."""
@@ -206,15 +228,12 @@ def _coefficients(value: BlurTable) -> Coefficients:
     )
 
 
-def _curve(value: BlurTable) -> Curve | None:
-    quality = value.quality
-    if quality is None or value.n_planes < 2:
+def _curve(value: BlurTable, name: str | None) -> Curve | None:
+    if name is None or name not in value.curves or value.n_planes < 2:
         return None
     doubtful = np.zeros(value.n_planes, bool)
     doubtful[list(value.flagged)] = True
-    if value.over_field is not None:
-        return Curve(quality.widths_um, doubtful, "width (µm)")
-    return Curve(quality.strehl, doubtful, "Strehl ratio", value.planes)
+    return Curve(value.curves[name], doubtful, name, value.planes)
 
 
 def _figures(quality: PsfQuality, plane: int, coefficients: np.ndarray, unit: str) -> str:

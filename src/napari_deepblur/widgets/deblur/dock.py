@@ -217,6 +217,7 @@ class DeblurDock(DockWidget):
         self.psf.blur_panel.planeChosen.connect(controller.go_to_plane)
         self.psf.modelFolderChosen.connect(controller.psf.choose_model)
         self.psf.saveChosen.connect(controller.psf.save)
+        self.psf.exportChosen.connect(controller.psf.export)
         self.psf.loadChosen.connect(controller.psf.load)
         self.deblur.settingEdited.connect(edit)
         compare = self.deblur.compare

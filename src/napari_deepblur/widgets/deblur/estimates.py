@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_deepblur.engine.blur import BlurEstimate
 from napari_deepblur.engine.concerns import ConcernKind, one_of_each_kind
@@ -54,6 +55,7 @@ def blur_table(
         z_step_um=blur.stack_optics.z_step_um if isinstance(blur, VolumeBlurEstimate) else None,
         others=_others(estimated, row),
         quality=estimated.quality,
+        curves=_curves(estimated),
         plane=row,
         psf=psf_picture(estimated, plane, position_yx),
         over_field=_over_field(estimated, row),
@@ -92,6 +94,22 @@ def _signs_are_known(blur: BlurEstimate | VolumeBlurEstimate, row: int) -> bool:
         return blur.twin_resolved
     concerns = blur.concerns[row] if blur.concerns else ()
     return all(concern.kind is not ConcernKind.TELLS_NOTHING for concern in concerns)
+
+
+def _curves(estimated: Estimated) -> dict[str, NDArray[np.float32]]:
+    """Name the numbers that all planes have; first the one that tells most of the PSF."""
+    quality = estimated.quality
+    if quality is None:
+        return {}
+    curves = {"Strehl ratio": quality.strehl, "width (µm)": quality.widths_um}
+    if estimated.field is not None:  # of a field the ratio is that of its centre alone
+        curves = {"width (µm)": quality.widths_um}
+    if quality.depths_um is not None:
+        curves["depth (µm)"] = quality.depths_um
+    if not estimated.known:
+        for name, values in zip(estimated.names, estimated.blur.coefficients.T, strict=True):
+            curves[name if "(" in name else f"{name} ({estimated.unit})"] = values
+    return curves
 
 
 def _others(estimated: Estimated, row: int) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_deepblur.calibration.files import acquisitions_in
 from napari_deepblur.engine.blur import BlurEstimate
+from napari_deepblur.engine.blur_figures import write_figures
 from napari_deepblur.engine.blur_file import BLUR_SUFFIX
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.errors import ModelError
@@ -122,6 +123,22 @@ class PsfActions:
             self._work.view.show_message(Tone.ERROR, f"The blur was not saved: {error}")
         else:
             self._work.view.show_message(Tone.GOOD, f"Saved the blur to {path.name}.")
+
+    def export(self, path: str | Path) -> None:
+        """Write the figures of the layer's blur, plane by plane, to a CSV file."""
+        result, path = self._work.session.results.of(self._work.layer), Path(path)
+        if result is None:
+            text = "There are no figures to export: estimate the PSF first."
+            self._work.view.show_message(Tone.ERROR, text)
+            return
+        path = path if path.suffix == ".csv" else path.with_name(f"{path.name}.csv")
+        known = result.estimated
+        try:
+            write_figures(known.blur, path, quality=known.quality, overwrite=True)
+        except OSError as error:
+            self._work.view.show_message(Tone.ERROR, f"The figures were not written: {error}")
+        else:
+            self._work.view.show_message(Tone.GOOD, f"Wrote the figures to {path.name}.")
 
     def load(self, path: str | Path) -> None:
         """Take the layer's blur from a file."""

@@ -12,18 +12,18 @@ from napari_deepblur.engine.blur import BlurEstimate
 from napari_deepblur.engine.events import Job, Progress
 from napari_deepblur.engine.known.choice import KnownChoice
 from napari_deepblur.engine.psf_field import MosaicGrid, PsfWidth, mosaic_grid, psf_field
+from napari_deepblur.engine.psf_quality import (
+    PSF_3D_SHAPE,
+    PsfQuality,
+    quality_of_planes,
+    quality_of_volumes,
+)
 from napari_deepblur.engine.request import Request
 from napari_deepblur.engine.restore import find_blur_job
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.engine.volume.stacks import Stacks
 from napari_deepblur.widgets.deblur.known_wish import ReusedBlur
-from napari_deepblur.widgets.deblur.quality import (
-    PSF_3D_SHAPE,
-    quality_of_planes,
-    quality_of_volumes,
-)
 from napari_deepblur.widgets.deblur.readiness import Resolved
-from napari_deepblur.widgets.deblur.view import PsfQuality
 
 __all__ = ["Estimated", "FieldPictures", "estimate_task", "load_task"]
 

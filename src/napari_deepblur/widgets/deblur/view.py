@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,6 +14,7 @@ from napari_deepblur.engine.concerns import Concern
 from napari_deepblur.engine.events import Progress
 from napari_deepblur.engine.model_card import ModelCard
 from napari_deepblur.engine.psf_field import PsfWidth
+from napari_deepblur.engine.psf_quality import PsfQuality
 from napari_deepblur.optics.settings import Optics
 from napari_deepblur.widgets.deblur.readiness import Resolved
 from napari_deepblur.widgets.parts.tone import Tone
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from napari_deepblur.widgets.deblur.compare.actions import Comparison
 
-__all__ = ["BlurTable", "CheckTable", "DeblurView", "OverField", "PsfQuality", "ShownPsf"]
+__all__ = ["BlurTable", "CheckTable", "DeblurView", "OverField", "ShownPsf"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,34 +45,6 @@ class ShownPsf:
     psf: NDArray[np.float32]
     width_um: float | None = None
     position_yx: tuple[int, int] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PsfQuality:
-    """The PSF of each plane beside that of a perfect objective of the same optics.
-
-    Attributes
-    ----------
-    unaberrated
-        PSF of the perfect objective, shape of each of the PSFs.
-    strehl
-        Peak of each PSF, at the field's centre, as a share of the perfect one's, shape (N,).
-    widths_um
-        Width of each PSF, within which half of the light falls, µm, shape (N,).
-    unaberrated_width_um
-        The same of the perfect objective's PSF.
-    depths_um
-        Full width at half maximum of each 3-D PSF along z, µm, shape (N,); None in 2-D.
-    unaberrated_depth_um
-        The same of the perfect objective's PSF.
-    """
-
-    unaberrated: NDArray[np.float32]
-    strehl: NDArray[np.float32]
-    widths_um: NDArray[np.float32]
-    unaberrated_width_um: float
-    depths_um: NDArray[np.float32] | None = None
-    unaberrated_depth_um: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +88,8 @@ class BlurTable:
         Sentences about coefficients of other units, such as an extra blur.
     quality
         The PSF beside that of a perfect objective.
+    curves
+        Numbers of all planes or volumes, shape (N,), by their name and unit.
     plane
         Number of the plane or volume.
     over_field
@@ -152,6 +127,7 @@ class BlurTable:
     z_step_um: float | None = None
     others: tuple[str, ...] = ()
     quality: PsfQuality | None = None
+    curves: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     plane: int = 0
     over_field: OverField | None = None
     concerns: tuple[Concern, ...] | None = None

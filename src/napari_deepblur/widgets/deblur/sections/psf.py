@@ -61,6 +61,7 @@ class PsfSection(QWidget):
     modelFolderChosen = Signal(str)  # noqa: N815
     saveChosen = Signal(str)  # noqa: N815
     loadChosen = Signal(str)  # noqa: N815
+    exportChosen = Signal(str)  # noqa: N815
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -103,7 +104,8 @@ class PsfSection(QWidget):
         self._busy = busy
         for widget in (self.source_form, self._estimate_form, self.load_button):
             widget.setEnabled(not busy)
-        self.save_button.setEnabled(not busy and self.blur_panel.value() is not None)
+        for button in (self.save_button, self.export_button):
+            button.setEnabled(not busy and self.blur_panel.value() is not None)
 
     def show_blur(self, table: BlurTable | None) -> None:
         """Show the blur of the current plane, or none."""
@@ -129,9 +131,13 @@ class PsfSection(QWidget):
         self.focus_box = QCheckBox("Focus series of a thin object")
         self.focus_box.setToolTip(_FOCUS_SERIES.format(step="?"))
         self.blur_panel = BlurPanel()
-        self.save_button = QPushButton("Save blur…")
+        self.save_button = QPushButton("Save…")
         self.save_button.setToolTip("Write the estimated blur to a file, for other images")
-        self.load_button = QPushButton("Load blur…")
+        self.export_button = QPushButton("Export…")
+        self.export_button.setToolTip(
+            "Write coefficients, Strehl ratio, width and doubts of all planes to a CSV file"
+        )
+        self.load_button = QPushButton("Load…")
         self.load_button.setToolTip("Use a blur that was saved, in place of an estimate")
 
     def _arrange(self) -> None:
@@ -143,6 +149,7 @@ class PsfSection(QWidget):
         files = QHBoxLayout()
         files.addWidget(self.save_button)
         files.addWidget(self.load_button)
+        files.addWidget(self.export_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 0, 0, 4)
         layout.addWidget(self.source_form)
@@ -158,6 +165,7 @@ class PsfSection(QWidget):
         self.focus_box.clicked.connect(lambda on: self.settingEdited.emit("focus_series", on))
         self.save_button.clicked.connect(self._save)
         self.load_button.clicked.connect(self._load)
+        self.export_button.clicked.connect(self._export)
 
     def _choose_scope(self, scope: Any) -> None:
         # A known PSF serves all planes; that says nothing of an estimate.
@@ -179,6 +187,12 @@ class PsfSection(QWidget):
         path = choose_new_file(self, "Save blur", name, _BLUR_FILES)
         if path:
             self.saveChosen.emit(path)
+
+    def _export(self) -> None:
+        name = f"{self._name.replace('/', '_')}.csv"
+        path = choose_new_file(self, "Export figures", name, "Table (*.csv)")
+        if path:
+            self.exportChosen.emit(path)
 
     def _load(self) -> None:
         path = choose_file(self, "Load blur", _BLUR_FILES)

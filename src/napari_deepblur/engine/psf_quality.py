@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,17 +10,52 @@ from numpy.typing import NDArray
 from napari_deepblur.engine.psf_field import psf_width
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.optics.settings import Optics
-from napari_deepblur.widgets.deblur.view import PsfQuality
 
-__all__ = ["PSF_3D_SHAPE", "quality_of_planes", "quality_of_volumes"]
+__all__ = ["PSF_3D_SHAPE", "PsfQuality", "quality_of_planes", "quality_of_volumes"]
 
 #: Planes, rows and columns of 3-D PSFs that are shown, as of those that an estimate shows on its
 #: way, so that nothing jumps when it ends.
 PSF_3D_SHAPE = (31, 49, 49)
 
 
+@dataclass(frozen=True, slots=True)
+class PsfQuality:
+    """The PSF of each plane beside that of a perfect objective of the same optics.
+
+    Attributes
+    ----------
+    unaberrated
+        PSF of the perfect objective, shape of each of the PSFs.
+    strehl
+        Peak of each PSF, at the field's centre, as a share of the perfect one's, shape (N,).
+    widths_um
+        Width of each PSF, within which half of the light falls, µm, shape (N,).
+    unaberrated_width_um
+        The same of the perfect objective's PSF.
+    depths_um
+        Full width at half maximum of each 3-D PSF along z, µm, shape (N,); None in 2-D.
+    unaberrated_depth_um
+        The same of the perfect objective's PSF.
+    """
+
+    unaberrated: NDArray[np.float32]
+    strehl: NDArray[np.float32]
+    widths_um: NDArray[np.float32]
+    unaberrated_width_um: float
+    depths_um: NDArray[np.float32] | None = None
+    unaberrated_depth_um: float | None = None
+
+
 def quality_of_planes(optics: Optics, psfs: NDArray[np.float32]) -> PsfQuality:
-    """Put PSFs (N, h, w) beside that of a perfect objective, which is cut to their size."""
+    """Put PSFs (N, h, w) beside that of a perfect objective, which is cut to their size.
+
+    Parameters
+    ----------
+    optics
+        Of the image.
+    psfs
+        Shape (N, h, w), each of sum 1.
+    """
     unaberrated = _fitted(_perfect_psf(optics.cutoff), psfs.shape[-2:])
     pixel_um = optics.pixel_size_um
     return PsfQuality(
@@ -32,7 +67,15 @@ def quality_of_planes(optics: Optics, psfs: NDArray[np.float32]) -> PsfQuality:
 
 
 def quality_of_volumes(blur: VolumeBlurEstimate, psfs: NDArray[np.float32]) -> PsfQuality:
-    """Put PSFs (N, d, h, w) beside that of a perfect objective of the same stack."""
+    """Put PSFs (N, d, h, w) beside that of a perfect objective of the same stack.
+
+    Parameters
+    ----------
+    blur
+        The blur.
+    psfs
+        Shape (N, d, h, w), each of sum 1.
+    """
     known = blur.stack_optics
     perfect = replace(blur, coefficients=np.zeros_like(blur.coefficients[:1]))
     depth, height, width = psfs.shape[1:]
