@@ -81,12 +81,17 @@ def deblur_refusals(viewer, folder: Path) -> None:
 
 
 def deblur_doubt(viewer, folder: Path) -> None:
-    """The dock Deep-Blur with an estimate that may be wrong."""
+    """The dock Deep-Blur with an estimate that is a guess, and the ideal PSF in its place."""
     camera = Camera(viewer, "Deep-Blur", "deep-blur", folder)
     pixels = np.random.default_rng(0).poisson(200, (256, 256)).astype(np.uint16)
     camera.open(pixels, name="noise", **known())
     run(camera, camera.dock.controller.psf.estimate)
     camera.take("in-doubt")
+    camera.take("in-doubt-narrow", width=NARROW, theme="light")
+    stack = np.random.default_rng(0).poisson(200, (8, 128, 128)).astype(np.uint16)
+    camera.open(stack, name="stack", **known() | {"scale": (0.3, 0.09, 0.09), "units": ("um",) * 3})
+    run(camera, camera.dock.controller.psf.use_ideal)
+    camera.take("ideal-3d", width=NARROW)
 
 
 def deblur_states(viewer, folder: Path) -> None:

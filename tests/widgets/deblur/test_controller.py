@@ -503,3 +503,12 @@ def test_a_closed_controller_listens_no_more(bench: Bench) -> None:
     bench.viewer.layers["other"].scale = (2, 2)
     bench.controller.settings.per = "stack"
     assert not bench.view.method_calls
+
+
+def test_what_is_said_of_all_planes_is_said_of_the_image() -> None:
+    bench = Bench(known_layer(3, 64, 64))
+    bench.controller.sharp.deblur()
+    found = estimated(3, concerns=((), (), ()))
+    doubts = (("outside the network's range: x",),) * 3
+    bench.runner.on_end(Done(deblurred(found, 3, 64, 64, check=checked(3, concerns=doubts))))
+    assert bench.message[1].endswith("It is in doubt: see the section Deblur.")

@@ -62,7 +62,8 @@ STACK = StackOptics(Optics(**OPTICS), z_step_um=0.25)
 )
 def test_volumes_cost_what_was_measured(shape, estimate, deblur, gigabytes) -> None:
     """Figures of docs/accuracy.md, less the 0.35 GB that the programs take."""
-    assert estimating_cost(shape, "ZYX", stack=STACK).seconds == pytest.approx(estimate, rel=0.1)
+    seconds = estimating_cost(shape, "ZYX", stack=STACK).seconds
+    assert estimate < seconds < 1.5 * estimate  # real stacks need more iterations
     cost = deblurring_cost(shape, "ZYX", stack=STACK)
     assert cost.seconds == pytest.approx(deblur, rel=0.1)
     assert (cost.n_bytes + cost.n_result_bytes) / GB == pytest.approx(gigabytes, rel=0.2, abs=0.1)
@@ -74,7 +75,7 @@ def test_volumes_cost_what_was_measured(shape, estimate, deblur, gigabytes) -> N
 def test_of_small_stacks_most_of_the_time_goes_into_what_lies_around(shape, seconds) -> None:
     """Seconds of the processor on one thread."""
     cost = estimating_cost(shape, "ZYX", stack=STACK)
-    assert seconds / 1.5 < cost.seconds_on(1) < 1.5 * seconds
+    assert seconds / 1.7 < cost.seconds_on(1) < 1.7 * seconds
     assert cost.seconds_on(1) > 1.6 * cost.seconds == 1.6 * cost.seconds_on(2)
 
 

@@ -267,6 +267,8 @@ def test_every_plane_of_a_stack_shows_how_many_are_flagged(panel: BlurPanel, con
     assert panel.notice.details.text().endswith("6, 7 …")
     panel.setValue(table_of(concerns=concerns, flagged=(2,), n_planes=25))
     assert panel.notice.details.text().endswith("1 of 25 planes is flagged: 2.")
+    panel.setValue(table_of(concerns=concerns, flagged=(0, 1), n_planes=2))
+    assert panel.notice.details.text().endswith("All 2 planes are flagged.")
     panel.setValue(table_of(concerns=(), flagged=(), n_planes=25))
     assert not panel.notice.details.text()
 

@@ -91,7 +91,7 @@ def doubts_about_blur(blur: BlurEstimate | VolumeBlurEstimate) -> str:
     n_flagged, n_planes = len(flagged_planes(blur)), len(blur.coefficients)
     if not n_flagged:
         return ""
-    if n_planes == 1:
+    if n_flagged == n_planes:
         return "It is in doubt: see the section PSF."
     planes = "time points" if blur.per == "volume" else "planes"
     return f"{n_flagged} of {n_planes} {planes} {_is(n_flagged)} in doubt: see the section PSF."
@@ -104,7 +104,7 @@ def doubts_about_image(check: DeblurringCheck | None) -> str:
     n_flagged, n_planes = sum(map(bool, check.concerns)), len(check.concerns)
     if not n_flagged:
         return ""
-    if n_planes == 1:
+    if n_flagged == n_planes:
         return "It is in doubt: see the section Deblur."
     return f"{n_flagged} of {n_planes} planes {_is(n_flagged)} in doubt: see the section Deblur."
 

@@ -111,6 +111,8 @@ def _reason(concern: Concern) -> str:
 def _flagged(table: Judged) -> str:
     if table.n_planes < 2 or not table.flagged:
         return ""
+    if len(table.flagged) == table.n_planes:
+        return f"All {table.n_planes} {table.planes}s are flagged."
     numbers = ", ".join(map(str, table.flagged[:_MOST_NUMBERS]))
     end = " …" if len(table.flagged) > _MOST_NUMBERS else "."
     verb = "is" if len(table.flagged) == 1 else "are"
