@@ -13,6 +13,8 @@ import numpy as np
 from screenshots import finish, settle
 
 from napari_deepblur.engine.known.blurs import ideal_blur
+from napari_deepblur.widgets.deblur.session import SESSIONS, Session
+from napari_deepblur.widgets.last_time import LastTime
 
 HEIGHT, NARROW = 740, 300
 OPTICS = {
@@ -94,6 +96,16 @@ def deblur_doubt(viewer, folder: Path) -> None:
     camera.take("ideal-3d", width=NARROW)
 
 
+def deblur_last_time(viewer, folder: Path) -> None:
+    """The dock Deep-Blur with optics of an earlier day."""
+    last_time = LastTime(numerical_aperture=1.4, refractive_index=1.518, wavelength_um=0.52)
+    SESSIONS[viewer] = Session(last_time)
+    camera = Camera(viewer, "Deep-Blur", "deep-blur", folder)
+    pixels = np.random.default_rng(0).poisson(200, (256, 256)).astype(np.uint16)
+    camera.open(pixels, name="cells", scale=(0.09, 0.09), units=("um", "um"))
+    camera.take("last-time", width=NARROW)
+
+
 def deblur_states(viewer, folder: Path) -> None:
     """The dock Deep-Blur, from an estimate to a comparison."""
     camera = Camera(viewer, "Deep-Blur", "deep-blur", folder)
@@ -163,6 +175,7 @@ def main(folder: Path) -> None:
     for states in (
         deblur_refusals,
         deblur_doubt,
+        deblur_last_time,
         deblur_states,
         calibrate_states,
         inspector_states,

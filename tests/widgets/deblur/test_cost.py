@@ -183,18 +183,29 @@ def test_threads_are_those_of_pytorch(monkeypatch, told: str, n: int | None) -> 
     assert real_n_threads() == n if n else real_n_threads() >= 1
 
 
+def test_a_short_run_counts_in_part(wanted: Resolved) -> None:
+    short = replace(wanted, shape=(2, 512, 512))
+    forecast = Speed().seconds("deblurring", short)
+    assert forecast < 1.5
+    Speed().learn("deblurring", short, 15.0)
+    assert forecast < Speed().seconds("deblurring", short) < 9
+    for _ in range(20):
+        Speed().learn("deblurring", short, 15.0)
+    assert Speed().seconds("deblurring", short) == pytest.approx(15, rel=0.1)
+
+
 def test_the_dock_learns(monkeypatch) -> None:
-    bench = Bench(known_layer(10, 64, 64))
+    bench = Bench(known_layer(40, 64, 64))
     now = [100.0]
     monkeypatch.setattr(Stopwatch.__init__, "__kwdefaults__", {"now": lambda: now[0]})
     bench.controller.settings.per = "plane"
     bench.controller.psf.estimate()
     bench.runner.on_event(Progress(0, 10, "estimating"))
     now[0] += 50
-    bench.runner.on_end(Done(estimated(10)))
+    bench.runner.on_end(Done(estimated(40)))
     bench.controller.sharp.deblur()
-    bench.runner.on_event(Begun(0, 0, "", estimated(10), PlanesInMemory((10, 64, 64))))
+    bench.runner.on_event(Begun(0, 0, "", estimated(40), PlanesInMemory((40, 64, 64))))
     bench.runner.on_event(Progress(0, 10, "deblurring"))
     now[0] += 120
-    bench.runner.on_end(Done(deblurred(estimated(10), 10, 64, 64)))
+    bench.runner.on_end(Done(deblurred(estimated(40), 40, 64, 64)))
     assert bench.view.show_cost.call_args.args[1] == "Roughly: deblur 2 min, 0.1 GB"

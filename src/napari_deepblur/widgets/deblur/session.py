@@ -34,6 +34,11 @@ SESSIONS: WeakKeyDictionary[ViewerModel, Session] = WeakKeyDictionary()
 class Session:
     """Settings, models and results of one viewer; layers are held weakly.
 
+    Parameters
+    ----------
+    last_time
+        Choices of last time; by default those that are remembered.
+
     Attributes
     ----------
     settings
@@ -48,8 +53,8 @@ class Session:
         For each layer that shows a result, the `unique_id` of the layer that it was made from.
     """
 
-    def __init__(self) -> None:
-        self._last_time = recall()
+    def __init__(self, last_time: LastTime | None = None) -> None:
+        self._last_time = last_time or recall()
         self.models = ModelList()
         self._kept = self._usable()
         self.settings = DeblurSettings(**self._kept)

@@ -34,6 +34,10 @@ Step = Literal["estimating", "deblurring"]
 #: Work this short tells nothing of the speed, seconds.
 _SHORTEST = 0.3
 
+#: From so long a forecast on a run tells the speed; of a shorter one the first run of a network,
+#: which prepares much, is a large part, seconds.
+_LONG = 3.0
+
 #: What a run on this computer can be by the figures of the server; the rest is a damaged file.
 _LEAST, _MOST = 1e-3, 1e3
 
@@ -73,10 +77,12 @@ class Speed:
         return factor * cost_of(step, wanted).seconds_on(n_threads())
 
     def learn(self, step: Step, wanted: Resolved, seconds: float) -> None:
-        """Take a run as the measure of those to come."""
+        """Take a run as the measure of those to come, a short one only in part."""
         if seconds >= _SHORTEST:
-            factor = seconds / cost_of(step, wanted).seconds_on(n_threads())
-            _remember(_recall() | {_kind(step, wanted): factor})
+            forecast = cost_of(step, wanted).seconds_on(n_threads())
+            kind, known = _kind(step, wanted), _recall()
+            was, weight = known.get(kind, 1.0), min(1.0, forecast / _LONG)
+            _remember(known | {kind: was + weight * (seconds / forecast - was)})
 
 
 def _kind(step: Step, wanted: Resolved) -> str:
