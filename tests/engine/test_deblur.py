@@ -14,6 +14,7 @@ from napari_deepblur.engine.model_files import write_network
 from napari_deepblur.engine.models import Model, load_model
 from napari_deepblur.engine.network_cards import HalfQuadraticSizes
 from napari_deepblur.errors import DeviceError, ImageError, ModelError, SamplingError
+from napari_deepblur.samples import SAMPLES
 
 
 @pytest.fixture(scope="module")
@@ -253,3 +254,27 @@ def test_bfloat16_costs_next_to_nothing(monkeypatch):
         rounded.append(deblur(plane, blur, model=model, device="cpu"))
     difference = np.abs(rounded[1] - rounded[0]) / np.ptp(plane)
     assert 0 < difference.max() < 1e-4
+
+
+@pytest.mark.parametrize("sample", ["podosomes", "spheroid", "lymphocyte"])
+@pytest.mark.parametrize("kind", ["as it is", "noisy", "photons", "saturated", "empty", "scaled"])
+def test_dead_units_can_be_left_out(sample, kind):
+    """The network in use and the whole one agree, whatever the image."""
+    loaded = SAMPLES[sample]()
+    plane = loaded.image.reshape(-1, *loaded.image.shape[-2:])[-1][:128, :128].astype(np.float32)
+    rng, span = np.random.default_rng(0), np.ptp(plane)
+    relative = (plane - plane.min()) / span
+    image = {
+        "as it is": plane,
+        "noisy": plane + rng.normal(0, 0.1 * span, plane.shape),
+        "photons": rng.poisson(200 * relative + 2),
+        "saturated": plane.clip(max=plane.min() + 0.4 * span),
+        "empty": rng.normal(100, 3, plane.shape),
+        "scaled": 1e-3 * plane + 5,
+    }[kind].astype(np.float32)
+    blur = blur_of("widefield-zernike", n_planes=1, optics=loaded.optics)
+    model = load_model("widefield-zernike")
+    every_unit = model.card.deblurring.model_copy(update={"live_units": None})
+    whole = Model(model.folder, model.card.model_copy(update={"deblurring": every_unit}))
+    one, other = (deblur(image, blur, model=used, device="cpu") for used in (model, whole))
+    assert np.abs(one - other).max() < 1e-4 * np.ptp(other)

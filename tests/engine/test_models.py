@@ -271,6 +271,40 @@ def test_main_figures_are_few():
     }
 
 
+def test_the_deblurring_network_in_use_lacks_its_dead_units():
+    model = load_model("widefield-zernike")
+    in_use = model.network("deblurring", torch.device("cpu"))
+    for proximal, whole, layers in zip(
+        in_use.proximal, model.deblurring.proximal, model.card.deblurring.live_units, strict=True
+    ):
+        widths = [layer.out_channels for layer in proximal.layers[::2]]
+        assert widths == [*(units.count("1") for units in layers), 4]
+        assert [layer.out_channels for layer in whole.layers[::2]] == [48, 48, 48, 4]
+    assert available_models()["widefield"].deblurring.live_units == (
+        model.card.deblurring.live_units
+    )
+
+
+@pytest.mark.parametrize(
+    ("live", "complaint"),
+    [
+        ([["1011"]], "4 units in each of 1 layers of 2 iterations"),
+        ([["1011"], ["101"]], "4 units"),
+        ([["1011", "1111"], ["1011", "1111"]], "4 units"),
+        ([["1011"], ["0000"]], "pattern"),
+    ],
+)
+def test_live_units_must_be_those_of_the_network(live, complaint):
+    with pytest.raises(ValidationError, match=complaint):
+        DeblurringCard(sha256=64 * "0", arguments=SMALL, live_units=live)
+    DeblurringCard(sha256=64 * "0", arguments=SMALL, live_units=[["1011"], ["0001"]])
+
+
+def test_live_units_belong_to_one_method():
+    with pytest.raises(ValidationError, match="live_units"):
+        DeblurringCard(sha256=64 * "0", arguments={"method": "half-quadratic"}, live_units=[["1"]])
+
+
 def test_a_varying_model(tiny_varying_model):
     model, family = load_model(tiny_varying_model), varying_family()
     assert model.varies

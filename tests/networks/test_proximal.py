@@ -79,3 +79,17 @@ def test_bands_of_rows_make_the_whole(monkeypatch):
         whole = network(image, levels)
         monkeypatch.setattr(proximal, "_BAND", 256)
         torch.testing.assert_close(network(image, levels), whole)
+
+
+def test_units_that_never_fire_can_be_left_out():
+    network = trained_like()
+    with torch.no_grad():
+        network.layers[0].bias[1::2] = -100
+        network.layers[2].bias[:5] = -100
+    image, level = torch.rand(2, 17, 23), torch.tensor([0.01, 0.1])
+    whole = network(image, level)
+    network.keep_units([[0, 2, 4, 6], [5, 6, 7]])
+    torch.testing.assert_close(network(image, level), whole)
+    assert [layer.out_channels for layer in network.layers[::2]] == [4, 3, 4]
+    network.keep_units([[0, 1, 2], [0, 1, 2]])
+    assert (network(image, level) - whole).abs().max() > 1e-3

@@ -74,7 +74,8 @@ class Model:
     def network(self, kind: Kind, device: torch.device) -> Any:
         """Get a network on a device, in eval mode: one copy for each device, which never moves.
 
-        Threads may share it. The deblurring network computes in bfloat16 on processors made for it.
+        Threads may share it. The deblurring network does without the units that never fire, and
+        computes in bfloat16 on processors made for it.
 
         Raises
         ------
@@ -82,12 +83,15 @@ class Model:
             If the model has no such network, or its file is damaged.
         """
         if (kind, device) not in self._networks:
+            network: Any = getattr(self, kind)
+            if kind == "deblurring" and self.card.deblurring is not None:
+                network = self.card.deblurring.without_dead_units(network)
+                if multiplies_bfloat16(device):
+                    network.in_bfloat16()
+            elif device.type != "cpu":
+                network = deepcopy(network)
             # Of two threads that arrive here together the first one's copy is kept.
-            on_cpu: nn.Module = getattr(self, kind)
-            network: Any = on_cpu if device.type == "cpu" else deepcopy(on_cpu).to(device)
-            if kind == "deblurring" and multiplies_bfloat16(device):
-                network = deepcopy(network).in_bfloat16()
-            self._networks.setdefault((kind, device), network)
+            self._networks.setdefault((kind, device), network.to(device))
         return self._networks[kind, device]
 
     @cached_property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from copy import deepcopy
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
@@ -230,10 +231,45 @@ DeblurringSizes = Annotated[
 ]
 
 
+#: One character for each unit of a layer: 1 if it is live.
+_Units = Annotated[str, Field(pattern="^[01]*1[01]*$", max_length=256)]
+
+
 class DeblurringCard(NetworkCard):
     """Deblurring network."""
 
     arguments: DeblurringSizes
+    #: Units of the hidden layers of each iteration that ever fire, or matter where they do; by
+    #: default all.
+    live_units: tuple[tuple[_Units, ...], ...] | None = None
+
+    @model_validator(mode="after")
+    def _as_many_units_as_the_network(self) -> Self:
+        if self.live_units is None:
+            return self
+        sizes = self.arguments
+        if sizes.method != "fista":
+            raise ValueError(f"live_units belong to FISTA, not to {sizes.method}")
+        layers = ("0" * sizes.n_channels,) * (sizes.n_layers - 1)
+        found = [tuple("0" * len(units) for units in layers) for layers in self.live_units]
+        if found != [layers] * sizes.n_iterations:
+            raise ValueError(
+                f"live_units must name {sizes.n_channels} units in each of {sizes.n_layers - 1} "
+                f"layers of {sizes.n_iterations} iterations"
+            )
+        return self
+
+    def without_dead_units(self, network: Unrolled) -> Unrolled:
+        """Make a copy of the network that leaves out the units that are not live."""
+        network = deepcopy(network)
+        if self.live_units is not None:
+            network.keep_units(
+                [
+                    [[number for number, live in enumerate(units) if live == "1"] for units in one]
+                    for one in self.live_units
+                ]
+            )
+        return network
 
     def build(self, family: OperatorFamily) -> nn.Module:  # noqa: ARG002 - it serves any
         """Make the network with random weights."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -71,6 +72,22 @@ class ProximalNetwork(nn.Module):
             cleaned[:, first : first + rows] = band[:, first - begin :][:, :rows]
         return cleaned
 
+    @torch.no_grad()
+    def keep_units(self, units: Sequence[Sequence[int]]) -> None:
+        """Leave out all but some units of the hidden layers, as if the others never fired.
+
+        Parameters
+        ----------
+        units
+            Numbers of the units that stay, for each hidden layer.
+        """
+        convolutions: list[nn.Conv2d] = list(self.layers[::2])
+        for (layer, following), kept in zip(pairwise(convolutions), units, strict=True):
+            layer.weight = nn.Parameter(layer.weight[kept])
+            layer.bias = nn.Parameter(layer.bias[kept])
+            following.weight = nn.Parameter(following.weight[:, kept].contiguous())
+            layer.out_channels = following.in_channels = len(kept)
+
     def _rows_at_once(self, image: Tensor) -> int:
         """Rows of pixels that fit in the cache; all of them on other devices and in training."""
         n_images, height, width = image.shape
@@ -78,16 +95,23 @@ class ProximalNetwork(nn.Module):
             return height
         return self.unshuffle * max(1, _BAND * self.unshuffle // (n_images * width))
 
-    def _cleaned(self, image: Tensor, noise_level: Tensor) -> Tensor:
+    def features(self, image: Tensor, noise_level: Tensor) -> Tensor:
+        """Compute what the first layer is given, shape (N, unshuffle² + 1, Y / 2, X / 2).
+
+        For the parameters see `forward`.
+        """
         blocks = functional.pixel_unshuffle(self._padded(image), self.unshuffle)
         if noise_level.ndim == 1:
             level = noise_level[:, None, None, None].expand(-1, 1, *blocks.shape[-2:])
         else:
             level = functional.avg_pool2d(self._padded(noise_level), self.unshuffle)
         level = level.clamp_min(_LEAST_NOISE).log() / _LOG_SCALE
-        features = torch.cat([blocks, level], 1).to(
+        return torch.cat([blocks, level], 1).to(
             dtype=next(self.layers.parameters()).dtype, memory_format=torch.channels_last
         )
+
+    def _cleaned(self, image: Tensor, noise_level: Tensor) -> Tensor:
+        features = self.features(image, noise_level)
         change = functional.pixel_shuffle(self.layers(features).float(), self.unshuffle)
         return image + change[:, 0, : image.shape[-2], : image.shape[-1]]
 

@@ -199,6 +199,17 @@ class DeblurringNetwork(UnrolledFista):
             proximal.layers.bfloat16()
         return self
 
+    def keep_units(self, units: Sequence[Sequence[Sequence[int]]]) -> None:
+        """Leave out all but some units of each iteration's hidden layers.
+
+        Parameters
+        ----------
+        units
+            For each iteration as for `ProximalNetwork.keep_units`.
+        """
+        for proximal, kept in zip(self.proximal, units, strict=True):
+            proximal.keep_units(kept)
+
     def curvature(self, noise_level: Tensor) -> Tensor:
         """Share s of A*A in each iteration's metric, shape (n_iterations, N), in (0, 1)."""
         relative = (noise_level.clamp_min(_LEAST_NOISE) / _USUAL_NOISE).log()

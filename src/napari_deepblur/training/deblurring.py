@@ -70,18 +70,30 @@ class DeblurringTask:
 
     def _deblurring_loss(self, sources: Source, stage: StageConfig, generator: Generator) -> Tensor:
         """Loss of the estimate after the last iteration and, where asked, of those before."""
-        operator, believed = self._blurs.sample(
-            stage.batch, stage.crop, stage.coefficient_error, generator
-        )
-        sharp = sources.sample(stage.batch, operator.domain_shape[0], generator)
-        sharp, noisy, scale = self._observe(sharp, operator, generator)
+        sharp, noisy, scale, believed = self.crops(sources, stage, generator)
         estimates = self._estimates(self.network, noisy, believed, scale)
-        truth = scale.normalise(operator.crop(sharp))
-        *earlier, last = (_loss(operator.crop(estimate), truth) for estimate in estimates)
+        truth = scale.normalise(believed.crop(sharp))
+        *earlier, last = (_loss(believed.crop(estimate), truth) for estimate in estimates)
         if not earlier or not stage.earlier_iterations:
             return last
         weight = stage.earlier_iterations
         return (last + weight * torch.stack(earlier).mean()) / (1 + weight)
+
+    def crops(
+        self, sources: Source, stage: StageConfig, generator: Generator
+    ) -> tuple[Tensor, NoisyImages, IntensityScale, FourierBlur]:
+        """Draw one batch.
+
+        Returns
+        -------
+            Sharp crops on the domain, the noisy images, their scale of intensities, and the blur
+            with which they are to be deblurred.
+        """
+        operator, believed = self._blurs.sample(
+            stage.batch, stage.crop, stage.coefficient_error, generator
+        )
+        sharp = sources.sample(stage.batch, operator.domain_shape[0], generator)
+        return *self._observe(sharp, operator, generator), believed
 
     def _observe(
         self, sharp: Tensor, operator: FourierBlur, generator: Generator
