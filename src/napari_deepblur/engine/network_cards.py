@@ -261,8 +261,11 @@ class DeblurringCard(NetworkCard):
 
     def without_dead_units(self, network: Unrolled) -> Unrolled:
         """Make a copy of the network that leaves out the units that are not live."""
+        from napari_deepblur.networks.unrolled import DeblurringNetwork
+
         network = deepcopy(network)
         if self.live_units is not None:
+            assert isinstance(network, DeblurringNetwork)
             network.keep_units(
                 [
                     [[number for number, live in enumerate(units) if live == "1"] for units in one]

@@ -81,8 +81,9 @@ class ProximalNetwork(nn.Module):
         units
             Numbers of the units that stay, for each hidden layer.
         """
-        convolutions: list[nn.Conv2d] = list(self.layers[::2])
+        convolutions = [layer for layer in self.layers if isinstance(layer, nn.Conv2d)]
         for (layer, following), kept in zip(pairwise(convolutions), units, strict=True):
+            assert layer.bias is not None
             layer.weight = nn.Parameter(layer.weight[kept])
             layer.bias = nn.Parameter(layer.bias[kept])
             following.weight = nn.Parameter(following.weight[:, kept].contiguous())

@@ -208,6 +208,7 @@ class DeblurringNetwork(UnrolledFista):
             For each iteration as for `ProximalNetwork.keep_units`.
         """
         for proximal, kept in zip(self.proximal, units, strict=True):
+            assert isinstance(proximal, ProximalNetwork)
             proximal.keep_units(kept)
 
     def curvature(self, noise_level: Tensor) -> Tensor:
