@@ -16,7 +16,7 @@ def test_a_script_deblurs_a_layer(tiny_model):
     assert data.shape == layer.data.shape
     assert float(np.abs(data - layer.data).max()) > 0
     np.testing.assert_array_equal(arguments["scale"], layer.scale)
-    assert arguments["name"] == "deblurred (cells)"
+    assert arguments["name"] == "deblurred, one PSF (cells)"
     assert "coefficients" in str(arguments["metadata"]["deepblur"])
 
 

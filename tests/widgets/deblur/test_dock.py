@@ -150,8 +150,8 @@ def test_one_blur_for_a_lazy_stack(viewer, dock: DeblurDock, qtbot) -> None:
     dock.run_bar.deblur.click()
     finish(qtbot, dock)
     assert viewer.layers["PSF (lazy)"].data.shape[0] == 3
-    assert viewer.layers["deblurred (lazy)"].data.shape == (3, 96, 96)
-    own = viewer.layers["deblurred (lazy)"].metadata["deepblur"]
+    assert viewer.layers["deblurred, one PSF (lazy)"].data.shape == (3, 96, 96)
+    own = viewer.layers["deblurred, one PSF (lazy)"].metadata["deepblur"]
     assert np.shape(own["coefficients"]) == (1, 7)
     assert len(own["concerns"]) == len(own["in_domain"]) == 1
 

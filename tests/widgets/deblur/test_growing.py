@@ -198,7 +198,7 @@ def test_work_on_other_settings_is_another_layer(bench: Bench) -> None:
     run.complete()
     bench.controller.settings.per = "stack"
     bench.controller.sharp.deblur()
-    bench.runner.on_end(Done(deblurred(estimated(per="stack"), *SHAPE)))
+    bench.runner.on_end(Done(deblurred(estimated(per="stack", n_planes=4), *SHAPE)))
     assert [name for name in bench.names if "deblurred" in name] == [
         "deblurred (cells)",
         "deblurred, one PSF (cells)",

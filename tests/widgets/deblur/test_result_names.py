@@ -29,7 +29,8 @@ def bead() -> np.ndarray:
     ("found", "name"),
     [
         (estimated(), "deblurred (cells)"),
-        (estimated(per="stack"), "deblurred, one PSF (cells)"),
+        (estimated(per="stack"), "deblurred (cells)"),
+        (estimated(per="stack", n_planes=3), "deblurred, one PSF (cells)"),
         (estimated_in_3d(), "deblurred, 3-D PSF (cells)"),
         (of_blur(ndb.ideal_blur(MICROSCOPE)), "deblurred, ideal PSF (cells)"),
         (

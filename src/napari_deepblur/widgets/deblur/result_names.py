@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari_deepblur.engine.blur import Scope
+from napari_deepblur.engine.blur import BlurEstimate, Scope
 from napari_deepblur.engine.known.choice import MeasuredPsf
 from napari_deepblur.widgets.layers.names import result_name
 
@@ -51,7 +51,8 @@ def _psf(layer: Image, estimated: Estimated) -> str:
         return "measured PSF" if is_measured else f"PSF of {known.split(', ')[0]}"
     if blur.source not in ("", layer.name):
         return f"PSF of {blur.source}"
-    return _SCOPES[blur.per]
+    is_of_one_plane = isinstance(blur, BlurEstimate) and blur.n_planes == 1
+    return "" if is_of_one_plane else _SCOPES[blur.per]
 
 
 def told_apart(name: str, layer: Image, metadata: dict[str, Any], other: dict[str, Any]) -> str:
