@@ -123,8 +123,10 @@ class ResultActions:
         work.beads.go_to(layers[0])
         work.changed.emit()
         text = f"Calibrated from {result.n_used} bead{'' if result.n_used == 1 else 's'}."
-        doubts = [] if result.trust is Trust.GOOD else [f"the PSF is {result.trust.value}"]
-        work.slot.report(text, *doubts, *result.notes)
+        tone = Tone.GOOD
+        if result.trust is not Trust.GOOD:
+            text, tone = f"{text} The PSF is {result.trust.value}.", Tone.WARNING
+        work.slot.report(text, *result.notes, tone=tone)
 
     def _take_saved(self, calibrated: Calibrated, folder: Path) -> None:
         self._work.view.show_report(folder / "report.html")
