@@ -1,8 +1,13 @@
-"""Commands of the menus Layers > Filter, Measure and Visualize: the dock, for the active layer."""
+"""Commands of the menus Layers > Filter, Measure, Visualize: the dock, for the active layer."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from napari_deepblur.widgets.ask import ask_for_settings
+from napari_deepblur.widgets.functions import deblur_layer, estimate_psf_of_layer
+from napari_deepblur.widgets.layers.facts import facts_of
 
 if TYPE_CHECKING:
     import napari
@@ -25,17 +30,17 @@ def open_dock(viewer: napari.viewer.Viewer) -> DeblurDock:
 
 
 def deblur_active_layer(viewer: napari.viewer.Viewer) -> None:
-    """Deblur the active layer; the dock asks for what is missing."""
-    controller = open_dock(viewer).controller
-    if controller.select_active():
-        controller.sharp.deblur()
+    """Ask how, and deblur the active layer."""
+    dock = open_dock(viewer)
+    if dock.controller.select_active() and _asks(dock, deblur_layer, "Deblur"):
+        dock.controller.sharp.deblur()
 
 
 def estimate_active_layer(viewer: napari.viewer.Viewer) -> None:
-    """Estimate the blur of the active layer; the dock asks for what is missing."""
-    controller = open_dock(viewer).controller
-    if controller.select_active():
-        controller.psf.estimate()
+    """Ask how, and estimate the blur of the active layer."""
+    dock = open_dock(viewer)
+    if dock.controller.select_active() and _asks(dock, estimate_psf_of_layer, "Estimate the blur"):
+        dock.controller.psf.estimate()
 
 
 def show_psf_of_active_layer(viewer: napari.viewer.Viewer) -> None:
@@ -43,3 +48,18 @@ def show_psf_of_active_layer(viewer: napari.viewer.Viewer) -> None:
     controller = open_dock(viewer).controller
     if controller.select_active():
         controller.psf.show()
+
+
+def _asks(dock: DeblurDock, function: Callable[..., Any], what: str) -> bool:
+    """Ask for settings and set them; tell whether to go on, be it to hear why that cannot be."""
+    controller = dock.controller
+    layer = controller.layer
+    if layer is None or controller.busy or facts_of(layer).problem:
+        return True
+    title = f"{what}: {layer.name}"
+    settings = ask_for_settings(
+        function, controller.resolved, controller.models, title=title, parent=dock
+    )
+    if settings is not None:
+        controller.settings.update(settings)
+    return settings is not None

@@ -25,7 +25,7 @@ from napari_deepblur.widgets.layers.facts import facts_of, pixels_of
 __all__ = ["deblur_layer", "estimate_psf_of_layer"]
 
 #: A number with the digits that a form needs, where 0 stands for none.
-Number = Annotated[float, {"min": 0.0, "step": 0.001}]
+Number = Annotated[float, {"min": 0.0, "step": 0.0001}]
 
 
 def estimate_psf_of_layer(
@@ -37,6 +37,7 @@ def estimate_psf_of_layer(
     wavelength_um: Number = 0.0,
     refractive_index: Number = 0.0,
     pixel_size_um: Number = 0.0,
+    z_step_um: Number = 0.0,
 ) -> list[LayerDataTuple]:
     """Read the PSF off a layer.
 
@@ -48,8 +49,8 @@ def estimate_psf_of_layer(
         ``plane``, ``stack`` or ``volume``; by default what the dock would propose.
     model
         Bundled name or folder of a model.
-    numerical_aperture, wavelength_um, refractive_index, pixel_size_um
-        Optics, lengths in µm; 0 for what the layer and its file state.
+    numerical_aperture, wavelength_um, refractive_index, pixel_size_um, z_step_um
+        Optics and distance between planes, lengths in µm; 0 for what the layer and its file state.
 
     Returns
     -------
@@ -69,6 +70,7 @@ def estimate_psf_of_layer(
         wavelength_um=wavelength_um,
         refractive_index=refractive_index,
         pixel_size_um=pixel_size_um,
+        z_step_um=z_step_um,
     )
     estimated = finish(estimate_task(pixels_of(layer), wanted))
     return [(data, arguments, "image") for data, arguments in psf_layers(layer, estimated)]
@@ -83,6 +85,7 @@ def deblur_layer(
     wavelength_um: Number = 0.0,
     refractive_index: Number = 0.0,
     pixel_size_um: Number = 0.0,
+    z_step_um: Number = 0.0,
 ) -> LayerDataTuple:
     """Read the blur off a layer and take it out.
 
@@ -94,8 +97,8 @@ def deblur_layer(
         ``plane``, ``stack`` or ``volume``; by default what the dock would propose.
     model
         Bundled name or folder of a model.
-    numerical_aperture, wavelength_um, refractive_index, pixel_size_um
-        Optics, lengths in µm; 0 for what the layer and its file state.
+    numerical_aperture, wavelength_um, refractive_index, pixel_size_um, z_step_um
+        Optics and distance between planes, lengths in µm; 0 for what the layer and its file state.
 
     Returns
     -------
@@ -115,6 +118,7 @@ def deblur_layer(
         wavelength_um=wavelength_um,
         refractive_index=refractive_index,
         pixel_size_um=pixel_size_um,
+        z_step_um=z_step_um,
     )
     data, arguments = deblurred_layer(layer, finish(deblur_task(pixels_of(layer), wanted, None)))
     return data, arguments, "image"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from napari_deepblur.engine.model_card import ModelCard
 from napari_deepblur.widgets.deblur.compare.actions import CompareActions
 from napari_deepblur.widgets.deblur.display import ResultDisplay
 from napari_deepblur.widgets.deblur.preview.actions import PreviewActions
@@ -95,6 +97,11 @@ class DeblurController:
     def layer(self) -> Image | None:
         """The layer that is worked on."""
         return self._work.layer
+
+    @property
+    def models(self) -> Mapping[str, ModelCard]:
+        """Models on offer, by bundled name or folder."""
+        return self._work.session.models.cards
 
     @property
     def resolved(self) -> Resolved:

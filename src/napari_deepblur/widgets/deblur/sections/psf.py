@@ -20,6 +20,7 @@ from napari_deepblur.engine.model_card import ModelCard
 from napari_deepblur.widgets.deblur.blur_panel import BlurPanel
 from napari_deepblur.widgets.deblur.model_words import describe_model, title_of_model
 from napari_deepblur.widgets.deblur.readiness import Resolved
+from napari_deepblur.widgets.deblur.scope_words import KNOWN_SCOPES, SCOPES
 from napari_deepblur.widgets.deblur.sections.psf_source import PsfSourceForm
 from napari_deepblur.widgets.deblur.view import BlurTable, ShownPsf
 from napari_deepblur.widgets.parts.choice_box import ChoiceBox
@@ -32,12 +33,6 @@ __all__ = ["PsfSection"]
 _BLUR_FILES = "Blur (*.json)"
 #: Stands in the list of models for one that is not in it.
 _OTHER_MODEL = object()
-_SCOPES = {
-    "plane": "one per plane",
-    "stack": "one per stack",
-    "volume": "one 3-D blur",
-}
-_KNOWN_SCOPES = {"stack": "plane by plane", "volume": "in 3-D"}
 _FOCUS_SERIES = (
     "Tick this if the planes show one thin object at {step} µm from one another (the layer's "
     "scale), each deeper in the sample than the one before. The known defocus between them then "
@@ -88,7 +83,7 @@ class PsfSection(QWidget):
         card = self._models.get(resolved.model)
         self.model_box.setToolTip(literal(describe_model(resolved.model, card)))
         if tuple(self.per_box.choices()) != resolved.scopes:
-            words = _SCOPES if is_read else _KNOWN_SCOPES
+            words = SCOPES if is_read else KNOWN_SCOPES
             self.per_box.setChoices([(words[scope], scope) for scope in resolved.scopes])
         self.per_box.setValue(resolved.per)
         set_note(self._form, self.per_box, resolved.note_of("per"))
