@@ -40,6 +40,12 @@ def settle(seconds: float = 0.5) -> None:
         time.sleep(0.01)
 
 
+def clear(viewer) -> None:
+    """Take all layers out; napari 0.9 may crash if others come before it drew that none is left."""
+    viewer.layers.clear()
+    settle(0.1)
+
+
 def finish(dock, seconds: float = 600) -> None:
     """Wait until the dock's task ends; a failed one ends the program."""
     end = time.monotonic() + seconds
@@ -69,7 +75,7 @@ def varying_blur(viewer, dock, path: Path) -> None:
     """The PSF over the field, and that under the mouse."""
     optics = LightSheetMicroscope().optics
     pixel_um = optics.pixel_size_um
-    viewer.layers.clear()
+    clear(viewer)
     viewer.add_image(
         light_sheet_image(optics),
         name="light sheet",
@@ -90,7 +96,7 @@ def varying_blur(viewer, dock, path: Path) -> None:
 
 def z_stack(viewer, dock, folder: Path) -> None:
     """A 3-D blur while it is read off a stack, and the stack deblurred with it."""
-    viewer.layers.clear()
+    clear(viewer)
     viewer.open_sample("napari-deepblur", "lymphocyte")
     viewer.reset_view()
     settle()
@@ -107,7 +113,7 @@ def z_stack(viewer, dock, folder: Path) -> None:
 
 def calibration(viewer, path: Path) -> None:
     """Beads, the PSF over the field, and the figures, in the dock of its own."""
-    viewer.layers.clear()
+    clear(viewer)
     _, dock = viewer.window.add_plugin_dock_widget("napari-deepblur", "Calibrate from beads")
     viewer.open_sample("napari-deepblur", "bead_field")
     dock.controller.beads.find()
@@ -121,7 +127,7 @@ def calibration(viewer, path: Path) -> None:
 
 def inspector(viewer, path: Path) -> None:
     """The estimated PSF of the podosomes beside the ideal one, in the inspector."""
-    viewer.layers.clear()
+    clear(viewer)
     _, dock = viewer.window.add_plugin_dock_widget("napari-deepblur", "Deep-Blur")
     viewer.open_sample("napari-deepblur", "podosomes")
     dock.controller.psf.estimate()
@@ -147,7 +153,7 @@ def main(folder: Path) -> None:
     _, dock = viewer.window.add_plugin_dock_widget("napari-deepblur", "Deep-Blur")
     settle()
     for sample in ("podosomes", "spheroid"):
-        viewer.layers.clear()
+        clear(viewer)
         viewer.open_sample("napari-deepblur", sample)
         viewer.reset_view()
         dock.controller.psf.estimate()
@@ -161,7 +167,7 @@ def main(folder: Path) -> None:
     dock.grab().save(str(folder / "dock.png"))
     pixels = viewer.layers["spheroid"].data
     z_stack(viewer, dock, folder)
-    viewer.layers.clear()
+    clear(viewer)
     viewer.add_image(pixels, name="no units", scale=(1, 0.16, 0.16))
     settle()
     dock.grab().save(str(folder / "dock-asks.png"))
