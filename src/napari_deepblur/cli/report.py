@@ -154,8 +154,18 @@ def blur_lines(blur: BlurEstimate | VolumeBlurEstimate) -> list[str]:
         strength = "; ".join(
             f"RMS {a:.3f} waves, Strehl ratio {b:.2f}" for a, b in zip(rms, strehl, strict=True)
         )
-    notes = [PLUS_MINUS_NOTE, f"aberration: {strength}", twin_note(blur)]
+    notes = [*_bead_note(blur), PLUS_MINUS_NOTE, f"aberration: {strength}", twin_note(blur)]
     return [*table(head, rows), *notes]
+
+
+def _bead_note(blur: BlurEstimate) -> list[str]:
+    """Say how many planes were read from isolated beads, and from how many, if any were."""
+    counts = [n for n in blur.n_beads if n]
+    if not counts:
+        return []
+    extent = f"{min(counts)} … {max(counts)}" if min(counts) < max(counts) else f"{counts[0]}"
+    of_planes = f" ({len(counts)} of {len(blur.n_beads)} planes)" if len(blur.n_beads) > 1 else ""
+    return [f"read from {extent} isolated bead{'' if max(counts) == 1 else 's'}{of_planes}"]
 
 
 def twin_note(blur: BlurEstimate) -> str:
@@ -242,6 +252,7 @@ def blur_object(blur: BlurEstimate | VolumeBlurEstimate) -> dict[str, Any]:
         "known": None if blur.known is None else known_object(blur.known),
         "source": blur.source,
         "read_at_um": blur.read_at_um,
+        "n_beads": list(blur.n_beads) or [0] * len(blur.coefficients),
         **_figures_object(blur),
     }
 

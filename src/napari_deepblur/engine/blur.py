@@ -71,6 +71,9 @@ class BlurEstimate:
         Name of the image that it was read off, for people.
     read_at_um
         Wavelength of that image, µm, where the blur was brought to another one; else None.
+    n_beads
+        Number of isolated beads that each row was read from, 0 where it was read off the whole
+        image; empty where all were.
     """
 
     coefficients: NDArray[np.float32]
@@ -85,6 +88,7 @@ class BlurEstimate:
     known: KnownPsf | None = None
     source: str = ""
     read_at_um: float | None = None
+    n_beads: tuple[int, ...] = ()
 
     @property
     def in_domain(self) -> NDArray[np.bool_]:
@@ -253,6 +257,7 @@ class BlurEstimate:
             coefficients=self.coefficients[row],
             std=self.std[row],
             concerns=self.concerns[row],
+            n_beads=self.n_beads[row],
             per="stack",
             n_planes=1,
         )
@@ -277,6 +282,7 @@ class BlurEstimate:
                 coefficients=np.tile(self.coefficients, (n_times, 1)),
                 std=np.tile(self.std, (n_times, 1)),
                 concerns=self.concerns * n_times,
+                n_beads=self.n_beads * n_times,
                 n_planes=n_planes,
             )
         blur.require_fit(planes)

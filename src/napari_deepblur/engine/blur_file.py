@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from napari_deepblur.atomic import replacing
 from napari_deepblur.engine.blur import BlurEstimate, Per
@@ -54,6 +54,7 @@ class _BlurFile(Card):
     known: KnownPart | None = None
     source: SourceName = ""
     read_at_um: PositiveFloat | None = None
+    n_beads: tuple[NonNegativeInt, ...] = ()
 
 
 def write_blur(path: Path, blur: BlurEstimate) -> None:
@@ -74,6 +75,7 @@ def write_blur(path: Path, blur: BlurEstimate) -> None:
         known=None if known is None else KnownPart.of(known),
         source=blur.source,
         read_at_um=blur.read_at_um,
+        n_beads=blur.n_beads,
     )
     with replacing(path) as aside:
         aside.write_text(content.model_dump_json(indent=2) + "\n", encoding="utf-8")
@@ -102,7 +104,8 @@ def load_blur(path: str | Path) -> BlurEstimate | VolumeBlurEstimate:
         raise ValueError(f"{path} is not a blur file: {describe(error)}") from error
     n_rows = content.n_planes if content.per == "plane" else 1
     tables_fit = coefficients.shape == std.shape == (n_rows, len(content.coefficient_names))
-    if not tables_fit or len(content.concerns) not in (0, n_rows):
+    lengths = {len(content.concerns), len(content.n_beads)}
+    if not tables_fit or not lengths <= {0, n_rows}:
         raise ValueError(f"{path} is damaged: its tables do not fit its planes and names")
     try:
         content.optics.require_resolved_blur()
@@ -128,6 +131,7 @@ def load_blur(path: str | Path) -> BlurEstimate | VolumeBlurEstimate:
         known=known,
         source=content.source,
         read_at_um=content.read_at_um,
+        n_beads=content.n_beads,
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 
 from napari_deepblur.engine.axes import Planes
+from napari_deepblur.engine.bead_fit import read_beads_job
 from napari_deepblur.engine.blur import BlurEstimate, Per
 from napari_deepblur.engine.concerns import Concern, ConcernKind
 from napari_deepblur.engine.devices import Device, memory_guard, resolve_device
@@ -40,6 +41,14 @@ __all__ = ["blank_estimate", "estimate_blur", "estimate_blur_job"]
 #: Places of the field whose PSFs are looked at; one where they are all the same.
 _PLACES = field_grid(3, 3)
 _CENTRE = field_grid(1, 1)
+
+#: Concerns about what a network reads, which beads that are fitted do not share.
+_OF_NETWORK = {
+    ConcernKind.NEARLY_EMPTY,
+    ConcernKind.UNLIKE,
+    ConcernKind.NO_DETAIL,
+    ConcernKind.GUESS,
+}
 
 
 @overload
@@ -168,18 +177,24 @@ def estimate_blur_job(
             encoded = encoded.combined()
         prediction, doubts = _predict(network, encoded, opened)
         fitted = yield from _fit_job(opened, prediction.coordinates, total)
-        refined = yield from _refine_job(opened, fitted, prediction.log_std.exp(), encoded, total)
-        coefficients, std = _rows(opened, *refined, encoded.rows, n_rows)
+        best = yield from _refine_job(opened, fitted, prediction.log_std.exp(), encoded, total)
+        at = Progress(total, total, "fitting the beads")
+        coefficients, std, n_beads = yield from read_beads_job(
+            opened, *best, encoded.beads, optics=optics, at=at
+        )
+        coefficients, std = _rows(opened, coefficients, std, encoded.rows, n_rows)
         twin_resolved = False
         if z_step_um is not None:
-            usable = _usable(prediction, encoded.rows, n_rows)
+            usable = _usable(prediction, n_beads, encoded.rows, n_rows)
             coefficients, twin_resolved = opened.family.resolve_twins(
                 coefficients, std, usable=usable, z_step_um=z_step_um, optics=optics
             )
     of_model = concerns_of_model(opened.card.made_for, optics)
     concerns = [list(of_row) for of_row in encoded.concerns]
-    for row, of_prediction in zip(encoded.rows, doubts, strict=True):
+    for row, of_prediction, n in zip(encoded.rows, doubts, n_beads, strict=True):
         concerns[row] += [*of_prediction, *of_model]
+        if n:
+            concerns[row] = [one for one in concerns[row] if one.kind not in _OF_NETWORK]
     estimate = BlurEstimate(
         coefficients=coefficients.numpy(),
         std=std.numpy(),
@@ -189,6 +204,7 @@ def estimate_blur_job(
         n_planes=len(planes),
         twin_resolved=twin_resolved,
         field_shape=planes.plane_shape if opened.varies else None,
+        n_beads=_numbers(n_beads, encoded.rows, n_rows),
     )
     places = _PLACES if opened.varies else _CENTRE
     for row in encoded.rows:
@@ -268,6 +284,14 @@ def _refine_job(
     )
 
 
+def _numbers(n_beads: list[int], rows: list[int], n_rows: int) -> tuple[int, ...]:
+    """Numbers of beads of all rows; none if there are no beads at all."""
+    if not any(n_beads):
+        return ()
+    known = dict(zip(rows, n_beads, strict=True))
+    return tuple(known.get(row, 0) for row in range(n_rows))
+
+
 def _rows(
     model: Model, fitted: Tensor, std: Tensor, rows: list[int], n_rows: int
 ) -> tuple[Tensor, Tensor]:
@@ -288,12 +312,12 @@ def _neutral_rows(model: Model, n_rows: int) -> tuple[Tensor, Tensor]:
     return coefficients, torch.full_like(coefficients, model.identification.prior_std)
 
 
-def _usable(prediction: Prediction, rows: list[int], n_rows: int) -> Tensor:
+def _usable(prediction: Prediction, n_beads: list[int], rows: list[int], n_rows: int) -> Tensor:
     """Rows whose blur is one of the family, shape (N,)."""
     import torch
 
     usable = torch.zeros(n_rows, dtype=torch.bool)
-    usable[rows] = prediction.out_of_distribution < 0
+    usable[rows] = (prediction.out_of_distribution < 0) | (torch.tensor(n_beads) > 0)
     return usable
 
 

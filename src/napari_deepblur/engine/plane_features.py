@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_deepblur.engine.axes import Planes
 from napari_deepblur.engine.concerns import Concern, ConcernKind, one_of_each_kind
 from napari_deepblur.engine.events import Job, Progress
+from napari_deepblur.engine.isolated_beads import isolated_beads
 from napari_deepblur.engine.models import Model
 from napari_deepblur.engine.partition import field_region
 from napari_deepblur.engine.plausibility import concerns_of_plane
@@ -25,6 +26,7 @@ from napari_deepblur.optics.settings import Optics
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from napari_deepblur.likelihood.bead_patches import Beads
     from napari_deepblur.likelihood.spectra import RegionSpectra
     from napari_deepblur.networks.encoder import TileEncoder
 
@@ -57,6 +59,8 @@ class PlaneFeatures:
         Highest frequency along each axis that the camera sampled, cycles per pixel there.
     spectra
         Power spectra of each row that is not blank, if the model refines its estimates by them.
+    beads
+        Spots that may be isolated beads, of each row that is not blank; None where there are none.
     """
 
     features: list[Tensor]
@@ -66,6 +70,7 @@ class PlaneFeatures:
     n_independent_tiles: int
     band: float
     spectra: list[RegionSpectra]
+    beads: list[Beads | None]
 
     def combined(self) -> PlaneFeatures:
         """Combine all planes into one row."""
@@ -82,8 +87,16 @@ class PlaneFeatures:
         mean = torch.stack(self.features).mean(0)
         places = [np.mean(self.places, 0)]
         spectra = [RegionSpectra.joined(self.spectra)] if self.spectra else []
-        combined = replace(self, rows=[0], concerns=[concerns])
+        combined = replace(self, rows=[0], concerns=[concerns], beads=[_joined(self.beads)])
         return replace(combined, features=[mean], places=places, spectra=spectra)
+
+
+def _joined(parts: list[Beads | None]) -> Beads | None:
+    """Beads of several planes, or parts of one, together."""
+    from napari_deepblur.likelihood.bead_patches import Beads
+
+    found = [part for part in parts if part is not None]
+    return Beads.joined(found) if found else None
 
 
 def plane_features_job(
@@ -95,7 +108,7 @@ def plane_features_job(
     from napari_deepblur.likelihood.spectra import RegionSpectra
 
     band = sampled_band(model.family.pixel_ratio(optics))
-    encoded = PlaneFeatures([], [], [], [], 0, band, [])
+    encoded = PlaneFeatures([], [], [], [], 0, band, [], [])
     for index in range(len(planes)):
         at = Progress(index, total, "estimating the blur")
         yield at
@@ -123,6 +136,7 @@ def plane_features_job(
         spectra = [view.spectra for view in views if view.spectra is not None]
         if spectra:
             encoded.spectra.append(RegionSpectra.joined(spectra))
+        encoded.beads.append(_joined([view.beads for view in views]))
         encoded.rows.append(index)
         encoded = replace(encoded, n_independent_tiles=sum(v.n_independent_tiles for v in views))
     if not encoded.rows:
@@ -139,6 +153,7 @@ class _View:
     concerns: tuple[Concern, ...]
     n_independent_tiles: int
     spectra: RegionSpectra | None
+    beads: Beads | None
 
 
 def _view_job(
@@ -158,6 +173,8 @@ def _view_job(
     yield at
     canonical = _at_canonical_cutoff(observed.image, optics, ratio)
     yield at
+    beads = None if model.varies else isolated_beads(observed, optics)
+    yield at
     valid = observed.on_grid(canonical.shape)
     windows = tile_windows(canonical.shape, density=density, valid=valid)
     low, high = field_region(window, plane_shape)
@@ -168,7 +185,7 @@ def _view_job(
     if model.spectral_prior is not None:
         spectra = _spectra(canonical, band, None if valid is None else windows)
     n_independent = len(tile_windows(canonical.shape))
-    return _View(features, places.astype(np.float32), concerns, n_independent, spectra)
+    return _View(features, places.astype(np.float32), concerns, n_independent, spectra, beads)
 
 
 def _spectra(

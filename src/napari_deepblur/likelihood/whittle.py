@@ -10,11 +10,12 @@ stationary time series", Arkiv för Matematik 2, 1953), on the logarithm of the 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from napari_deepblur.likelihood.normal_equations import NormalEquations
 from napari_deepblur.likelihood.spectra import WINDOW, Leakage, RegionSpectra, bins_inside
 from napari_deepblur.likelihood.spectral_prior import SpectralPrior
 
@@ -251,7 +252,7 @@ class _Search:
         own = (self._precision * (point.state.own - self._expected).square()).sum()
         return float(self._likelihood.temper * data + blur + own)
 
-    def normal_equations(self, point: _Prediction) -> _NormalEquations:
+    def normal_equations(self, point: _Prediction) -> NormalEquations:
         """Linearise the log spectra at a point."""
         shared, own = self._likelihood.slopes(point)
         size = point.residual.abs() * self._weight.sqrt()
@@ -259,7 +260,7 @@ class _Search:
         robust = (robust * self._likelihood.multiplicity * self._likelihood.temper)[:, None]
         pull = point.residual[:, None] * robust
         state, blur = point.state, self._blur
-        return _NormalEquations(
+        return NormalEquations(
             shared=((shared * robust) @ shared.mT).sum(0) + torch.diag(blur.std**-2),
             mixed=(shared * robust) @ own.mT,
             own=(own * robust) @ own.mT + torch.diag(self._precision),
@@ -267,44 +268,8 @@ class _Search:
             pull_own=(own * pull).sum(2) - self._precision * (state.own - self._expected),
         ).double()
 
-    def stepped(self, point: _Prediction, normal: _NormalEquations, damping: float) -> _Prediction:
+    def stepped(self, point: _Prediction, normal: NormalEquations, damping: float) -> _Prediction:
         """Step to the minimum of the linearised cost, within the coefficients' bounds."""
         change, own = normal.damped(damping).solve()
         gamma = (point.state.gamma + change.float()).clamp(self._blur.low, self._blur.high)
         return self._likelihood.predict(point.state.moved(gamma, own.float()))
-
-
-@dataclass(frozen=True)
-class _NormalEquations:
-    """Normal equations in blocks: the coefficients, which all regions share, and the rest."""
-
-    shared: Tensor  # (P, P)
-    mixed: Tensor  # (B, P, K + 2)
-    own: Tensor  # (B, K + 2, K + 2)
-    pull_shared: Tensor  # (P,)
-    pull_own: Tensor  # (B, K + 2)
-
-    def double(self) -> _NormalEquations:
-        """Convert to double precision, which the elimination needs."""
-        return _NormalEquations(*(getattr(self, name.name).double() for name in fields(self)))
-
-    def damped(self, damping: float) -> _NormalEquations:
-        """Grow the diagonal by a share of itself, as Levenberg and Marquardt do."""
-        diagonal = self.own.diagonal(dim1=-2, dim2=-1)
-        return replace(
-            self,
-            shared=self.shared + damping * torch.diag(self.shared.diagonal()),
-            own=self.own + damping * torch.diag_embed(diagonal),
-        )
-
-    def reduced(self) -> tuple[Tensor, Tensor]:
-        """Eliminate the regions' own unknowns: matrix (P, P) and right side (P,)."""
-        coupling = torch.linalg.solve(self.own, self.mixed.mT).mT
-        right = self.pull_shared - torch.einsum("bpk,bk->p", coupling, self.pull_own)
-        return self.shared - (coupling @ self.mixed.mT).sum(0), right
-
-    def solve(self) -> tuple[Tensor, Tensor]:
-        """Solve for steps of the coefficients (P,) and of the regions' own unknowns (B, K + 2)."""
-        change = torch.linalg.solve(*self.reduced())
-        left = self.pull_own - torch.einsum("bpk,p->bk", self.mixed, change)
-        return change, torch.linalg.solve(self.own, left)

@@ -104,8 +104,21 @@ class OperatorFamily(nn.Module, ABC):
         """Add the prior of coefficients that no network reads; here there are none."""
         return coefficients, std
 
-    def transfer_power(self, coefficients: Tensor, grid: int) -> tuple[Tensor, Tensor]:
-        """|OTF|² on a grid of frequencies, and its slopes: see `ZernikeFamily.transfer_power`.
+    def transfer(self, coefficients: Tensor, grid: int) -> tuple[Tensor, Tensor]:
+        """OTF on a grid of frequencies, and its slopes by the coefficients.
+
+        The middle of the PSF is the origin, so that the OTF of a perfect objective is real.
+
+        Parameters
+        ----------
+        coefficients
+            γ, shape (P,).
+        grid
+            Number of frequencies along an axis, G.
+
+        Returns
+        -------
+            Complex, shapes (G, G / 2 + 1) and (P, G, G / 2 + 1).
 
         Raises
         ------
@@ -113,6 +126,16 @@ class OperatorFamily(nn.Module, ABC):
             If the blur varies over the field.
         """
         raise NotImplementedError(f"a {self.kind} family has no single transfer function")
+
+    def transfer_power(self, coefficients: Tensor, grid: int) -> tuple[Tensor, Tensor]:
+        """|OTF|² on a grid of frequencies, and its slopes: see `transfer`.
+
+        Returns
+        -------
+            Shapes (G, G / 2 + 1) and (P, G, G / 2 + 1).
+        """
+        otf, slopes = self.transfer(coefficients, grid)
+        return otf.abs().square(), 2 * (otf.conj() * slopes).real
 
     def resolve_twins(
         self,
@@ -200,25 +223,14 @@ class ZernikeFamily(OperatorFamily):
         """Coefficients of the pupil's modes in waves RMS, (..., P) to (..., number of modes)."""
         return coefficients
 
-    def transfer_power(self, coefficients: Tensor, grid: int) -> tuple[Tensor, Tensor]:
-        """|OTF|² on a grid of frequencies, and its slopes by the coefficients.
-
-        Parameters
-        ----------
-        coefficients
-            γ, shape (P,).
-        grid
-            Number of frequencies along an axis, G.
-
-        Returns
-        -------
-            Shapes (G, G / 2 + 1) and (P, G, G / 2 + 1).
-        """
+    def transfer(self, coefficients: Tensor, grid: int) -> tuple[Tensor, Tensor]:
+        """OTF on a grid of frequencies, and its slopes: see `OperatorFamily.transfer`."""
         psf, slopes = self.pupil.psf_and_slopes(coefficients)
-        missing = grid - psf.shape[-1]
-        parts = torch.cat([psf[None], slopes])
-        otf = fft.rfft2(functional.pad(parts, (0, missing, 0, missing)))
-        return otf[0].abs().square(), 2 * (otf[0].conj() * otf[1:]).real
+        window = psf.shape[-1]
+        missing = grid - window
+        parts = functional.pad(torch.cat([psf[None], slopes]), (0, missing, 0, missing))
+        otf = fft.rfft2(parts.roll((-(window // 2), -(window // 2)), (-2, -1)))
+        return otf[0], otf[1:]
 
     def psf_at(self, coefficients: Tensor, field_yx: Tensor) -> Tensor:
         """Compute PSFs at positions (M, 2), all the same: (..., P) to (..., M, h, w), sum 1."""

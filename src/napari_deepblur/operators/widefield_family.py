@@ -99,30 +99,18 @@ class WidefieldFamily(ZernikeFamily):
         # The Gaussian must not wrap around.
         grid = 2 * side
         spectrum = fft.rfft2(_padded(psf, grid))
-        otf = spectrum * self._gaussian(coefficients[..., -1], grid, power=1)
+        otf = spectrum * self._gaussian(coefficients[..., -1], grid)
         broad: Tensor = fft.irfft2(otf, s=(grid, grid))[..., :side, :side].clamp_min(0)
         return broad / broad.sum((-2, -1), keepdim=True)
 
-    def transfer_power(self, coefficients: Tensor, grid: int) -> tuple[Tensor, Tensor]:
-        """|OTF|² on a grid of frequencies, and its slopes by the coefficients.
-
-        Parameters
-        ----------
-        coefficients
-            γ, shape (P,).
-        grid
-            Number of frequencies along an axis, G.
-
-        Returns
-        -------
-            Shapes (G, G / 2 + 1) and (P, G, G / 2 + 1).
-        """
-        power, slopes = super().transfer_power(self.wavefront(coefficients), grid)
+    def transfer(self, coefficients: Tensor, grid: int) -> tuple[Tensor, Tensor]:
+        """OTF on a grid of frequencies, and its slopes: see `OperatorFamily.transfer`."""
+        otf, slopes = super().transfer(self.wavefront(coefficients), grid)
         width = coefficients[-1]
-        gaussian = self._gaussian(width, grid, power=2)
-        power = power * gaussian
-        by_width = -2 * power * self._squared_angle(grid) * width
-        return power, torch.cat([slopes * gaussian, by_width[None]])
+        gaussian = self._gaussian(width, grid)
+        otf = otf * gaussian
+        by_width = -width * self._squared_angle(grid) * otf
+        return otf, torch.cat([slopes * gaussian, by_width[None]])
 
     def at_cutoff(self, cutoff: float) -> WidefieldFamily:
         """Make the same family, its modes, limits and widths, with other pixels."""
@@ -133,10 +121,10 @@ class WidefieldFamily(ZernikeFamily):
             cutoff=cutoff,
         ).to(self.admissible_set.low.device)
 
-    def _gaussian(self, width: Tensor, grid: int, *, power: int) -> Tensor:
-        """Transfer function of the Gaussian to a power, (...) to (..., G, G / 2 + 1)."""
+    def _gaussian(self, width: Tensor, grid: int) -> Tensor:
+        """Transfer function of the Gaussian, (...) to (..., G, G / 2 + 1)."""
         squared = torch.as_tensor(width)[..., None, None].square()
-        return torch.exp(-0.5 * power * squared * self._squared_angle(grid))
+        return torch.exp(-0.5 * squared * self._squared_angle(grid))
 
     def _squared_angle(self, grid: int) -> Tensor:
         """(2π f)² of each frequency f, in cycles per λ / 4NA."""

@@ -9,6 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_deepblur.engine.psf_quality import PsfQuality
+from napari_deepblur.widgets.deblur.bead_line import BeadLine
 from napari_deepblur.widgets.deblur.trust_notice import NoticeWords, TrustNotice
 from napari_deepblur.widgets.deblur.view import BlurTable, OverField, ShownPsf
 from napari_deepblur.widgets.parts.choice_box import ChoiceBox
@@ -75,6 +76,7 @@ class BlurPanel(QWidget):
         self.origin = plain_label(
             tip="Where this blur comes from, and what was changed for this layer", wrap=True
         )
+        self.beads = BeadLine()
         self.outdated = plain_label(wrap=True)
         self.picture, self.unaberrated = PsfPicture("PSF"), PsfPicture("unaberrated")
         self.figures = plain_label(tip=_FIGURES_TIP, wrap=True, selectable=True)
@@ -106,6 +108,7 @@ class BlurPanel(QWidget):
             widget.setVisible(value is not None)
         for widget in (self.over_field, self.caption):
             widget.setVisible(varies)
+        self.beads.setValue(0 if value is None else value.n_beads)
         self._mark(value)
         in_3d = value is not None and value.z_step_um is not None
         self.notice.setWords(_WORDS_IN_3D if in_3d else _WORDS)
@@ -163,7 +166,7 @@ class BlurPanel(QWidget):
         layout.addWidget(self.origin)
         layout.addWidget(self.outdated)
         layout.addLayout(pictures)
-        below = (self.caption, self.figures, self.notice, self.curve_box, self.curve)
+        below = (self.caption, self.beads, self.figures, self.notice, self.curve_box, self.curve)
         for widget in (*below, self.over_field, self.bars, self.limits):
             layout.addWidget(widget)
 

@@ -74,6 +74,7 @@ class DeblurDock(DockWidget):
         self.message.hide()
         self._arrange()
         viewer = unwrapped(napari_viewer)
+        self._viewer = viewer
         self.controller = DeblurController(
             viewer,
             self,
@@ -215,6 +216,7 @@ class DeblurDock(DockWidget):
         self.psf.settingEdited.connect(edit)
         self.psf.source_form.calibrationChosen.connect(controller.psf.choose_calibration)
         self.psf.blur_panel.planeChosen.connect(controller.go_to_plane)
+        self.psf.blur_panel.beads.calibrateClicked.connect(self._open_calibration)
         self.psf.modelFolderChosen.connect(controller.psf.choose_model)
         self.psf.saveChosen.connect(controller.psf.save)
         self.psf.exportChosen.connect(controller.psf.export)
@@ -253,6 +255,9 @@ class DeblurDock(DockWidget):
         self._unbind()
         self.controller.compare.stop()
         self.controller.close()
+
+    def _open_calibration(self) -> None:
+        self._viewer.window.add_plugin_dock_widget("napari-deepblur", "Calibrate from beads")
 
     def _flick(self, _viewer: ViewerModel) -> Iterator[None]:
         """Show the observed image while the key is down."""

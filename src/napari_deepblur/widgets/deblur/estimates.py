@@ -66,6 +66,7 @@ def blur_table(
         of_stack=isinstance(blur, BlurEstimate) and blur.n_planes > 1,
         twin_resolved=_signs_are_known(blur, row),
         known=estimated.known,
+        n_beads=_n_beads(blur, row),
     )
 
 
@@ -110,6 +111,11 @@ def _curves(estimated: Estimated) -> dict[str, NDArray[np.float32]]:
         for name, values in zip(estimated.names, estimated.blur.coefficients.T, strict=True):
             curves[name if "(" in name else f"{name} ({estimated.unit})"] = values
     return curves
+
+
+def _n_beads(blur: BlurEstimate | VolumeBlurEstimate, row: int) -> int:
+    """Tell from how many isolated beads a row was read."""
+    return blur.n_beads[row] if isinstance(blur, BlurEstimate) and blur.n_beads else 0
 
 
 def _others(estimated: Estimated, row: int) -> tuple[str, ...]:

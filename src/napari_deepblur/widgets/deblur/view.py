@@ -112,6 +112,8 @@ class BlurTable:
         What Deblur does then with the present ones.
     known
         Name of the PSF, where it was known and not estimated.
+    n_beads
+        Number of isolated beads that it was read from; 0 where it was read off the whole image.
     origin
         File and image that the blur comes from, and what became of it since; empty where it was
         read off this layer.
@@ -139,6 +141,7 @@ class BlurTable:
     outdated: str = ""
     instead: str = ""
     known: str = ""
+    n_beads: int = 0
     origin: str = ""
 
 
