@@ -123,6 +123,14 @@ class TestLines:
         least = blur.coefficients[[0, 1, 3, 4, 5], 3]
         assert f"{least.mean():+.3f}" in lines[4]
 
+    def test_beads(self):
+        assert "bead" not in "\n".join(blur_lines(blur_of(())))
+        assert "read from 14 isolated beads" in blur_lines(blur_of((), n_beads=(14,)))
+        assert "read from 1 isolated bead" in blur_lines(blur_of((), n_beads=(1,)))
+        some = blur_lines(blur_of((), (), (), n_beads=(3, 0, 5)))
+        assert "read from 3 … 5 isolated beads (2 of 3 planes)" in some
+        assert blur_object(blur_of((), n_beads=(14,)))["n_beads"] == [14]
+
     def test_sign(self):
         assert "cannot tell" in blur_lines(blur_of(()))[-1]
         resolved = blur_lines(blur_of((), twin_resolved=True))[-1]

@@ -18,7 +18,6 @@ from napari_deepblur.calibration.beads.neighbours import Spots, are_crowded, wit
 from napari_deepblur.calibration.beads.saturation import saturation_level
 from napari_deepblur.engine.noise import noise_model
 from napari_deepblur.engine.valid_pixels import ValidPlane
-from napari_deepblur.optics.pupil import window_for
 from napari_deepblur.optics.settings import Optics
 
 if TYPE_CHECKING:
@@ -71,6 +70,7 @@ def isolated_beads(observed: ValidPlane, optics: Optics) -> Beads | None:
     import torch
 
     from napari_deepblur.likelihood.bead_patches import Beads
+    from napari_deepblur.optics.pupil import window_for
 
     plane, window = observed.image, window_for(optics.cutoff)
     if min(plane.shape) < max(window, _SMALLEST):
@@ -81,8 +81,9 @@ def isolated_beads(observed: ValidPlane, optics: Optics) -> Beads | None:
     ground = math.sqrt(variance)
     if ground == 0 or not _shows_spots(plane, ground, round(_BOX * window)):
         return None
-    spots = _things(plane, ground, optics.cutoff)
-    chosen = _alone(spots, plane.shape, window // 2)
+    half = window // 2
+    spots = _things(plane, ground, _DEVIATION / optics.cutoff, half)
+    chosen = _alone(spots, plane.shape, half)
     pixels = spots.positions[chosen].astype(int)
     counts = cut(plane, pixels, window)
     usable = _usable(observed, spots.positions, pixels, window)
@@ -100,9 +101,8 @@ def isolated_beads(observed: ValidPlane, optics: Optics) -> Beads | None:
     )
 
 
-def _things(plane: NDArray[np.float32], noise: float, cutoff: float) -> Spots:
+def _things(plane: NDArray[np.float32], noise: float, deviation: float, half: int) -> Spots:
     """Find spots of a plane, one for each thing, by its brightest pixel."""
-    deviation, half = _DEVIATION / cutoff, window_for(cutoff) // 2
     excess = plane - np.float32(np.median(plane))
     pixels = find_spots(excess / np.float32(noise), deviation)
     spots = Spots(pixels.astype(float), excess[tuple(pixels.T)].astype(float))

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deepblur.errors import ImageError
-from napari_deepblur.optics.pupil import window_for
 from napari_deepblur.samples.sample import CAMERA_OFFSET
 
 if TYPE_CHECKING:
@@ -145,6 +144,8 @@ def _ball(diameters: Floats) -> Floats:
 def _places(
     rng: np.random.Generator, shape: tuple[int, int], n_beads: int, cutoff: float
 ) -> list[Floats]:
+    from napari_deepblur.optics.pupil import window_for
+
     window = window_for(cutoff)
     low, high = _FROM_BORDER * window, np.array(shape) - 1 - _FROM_BORDER * window
     places: list[Floats] = []

@@ -217,6 +217,20 @@ def panel(qtbot) -> BlurPanel:
     return panel
 
 
+def test_a_blur_says_from_how_many_beads_it_was_read(panel: BlurPanel, qtbot) -> None:
+    panel.setValue(table_of())
+    assert panel.beads.isHidden()
+    panel.setValue(table_of(n_beads=14))
+    assert not panel.beads.isHidden()
+    assert panel.beads.label.text() == "Read from 14 isolated beads."
+    with qtbot.waitSignal(panel.beads.calibrateClicked):
+        panel.beads.button.click()
+    panel.setValue(table_of(n_beads=1))
+    assert panel.beads.label.text() == "Read from one isolated bead."
+    panel.setValue(None)
+    assert panel.beads.isHidden()
+
+
 def test_a_flagged_plane_says_why_and_what_to_do(panel: BlurPanel) -> None:
     panel.setValue(table_of(concerns=("saturated: 3 % of the pixels", "undersampled: coarse")))
     text = panel.notice.details.text()
