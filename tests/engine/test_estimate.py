@@ -19,7 +19,8 @@ from napari_deepblur.operators import ZernikeFamily
 def stack():
     planes = [
         observed_scene(scene, gamma, size=128)[0]
-        for scene, gamma in zip(("points", "filaments", "nuclei"), random_gamma(3), strict=True)
+        # No points, which would be read as beads are.
+        for scene, gamma in zip(("membranes", "filaments", "nuclei"), random_gamma(3), strict=True)
     ]
     return 200 * np.stack(planes) + 100
 

@@ -178,7 +178,7 @@ def estimate_blur_job(
         prediction, doubts = _predict(network, encoded, opened)
         fitted = yield from _fit_job(opened, prediction.coordinates, total)
         best = yield from _refine_job(opened, fitted, prediction.log_std.exp(), encoded, total)
-        at = Progress(total, total, "fitting the beads")
+        at = Progress(total, total, "fitting the blur")
         coefficients, std, n_beads = yield from read_beads_job(
             opened, *best, encoded.beads, optics=optics, at=at
         )
