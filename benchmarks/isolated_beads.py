@@ -415,7 +415,7 @@ def main() -> None:
     planes = measured_planes(beads / "pyotf_psf_wl520_na0.85_air.tif", model)
     tables = [
         measured_table(planes),
-        vectorial_table(beads / "aovift_theoretical_richards_wolf.tif", model, 3),
+        vectorial_table(beads / "aovift_theoretical_richards_wolf.tif", model, 2),
         simulated_table(model, given.n),
     ]
     if given.images:
