@@ -6,8 +6,9 @@ import torch
 from PIL import Image
 
 from helpers.command_line import run
+from napari_deepblur import Optics
 from napari_deepblur.engine.events import finish
-from napari_deepblur.engine.models import load_model
+from napari_deepblur.engine.models import Model, load_model
 from napari_deepblur.evaluation import Bench, held_out
 from napari_deepblur.evaluation.varying import operator_cost
 from napari_deepblur.evaluation.varying.accuracy import varying_accuracy_job
@@ -17,6 +18,7 @@ from napari_deepblur.evaluation.varying.deblurring import (
     varying_strong_blur_job,
 )
 from napari_deepblur.evaluation.varying.operator_cost import operator_cost_job
+from napari_deepblur.evaluation.varying.wide_blur import wide_blur_job
 from napari_deepblur.training.data.sources import is_held_out
 
 SIDE = 128
@@ -117,3 +119,22 @@ def test_the_command_asks_a_varying_model_its_own_questions(
     assert done.exit_code == 0, done.output
     assert "### PSF over the field" in done.output
     assert "### Cost of the operator" in done.output
+
+
+def test_wide_blurs_are_asked_at_several_pixel_sizes(tiny_varying_model, folder):
+    model = load_model(tiny_varying_model)
+    made_for = Optics(
+        numerical_aperture=0.8, wavelength_um=0.52, pixel_size_um=0.1625, refractive_index=1.333
+    )
+    assert model.card.identification is not None
+    network = model.card.identification.model_copy(update={"cutoff_range": (0.2, 0.3)})
+    card = model.card.model_copy(update={"made_for": made_for, "identification": network})
+    bench = Bench(Model(model.folder, card), held_out({"blocks": folder}), 2, SIDE, device="cpu")
+    table = finish(wide_blur_job(bench))
+    for condition in ("0.25 | 20 photons", "0.2 | σ = 0.01", "0.3 | σ = 0.01"):
+        assert f"| blocks | {condition} | 2 |" in table.text
+    name = "blocks f_c=0.25 σ = 0.01"
+    assert table.figures[f"{name} width_error"] >= 0
+    # A family that varies is nearer to its own mean than to no aberration at all.
+    figures = table.figures
+    assert figures[f"{name} floor_mean_operator"] > figures[f"{name} floor_unaberrated"]

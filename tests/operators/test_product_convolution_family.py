@@ -14,6 +14,7 @@ from napari_deepblur.operators import (
     ProductConvolutionFamily,
     ZernikeFamily,
 )
+from napari_deepblur.operators.family_file import read_family, write_family
 from napari_deepblur.operators.product_convolution_family import (
     interpolate_maps,
 )
@@ -230,3 +231,37 @@ def cut_alike(*images):
         image[..., start : start + side, start : start + side]
         for image, start in zip(images, starts, strict=True)
     ]
+
+
+def gaussian(pixel, *, side):
+    """A Gaussian of standard deviation 1.5, integrated over pixels of some size."""
+    edges = pixel * (torch.arange(side + 1, dtype=torch.float64) - side / 2)
+    profile = torch.erf(edges / (1.5 * 2**0.5)).diff() / 2
+    return (profile[:, None] * profile).float()
+
+
+@pytest.mark.parametrize("ratio", [0.5, 1.7, 3.0])
+def test_pixels_of_any_size_collect_light_over_their_area(ratio):
+    family = ProductConvolutionFamily(
+        gaussian(1.0, side=31)[None], torch.ones(1, 1, 2, 2), ConvexHull([[1.0]]),
+        cutoff=0.2, pixel_size_um=0.1, pixel_area=True,
+    )  # fmt: skip
+    psf = family.at_cutoff(0.2 * ratio).psf(torch.ones(1))
+    expected = gaussian(ratio, side=psf.shape[-1])
+    torch.testing.assert_close(psf, expected, rtol=0, atol=1e-4)
+    assert torch.equal(family.at_cutoff(0.2).eigen_psfs, family.eigen_psfs)
+
+
+def test_networks_may_see_coarser_pixels(tmp_path):
+    own = varying_family()
+    family = ProductConvolutionFamily(
+        own.eigen_psfs, own.maps, own.admissible_set, cutoff=0.25, pixel_size_um=0.1,
+        pixel_area=True, seen_at=0.6,
+    )  # fmt: skip
+    assert (own.seen_at, own.is_seen_coarser) == (0.25, False)
+    write_family(tmp_path / "family.npz", family)
+    read = read_family(tmp_path / "family.npz")
+    assert (read.seen_at, read.pixel_area, read.at_cutoff(0.3).seen_at) == (0.6, True, 0.6)
+    optics = Optics(numerical_aperture=0.8, wavelength_um=0.52, pixel_size_um=0.39)
+    assert read.seen_ratio(optics) == pytest.approx(1)
+    assert read.pixel_ratio(optics) == pytest.approx(2.4)

@@ -8,9 +8,11 @@ from pydantic import ValidationError
 
 from napari_deepblur.optics.light_sheet import LightSheetMicroscope
 from napari_deepblur.optics.pupil import Pupil
+from napari_deepblur.optics.settings import Optics
 
 MODES = (5, 6, 7, 8, 11)
 WINDOW = 21
+OPTICS = {"numerical_aperture": 0.8, "wavelength_um": 0.52, "refractive_index": 1.333}
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +23,8 @@ def microscope():
 def adjusted(**changes):
     """One adjustment; by default a sheet in focus, hardly any thickness, no other fault."""
     names = ("waist_position", "tilt_x_degrees", "tilt_y_degrees", "offset_um", "depth_um",
-             "slope", "spread_mrad", "Z5", "Z6", "Z7", "Z8")  # fmt: skip
+             "slope", "spread_mrad", "Z5", "Z6", "Z7", "Z8", "Z5_per_100_um", "Z6_per_100_um",
+             "Z7_per_100_um", "Z8_per_100_um")  # fmt: skip
     state = dict.fromkeys(names, 0.0) | {"waist_um": 1e-4} | changes
     return {name: torch.tensor(float(value)) for name, value in state.items()}
 
@@ -55,7 +58,8 @@ def test_drawn_adjustments_lie_in_their_ranges(microscope):
     again, other = microscope.draw(400, seed=0), microscope.draw(400, seed=1)
     for name, values in states.items():
         assert torch.equal(again[name], values)
-        assert not torch.equal(other[name], values)
+        varies = not name.endswith("_per_100_um")  # which are 0 by default
+        assert torch.equal(other[name], values) is not varies
 
 
 def test_psfs_are_psfs(microscope):
@@ -153,3 +157,25 @@ def test_a_symmetric_adjustment_gives_a_symmetric_field():
 def test_unknown_parameters_are_refused():
     with pytest.raises(ValidationError, match="waist"):
         LightSheetMicroscope(waist=2.0)
+
+
+def test_depth_adds_the_aberrations_of_the_sample():
+    microscope = LightSheetMicroscope(window=WINDOW, spherical_per_100_um=0)
+    state = adjusted(depth_um=50, Z6=0.02, Z6_per_100_um=0.1, waist_position=-1)
+    (psf,) = microscope.psfs(state, at((0, -1)))
+    torch.testing.assert_close(psf, detection(microscope, Z6=0.07), rtol=0, atol=1e-5)
+
+
+def test_pixels_collect_light_over_their_area():
+    """A pixel's mean over its area, from a microscope with three times finer pixels."""
+    fine = LightSheetMicroscope(
+        window=125, optics=Optics(**OPTICS | {"pixel_size_um": 0.1625 / 3}), halo=0
+    )
+    camera = LightSheetMicroscope(window=41, halo=0, pixel_area=True)
+    state = adjusted(waist_um=2.0)
+    points = fine.psfs(state, at((0, 0)))[0, 1:-1, 1:-1]
+    binned = points.unfold(0, 3, 3).unfold(1, 3, 3).sum((-2, -1))
+    (seen,) = camera.psfs(state, at((0, 0)))
+    assert float((seen - binned / binned.sum()).norm() / seen.norm()) < 0.05
+    bare = LightSheetMicroscope(window=41, halo=0).psfs(state, at((0, 0)))[0]
+    assert float((bare - seen).norm() / seen.norm()) > 0.05

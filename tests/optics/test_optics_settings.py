@@ -75,3 +75,22 @@ def test_the_refusal_names_the_limit():
     optics = Optics(numerical_aperture=1.2, wavelength_um=0.455, pixel_size_um=0.512)
     with pytest.raises(SamplingError, match=r"0\.512 µm.*0\.19 µm.*units"):
         optics.require_resolved_blur()
+
+
+@pytest.mark.parametrize(
+    ("cutoff", "coarsest", "suits"),
+    [(0.62, 0.9, True), (0.9000000001, 0.9, True), (0.4, 0.9, True), (0.95, 0.9, False),
+     (0.2, 0.9, False), (0.4, 0.5, False), (0.62, 0.5, False)],
+)  # fmt: skip
+def test_coarse_pixels_suit_a_wide_blur(cutoff, coarsest, suits):
+    optics = Optics(
+        numerical_aperture=0.8, wavelength_um=0.52, pixel_size_um=cutoff * 0.52 / 0.8,
+        refractive_index=1.333,
+    )  # fmt: skip
+    assert optics.suits_wide_blur(coarsest) is suits
+    if cutoff < coarsest + 0.01:
+        optics.require_resolved_blur(coarsest)
+    else:
+        with pytest.raises(SamplingError, match="no blur left") as caught:
+            optics.require_resolved_blur(coarsest)
+        assert ("A light sheet may blur" in str(caught.value)) is (cutoff < 0.9)

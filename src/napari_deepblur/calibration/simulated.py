@@ -30,8 +30,26 @@ __all__ = [
 ]
 
 #: Names of the simulated microscopes that `simulated_microscope` knows.
-MICROSCOPES = ("spim", "widefield-fieldvarying")
+MICROSCOPES = ("spim", "light-sheet", "widefield-fieldvarying")
 
+
+#: What the microscope "light-sheet" has instead of that of "spim": sheets of 2 to 8 µm full width
+#: at half maximum at their waist and over 10 µm beside it, and deep samples.
+_THICK_SHEET: dict[str, Any] = {
+    "field_um": 150.0,
+    "window": 125,
+    "waist_um": (1.7, 6.8),
+    "tilt_degrees": (-1.5, 1.5),
+    "offset_um": (-3.0, 3.0),
+    "depth_um": (0.0, 140.0),
+    "spherical_per_100_um": 0.15,
+    "aberration_waves": (-0.03, 0.03),
+    "aberration_per_100_um": (-0.1, 0.1),
+    "spread_mrad": (0.0, 30.0),
+    "halo": 0.15,
+    "halo_um": 2.5,
+    "pixel_area": True,
+}
 
 #: Coefficients that tell how much a uniform draw varies.
 _N_DRAWN = 300
@@ -43,6 +61,10 @@ class SimulatedMicroscope(Protocol):
     @property
     def optics(self) -> Optics:
         """Optics of the microscope."""
+
+    @property
+    def pixel_area(self) -> bool:
+        """Whether its PSFs are those of pixels with an area."""
 
     def model_dump(self) -> dict[str, Any]:
         """Its parameters by name."""
@@ -67,7 +89,9 @@ def simulated_microscope(name: str) -> SimulatedMicroscope:
 
     if name not in MICROSCOPES:
         raise ValueError(f"no simulated microscope {name!r}: choose {' or '.join(MICROSCOPES)}")
-    return LightSheetMicroscope() if name == "spim" else FieldVaryingMicroscope()
+    if name == "widefield-fieldvarying":
+        return FieldVaryingMicroscope()
+    return LightSheetMicroscope() if name == "spim" else LightSheetMicroscope(**_THICK_SHEET)
 
 
 def sample_psfs(
@@ -88,6 +112,8 @@ def simulated_family(
     n_eigen_psfs: int = 4,
     n_functions: int = 4,
     n_vertices: int = 128,
+    pixel_area: bool = False,
+    seen_at: float | None = None,
 ) -> tuple[ProductConvolutionFamily, Extraction]:
     """Fit the family of a simulated microscope to all its adjustments.
 
@@ -105,6 +131,8 @@ def simulated_family(
         K and J: P = K · J coefficients.
     n_vertices
         Number of vertices of the admissible set.
+    pixel_area, seen_at
+        As for `ProductConvolutionFamily`.
     """
     import torch
 
@@ -128,6 +156,8 @@ def simulated_family(
         cutoff=optics.cutoff,
         pixel_size_um=optics.pixel_size_um,
         coefficient_names=names,
+        pixel_area=pixel_area,
+        seen_at=seen_at,
     )
     return family, extraction
 

@@ -13,6 +13,7 @@ import typer
 from napari_deepblur.cli import options as given
 from napari_deepblur.cli.progress import drive
 from napari_deepblur.cli.report import print_json
+from napari_deepblur.optics.settings import NOTHING_LEFT_ABOVE
 
 if TYPE_CHECKING:
     from napari_deepblur.engine.model_card import Kind
@@ -200,9 +201,10 @@ def _measure_only(bench: "Bench", names: list[str], page: _PageOptions) -> None:
 
 def _measure_varying(bench: "Bench", kind: "Kind", page: _PageOptions) -> None:
     """Questions to a model whose blur varies over the field."""
-    from napari_deepblur.evaluation import VARYING_QUESTIONS
+    from napari_deepblur.evaluation import VARYING_QUESTIONS, WIDE_BLUR_QUESTIONS
 
-    questions = VARYING_QUESTIONS[kind]
+    is_wide = bench.model.coarsest_cutoff > NOTHING_LEFT_ABOVE
+    questions = (WIDE_BLUR_QUESTIONS if is_wide else VARYING_QUESTIONS)[kind]
     docs = page.folder(list(questions))
     tables = []
     for question in questions.values():

@@ -16,7 +16,7 @@ from napari_deepblur.engine.known.psf import KnownPsf
 from napari_deepblur.engine.models import Model, load_model
 from napari_deepblur.errors import ImageError
 from napari_deepblur.optics.field import to_field
-from napari_deepblur.optics.settings import Optics
+from napari_deepblur.optics.settings import NOTHING_LEFT_ABOVE, Optics
 
 if TYPE_CHECKING:
     import torch
@@ -125,6 +125,11 @@ class BlurEstimate:
     def varies(self) -> bool:
         """True if the PSF changes over the field."""
         return self.opened_model.varies if self.known is None else self.known.varies
+
+    @property
+    def coarsest_cutoff(self) -> float:
+        """Largest cutoff at which such blurs are read, cycles per pixel."""
+        return self.opened_model.coarsest_cutoff if self.known is None else NOTHING_LEFT_ABOVE
 
     def psf(
         self, plane: int = 0, position_yx: tuple[float, float] | None = None
@@ -319,7 +324,7 @@ class BlurEstimate:
         optics = self.optics.moved(wavelength_um, pixel_size_um)
         if optics == self.optics:
             return self
-        optics.require_resolved_blur()
+        optics.require_resolved_blur(self.coarsest_cutoff)
         was_um, now_um = self.optics.wavelength_um, optics.wavelength_um
         share = np.float32(was_um / now_um if self._own_family.in_wavelengths else 1)
         return replace(

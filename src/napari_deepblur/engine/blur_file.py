@@ -108,17 +108,13 @@ def load_blur(path: str | Path) -> BlurEstimate | VolumeBlurEstimate:
     if not tables_fit or not lengths <= {0, n_rows}:
         raise ValueError(f"{path} is damaged: its tables do not fit its planes and names")
     try:
-        content.optics.require_resolved_blur()
-    except ValueError as error:
-        raise ValueError(f"{path} cannot be used: {describe(error)}") from error
-    try:
         known = None if content.known is None else content.known.unpacked()
     except ValueError as error:  # also a `ModelError`
         raise ValueError(f"{path} is damaged: {describe(error)}") from error
     if known is None:
         _check_model(content, path)
     _check_coefficients(content, coefficients, known, path)
-    return BlurEstimate(
+    blur = BlurEstimate(
         coefficients=coefficients,
         std=std,
         optics=content.optics,
@@ -133,6 +129,11 @@ def load_blur(path: str | Path) -> BlurEstimate | VolumeBlurEstimate:
         read_at_um=content.read_at_um,
         n_beads=content.n_beads,
     )
+    try:
+        blur.optics.require_resolved_blur(blur.coarsest_cutoff)
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be used: {describe(error)}") from error
+    return blur
 
 
 def _check_model(content: _BlurFile, path: str | Path) -> None:

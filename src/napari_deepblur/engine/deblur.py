@@ -140,7 +140,7 @@ def deblurring_network_job(
     model, device
         As for `deblur`.
     """
-    yield from check_sampling_job(blur.optics)
+    yield from check_sampling_job(blur.optics, blur.coarsest_cutoff)
     blur.require_fit(planes)
     opened = load_model(blur.model if model is None else model)
     outside = outside_training(opened, blur.optics)

@@ -164,7 +164,7 @@ def estimate_blur_job(
     opened = load_model(model)
     if z_step_um is not None:
         _require_focus_series(planes, per, z_step_um, opened)
-    yield from check_sampling_job(optics)
+    yield from check_sampling_job(optics, opened.coarsest_cutoff)
     with memory_guard():
         n_rows = len(planes) if per == "plane" else 1
         total = len(planes) + n_rows
@@ -209,7 +209,8 @@ def estimate_blur_job(
     places = _PLACES if opened.varies else _CENTRE
     for row in encoded.rows:
         yield Progress(total, total, "fitting the blur")
-        concerns[row] += concerns_of_psfs(estimate.psf_field(row, places), optics)
+        psfs = estimate.psf_field(row, places)
+        concerns[row] += concerns_of_psfs(psfs, optics, opened.coarsest_cutoff)
     return replace(estimate, concerns=tuple(map(tuple, concerns)))
 
 

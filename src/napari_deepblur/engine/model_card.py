@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from napari_deepblur.engine.card import Card, Count, Name, Sha256
 from napari_deepblur.engine.families import AnyFamilyCard
 from napari_deepblur.engine.network_cards import AnyIdentificationCard, DeblurringCard
-from napari_deepblur.optics.settings import Optics
+from napari_deepblur.optics.settings import NOTHING_LEFT_ABOVE, Optics
 
 __all__ = ["Kind", "ModelCard", "SpectralPriorCard"]
 
@@ -64,6 +64,17 @@ class ModelCard(Card):
     identification: AnyIdentificationCard | None = None
     deblurring: DeblurringCard | None = None
     spectral_prior: SpectralPriorCard | None = None
+
+    @property
+    def coarsest_cutoff(self) -> float:
+        """Largest cutoff at which the model reads blurs, cycles per pixel.
+
+        Only a network that was trained beyond it goes beyond the cutoff at which a thin sample has
+        no blur left.
+        """
+        network = self.identification
+        trained = 0.0 if network is None else network.cutoff_range[1]
+        return max(NOTHING_LEFT_ABOVE, trained)
 
     @model_validator(mode="after")
     def _prior_has_one_blur(self) -> ModelCard:

@@ -66,6 +66,11 @@ class Model:
         """True if the blurs vary over the field."""
         return self.card.family.varies
 
+    @property
+    def coarsest_cutoff(self) -> float:
+        """Largest cutoff at which the model reads blurs, cycles per pixel."""
+        return self.card.coarsest_cutoff
+
     @cached_property
     def family(self) -> OperatorFamily:
         """The family of blurs, at the canonical cutoff."""

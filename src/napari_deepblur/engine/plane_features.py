@@ -107,7 +107,7 @@ def plane_features_job(
 
     from napari_deepblur.likelihood.spectra import RegionSpectra
 
-    band = sampled_band(model.family.pixel_ratio(optics))
+    band = sampled_band(model.family.seen_ratio(optics))
     encoded = PlaneFeatures([], [], [], [], 0, band, [], [])
     for index in range(len(planes)):
         at = Progress(index, total, "estimating the blur")
@@ -167,9 +167,9 @@ def _view_job(
     at: Progress,
 ) -> Job[_View]:
     """Look at a part of a plane, which lies in some window of it."""
-    ratio = model.family.pixel_ratio(optics)
+    ratio = model.family.seen_ratio(optics)
     band, density = sampled_band(ratio), model.family.tile_density
-    concerns = concerns_of_plane(observed, optics)
+    concerns = concerns_of_plane(observed, optics, model.coarsest_cutoff)
     yield at
     canonical = _at_canonical_cutoff(observed.image, optics, ratio)
     yield at

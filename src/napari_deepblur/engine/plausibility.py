@@ -16,7 +16,7 @@ from napari_deepblur.engine.events import Job, Warned
 from napari_deepblur.engine.psf_field import psf_width
 from napari_deepblur.engine.tiles import TILE, tile_windows
 from napari_deepblur.engine.valid_pixels import ValidPlane
-from napari_deepblur.optics.settings import Optics, Sampling
+from napari_deepblur.optics.settings import NOTHING_LEFT_ABOVE, Optics, Sampling
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -60,24 +60,41 @@ _UNLIKE_ABOVE = -1.0
 #: widefield-zernike none is above, of that of spim at its own optics one in six.
 _TOO_WIDE_ABOVE = 4.0
 
+#: The same for blurs that models read off coarser pixels: thick light sheets.
+_TOO_WIDE_OF_SHEETS = 12.0
+
 #: Quotient of two depths of field: NA 0.8 in water to NA 1.13 in water, or 0.57.
 _FAR_ABOVE = 2.0
 
 
-def check_sampling_job(optics: Optics) -> Job[None]:
+def check_sampling_job(optics: Optics, coarsest_cutoff: float = NOTHING_LEFT_ABOVE) -> Job[None]:
     """Refuse pixels that hold no blur, and warn of coarse ones, as a job.
+
+    Parameters
+    ----------
+    optics
+        Optics of the image.
+    coarsest_cutoff
+        Largest cutoff at which the model reads blurs.
 
     Raises
     ------
     SamplingError
         See `Optics.require_resolved_blur`.
     """
-    optics.require_resolved_blur()
-    if optics.sampling is Sampling.UNDERSAMPLED:
+    optics.require_resolved_blur(coarsest_cutoff)
+    if _is_undersampled(optics, coarsest_cutoff):
         yield Warned(optics.sampling_text)
 
 
-def concerns_of_plane(observed: ValidPlane, optics: Optics) -> tuple[Concern, ...]:
+def _is_undersampled(optics: Optics, coarsest_cutoff: float) -> bool:
+    coarse = optics.sampling is Sampling.UNDERSAMPLED
+    return coarse and not optics.suits_wide_blur(coarsest_cutoff)
+
+
+def concerns_of_plane(
+    observed: ValidPlane, optics: Optics, coarsest_cutoff: float = NOTHING_LEFT_ABOVE
+) -> tuple[Concern, ...]:
     """Concerns about an image, from its pixels and optics.
 
     Parameters
@@ -86,12 +103,14 @@ def concerns_of_plane(observed: ValidPlane, optics: Optics) -> tuple[Concern, ..
         The image, not constant.
     optics
         Optics of the image.
+    coarsest_cutoff
+        Largest cutoff at which the model reads blurs.
     """
     concerns = []
     if observed.empty is not None:
         concerns.append(Concern.of(ConcernKind.EMPTY_AREA, share=observed.empty_share))
     plane = observed.image if observed.valid is None else observed.image[observed.valid]
-    if optics.sampling is Sampling.UNDERSAMPLED:
+    if _is_undersampled(optics, coarsest_cutoff):
         concerns.append(Concern(ConcernKind.UNDERSAMPLED, optics.sampling_text))
     saturated = float((plane == plane.max()).mean())
     if saturated > _SATURATED_ABOVE:
@@ -128,7 +147,9 @@ def concerns_of_prediction(
     ]
 
 
-def concerns_of_psfs(psfs: NDArray[np.float32], optics: Optics) -> tuple[Concern, ...]:
+def concerns_of_psfs(
+    psfs: NDArray[np.float32], optics: Optics, coarsest_cutoff: float = NOTHING_LEFT_ABOVE
+) -> tuple[Concern, ...]:
     """Concerns about an estimate, from the PSFs that it gives.
 
     Parameters
@@ -137,10 +158,14 @@ def concerns_of_psfs(psfs: NDArray[np.float32], optics: Optics) -> tuple[Concern
         PSFs at places spread over the field, at the image's own pixels, shape (M, h, w).
     optics
         Optics of the image.
+    coarsest_cutoff
+        Largest cutoff at which the model reads blurs.
     """
+    wide = coarsest_cutoff > NOTHING_LEFT_ABOVE
+    most = _TOO_WIDE_OF_SHEETS if wide else _TOO_WIDE_ABOVE
     width_um = min(map(psf_width, psfs)) * optics.pixel_size_um
     limit_um = optics.wavelength_um / (2 * optics.numerical_aperture)
-    if width_um <= _TOO_WIDE_ABOVE * limit_um:
+    if width_um <= most * limit_um:
         return ()
     where = " where the PSF is sharpest" if len(psfs) > 1 else ""
     ratio = width_um / limit_um

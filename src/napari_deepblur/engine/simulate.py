@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 __all__ = ["MicroscopeName", "Simulation", "simulate_family_job"]
 
 #: Microscopes that can be simulated.
-MicroscopeName = Literal["spim", "widefield-fieldvarying"]
+MicroscopeName = Literal["spim", "light-sheet", "widefield-fieldvarying"]
+
+#: Of each microscope's family: its eigen-PSFs, the places along each axis of the field, fewer where
+#: PSFs are large, and the cutoff at which networks see its images.
+_N_EIGEN_PSFS: dict[MicroscopeName, int] = {"light-sheet": 6}
+_N_PLACES: dict[MicroscopeName, int] = {"light-sheet": 5}
+_SEEN_AT: dict[MicroscopeName, float] = {"light-sheet": 0.6}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,7 @@ class Simulation:
 
 
 def simulate_family_job(
-    name: MicroscopeName, *, n_microscopes: int = 600, n_places: int = 7, seed: int = 0
+    name: MicroscopeName, *, n_microscopes: int = 600, n_places: int | None = None, seed: int = 0
 ) -> Job[Simulation]:
     """Simulate differently adjusted microscopes and extract the family of their blurs.
 
@@ -63,7 +69,7 @@ def simulate_family_job(
     n_microscopes
         Adjustments drawn.
     n_places
-        PSFs along each axis of the field.
+        PSFs along each axis of the field; by default those that suit the microscope.
     seed
         Of the adjustments.
 
@@ -73,6 +79,7 @@ def simulate_family_job(
         If there is no microscope of that name.
     """
     microscope = simulated_microscope(name)
+    n_places = n_places or _N_PLACES.get(name, 7)
     states = microscope.draw(n_microscopes, seed=seed)
     samples = []
     for index in range(n_microscopes):
@@ -80,7 +87,13 @@ def simulate_family_job(
         samples.append(sample_psfs(microscope, state, n_places))
         yield Progress(index + 1, n_microscopes, "simulating PSFs")
     yield Progress(n_microscopes, n_microscopes, "extracting the family")
-    family, extraction = simulated_family(samples, microscope.optics)
+    family, extraction = simulated_family(
+        samples,
+        microscope.optics,
+        n_eigen_psfs=_N_EIGEN_PSFS.get(name, 4),
+        pixel_area=microscope.pixel_area,
+        seen_at=_SEEN_AT.get(name),
+    )
     weights = np.einsum("tp,pkyx->tyxk", extraction.coefficients, extraction.maps)
     weights = weights.reshape(n_microscopes, -1, weights.shape[-1])
     true = np.stack([part.psfs for part in samples])

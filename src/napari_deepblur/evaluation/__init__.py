@@ -43,14 +43,17 @@ from napari_deepblur.evaluation.varying.accuracy import varying_accuracy_job
 from napari_deepblur.evaluation.varying.deblurring import (
     varying_deblurring_job,
     varying_strong_blur_job,
+    wide_blur_deblurring_job,
 )
 from napari_deepblur.evaluation.varying.operator_cost import operator_cost_job
+from napari_deepblur.evaluation.varying.wide_blur import wide_blur_job
 
 __all__ = [
     "DEBLURRING_QUESTIONS",
     "DEBLURRING_TABLES",
     "FURTHER_QUESTIONS",
     "VARYING_QUESTIONS",
+    "WIDE_BLUR_QUESTIONS",
     "Accuracy",
     "Bench",
     "Readings",
@@ -96,8 +99,10 @@ DEBLURRING_QUESTIONS: Mapping[str, Callable[[Bench], Job[Table]]] = {
     "deblurring speed": deblurring_speed_job,
 }
 
+_Questions = Mapping[str, Callable[[Bench], Job[Table]]]
+
 #: What is asked of models whose blur varies over the field, by network and table.
-VARYING_QUESTIONS: Mapping[Kind, Mapping[str, Callable[[Bench], Job[Table]]]] = {
+VARYING_QUESTIONS: Mapping[Kind, _Questions] = {
     "identification": {
         "varying accuracy": varying_accuracy_job,
         "operator cost": operator_cost_job,
@@ -106,4 +111,10 @@ VARYING_QUESTIONS: Mapping[Kind, Mapping[str, Callable[[Bench], Job[Table]]]] = 
         "varying deblurring": varying_deblurring_job,
         "varying strong blur": varying_strong_blur_job,
     },
+}
+
+#: The same of models that read such blurs off pixels which are coarse for a thin sample.
+WIDE_BLUR_QUESTIONS: Mapping[Kind, _Questions] = {
+    "identification": {"wide blur accuracy": wide_blur_job},
+    "deblurring": {"wide blur deblurring": wide_blur_deblurring_job},
 }

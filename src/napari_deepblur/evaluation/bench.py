@@ -71,6 +71,11 @@ class Bench:
     device: Device = field(default="auto", kw_only=True)
 
     @property
+    def optics(self) -> Optics:
+        """Optics whose pixels are those at which the model's network sees images."""
+        return optics_at(self.model.family.seen_at)
+
+    @property
     def n_few(self) -> int:
         """Number of blurs in measurements that need many images for each."""
         return max(1, self.n_images // 3)

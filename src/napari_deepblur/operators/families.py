@@ -156,6 +156,15 @@ class OperatorFamily(nn.Module, ABC):
         """Ratio of the pixels of an image to those of the family."""
         return optics.cutoff / self.cutoff
 
+    @property
+    def seen_at(self) -> float:
+        """Cutoff to which images are resampled before a network sees them."""
+        return self.cutoff
+
+    def seen_ratio(self, optics: Optics) -> float:
+        """Ratio of the pixels of an image to those at which a network sees it."""
+        return self.pixel_ratio(optics) * self.cutoff / self.seen_at
+
     def at_optics(self, optics: Optics) -> OperatorFamily:
         """Make the family of the same microscope at the pixels of an image."""
         return self.at_cutoff(self.cutoff * self.pixel_ratio(optics))

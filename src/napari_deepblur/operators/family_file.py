@@ -34,7 +34,7 @@ _LARGEST = {
     "coefficient_names": (256,),
 }
 _WORDS = ("format", "order")
-_NUMBERS = ("cutoff", "pixel_size_um", "optics_known")
+_NUMBERS = ("cutoff", "pixel_size_um", "optics_known", "pixel_area", "seen_at")
 
 #: Bytes of the file and of one array in it; characters of a word.
 _LARGEST_FILE, _LARGEST_ARRAY, _LONGEST_WORD = 16_000_000, 70_000_000, 200
@@ -54,7 +54,8 @@ def family_bytes(family: ProductConvolutionFamily) -> bytes:
 
     It holds `eigen_psfs` (K, h, w), `maps` (P, K, G, G), the `vertices` (V, P) of the
     admissible set, `coefficient_names`, `cutoff`, `pixel_size_um`, `optics_known`, and the
-    `order` in which the operator multiplies and convolves.
+    `order` in which the operator multiplies and convolves; and, where they are not the usual
+    ones, `pixel_area` and `seen_at`.
 
     Raises
     ------
@@ -64,19 +65,23 @@ def family_bytes(family: ProductConvolutionFamily) -> bytes:
     hull = family.admissible_set
     if not isinstance(hull, ConvexHull):
         raise TypeError(f"only families with a ConvexHull have files, got {type(hull).__name__}")
+    content: dict[str, Any] = {
+        "format": _FORMAT,
+        "order": ORDER,
+        "eigen_psfs": family.eigen_psfs.cpu().numpy(),
+        "maps": family.maps.cpu().numpy(),
+        "vertices": hull.vertices.cpu().numpy(),
+        "coefficient_names": np.array(family.coefficient_names),
+        "cutoff": family.cutoff,
+        "pixel_size_um": family.pixel_size_um,
+        "optics_known": family.optics_known,
+    }
+    if family.pixel_area:
+        content["pixel_area"] = True
+    if family.is_seen_coarser:
+        content["seen_at"] = family.seen_at
     file = BytesIO()
-    np.savez_compressed(
-        file,
-        format=_FORMAT,
-        order=ORDER,
-        eigen_psfs=family.eigen_psfs.cpu().numpy(),
-        maps=family.maps.cpu().numpy(),
-        vertices=hull.vertices.cpu().numpy(),
-        coefficient_names=np.array(family.coefficient_names),
-        cutoff=family.cutoff,
-        pixel_size_um=family.pixel_size_um,
-        optics_known=family.optics_known,
-    )
+    np.savez_compressed(file, **content)
     return file.getvalue()
 
 
@@ -161,6 +166,8 @@ def _family(content: dict[str, NDArray[Any]]) -> ProductConvolutionFamily:
         pixel_size_um=_positive(content["pixel_size_um"]),
         optics_known=bool(content["optics_known"]),
         coefficient_names=[str(name) for name in content["coefficient_names"]],
+        pixel_area=bool(content.get("pixel_area", False)),
+        seen_at=_positive(content["seen_at"]) if "seen_at" in content else None,
     )
 
 

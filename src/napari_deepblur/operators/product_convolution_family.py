@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -19,6 +21,9 @@ __all__ = ["ProductConvolutionFamily", "interpolate_maps"]
 
 #: Side of the largest PSFs, pixels.
 _LARGEST_WINDOW = 2048
+
+#: Points of the integral over frequencies by which pixels' areas are exchanged.
+_N_FREQUENCIES = 256
 
 
 class ProductConvolutionFamily(OperatorFamily):
@@ -42,6 +47,12 @@ class ProductConvolutionFamily(OperatorFamily):
         another pixel size by their cutoff, or else by their pixel size.
     coefficient_names
         Name of each coefficient; by default numbers.
+    pixel_area
+        True if pixels collect light over their area, which is then that of the pixels whatever
+        their size; otherwise PSFs of other pixels are the same function at other points.
+    seen_at
+        Cutoff to which images are resampled before a network sees them; by default that of the
+        eigen-PSFs. Blurs of many pixels are seen better at coarser ones.
 
     Raises
     ------
@@ -67,6 +78,8 @@ class ProductConvolutionFamily(OperatorFamily):
         pixel_size_um: float,
         optics_known: bool = True,
         coefficient_names: Sequence[str] = (),
+        pixel_area: bool = False,
+        seen_at: float | None = None,
     ) -> None:
         super().__init__()
         n_coefficients = admissible_set.n_coefficients
@@ -88,6 +101,8 @@ class ProductConvolutionFamily(OperatorFamily):
         self._cutoff = cutoff
         self.pixel_size_um = pixel_size_um
         self.optics_known = optics_known
+        self.pixel_area = pixel_area
+        self._seen_at = seen_at
         self._names = tuple(coefficient_names) or tuple(f"γ{p}" for p in range(n_coefficients))
         self.register_buffer("eigen_psfs", eigen_psfs, persistent=False)
         self.register_buffer("maps", maps, persistent=False)
@@ -106,6 +121,16 @@ class ProductConvolutionFamily(OperatorFamily):
     def cutoff(self) -> float:
         """Pupil radius in cycles per pixel of the eigen-PSFs."""
         return self._cutoff
+
+    @property
+    def seen_at(self) -> float:
+        """Cutoff to which images are resampled before a network sees them."""
+        return self._seen_at or self._cutoff
+
+    @property
+    def is_seen_coarser(self) -> bool:
+        """Whether networks see images at other pixels than those of the eigen-PSFs."""
+        return self._seen_at is not None
 
     def weights(self, coefficients: Tensor, field_yx: Tensor) -> Tensor:
         """Compute the weights of the eigen-PSFs: γ (..., P) at positions (M, 2) to (..., M, K)."""
@@ -179,13 +204,15 @@ class ProductConvolutionFamily(OperatorFamily):
         """Make the family of the same microscope with other pixels: γ keeps its meaning."""
         ratio = cutoff / self._cutoff
         return ProductConvolutionFamily(
-            _resample(self.eigen_psfs, ratio),
+            _resample(self.eigen_psfs, ratio, pixel_area=self.pixel_area),
             self.maps,
             self.admissible_set,
             cutoff=cutoff,
             pixel_size_um=self.pixel_size_um * ratio,
             optics_known=self.optics_known,
             coefficient_names=self._names,
+            pixel_area=self.pixel_area,
+            seen_at=self._seen_at,
         )
 
 
@@ -205,10 +232,11 @@ def _interpolate(values: Tensor, field_yx: Tensor) -> Tensor:
     return interpolated
 
 
-def _resample(psfs: Tensor, ratio: float) -> Tensor:
+def _resample(psfs: Tensor, ratio: float, *, pixel_area: bool = False) -> Tensor:
     """Resample PSFs (K, h, w) to pixels `ratio` times as large: same sums, odd sides.
 
-    Exact but for what the window cuts off: sums of sinc functions.
+    Exact but for what the window cuts off: sums of sinc functions, or of what they become where
+    the area of the old pixels is exchanged for that of the new ones.
     """
     if ratio == 1:
         return psfs
@@ -222,9 +250,26 @@ def _resample(psfs: Tensor, ratio: float) -> Tensor:
         old = torch.arange(side, dtype=psfs.dtype, device=psfs.device) - side // 2
         reach = max(1, round(side // 2 / ratio))
         new = ratio * torch.arange(-reach, reach + 1, dtype=psfs.dtype, device=psfs.device)
-        matrices.append(ratio * torch.sinc(new[:, None] - old))
+        distance = new[:, None] - old
+        kernel = _area_kernel(distance, ratio) if pixel_area else torch.sinc(distance)
+        matrices.append(ratio * kernel)
     resampled = torch.einsum("ay,bx,kyx->kab", *matrices, psfs)
     sums, reached = (images.sum((-2, -1)) for images in (psfs, resampled))
     # What the sums miss is given the shape of Σ s_k e_k: an eigen-PSF's own sum may be 0.
     typical = torch.einsum("k,kyx->yx", sums, resampled)
     return resampled + (sums - reached)[:, None, None] * typical / typical.sum()
+
+
+def _area_kernel(distance: Tensor, ratio: float) -> Tensor:
+    """Sinc function at distances in old pixels, as pixels `ratio` times as large see it.
+
+    ∫ sinc(r f) / sinc(f) cos(2π f d) df over |f| ≤ 1/2, since a pixel's area multiplies the
+    spectrum by a sinc function.
+    """
+    nodes, weights = np.polynomial.legendre.leggauss(_N_FREQUENCIES)
+    # The integrand is even.
+    frequency = torch.from_numpy((nodes + 1) / 4).to(distance)
+    weight = torch.from_numpy(weights / 2).to(distance)
+    gain = weight * torch.sinc(ratio * frequency) / torch.sinc(frequency)
+    kernel: Tensor = torch.cos(2 * math.pi * distance[..., None] * frequency) @ gain
+    return kernel

@@ -61,6 +61,11 @@ class FieldVaryingMicroscope(BaseModel):
     tilt_waves: Range = (-0.08, 0.08)
     aberration_waves: Range = (-0.05, 0.05)
 
+    @property
+    def pixel_area(self) -> bool:
+        """False: its PSFs are those of points."""
+        return False
+
     def draw(self, n: int, *, seed: int) -> dict[str, Tensor]:
         """Draw the adjustments of n microscopes, uniform in their ranges: (n,) by name."""
         generator = Generator().manual_seed(seed)

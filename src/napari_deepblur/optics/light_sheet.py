@@ -15,8 +15,9 @@ import math
 
 import torch
 from pydantic import BaseModel, ConfigDict
-from torch import Generator, Tensor
+from torch import Generator, Tensor, fft
 
+from napari_deepblur.optics.grid_pupil import GridPupil
 from napari_deepblur.optics.pupil import Pupil
 from napari_deepblur.optics.settings import Optics
 
@@ -25,10 +26,13 @@ __all__ = ["LightSheetMicroscope"]
 Range = tuple[float, float]
 
 _MODES = (5, 6, 7, 8, 11)
-_N_DEPTHS = 17
+#: Depths at which the sheet is cut, and the largest distance of two, µm.
+_FEWEST_DEPTHS, _DEPTH_STEP_UM = 17, 0.6
 #: Depths reach this many standard deviations of the sheet's profile.
 _REACH = 2.3
-_AT_A_TIME = 512
+_AT_A_TIME = 64
+#: Larger windows are computed on a grid of frequencies.
+_LARGEST_QUADRATURE = 51
 
 
 class LightSheetMicroscope(BaseModel):
@@ -61,12 +65,17 @@ class LightSheetMicroscope(BaseModel):
         Spherical aberration (Noll 11) that 100 µm of sample add, waves RMS.
     aberration_waves
         Astigmatism and coma (Noll 5 to 8) of the microscope itself, waves RMS.
+    aberration_per_100_um
+        Astigmatism and coma that 100 µm of sample add, waves RMS.
     spread_mrad
         Half angle by which scattering spreads the sheet along its path.
     halo
         Share of the light that 100 µm of sample scatter into a halo.
     halo_um
         Standard deviation of the halo, µm.
+    pixel_area
+        Whether the camera's pixels collect light over their area; otherwise PSFs are those of
+        points.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -85,9 +94,11 @@ class LightSheetMicroscope(BaseModel):
     slope: Range = (-0.5, 0.5)
     spherical_per_100_um: float = 0.1
     aberration_waves: Range = (-0.07, 0.07)
+    aberration_per_100_um: Range = (0.0, 0.0)
     spread_mrad: Range = (0.0, 50.0)
     halo: float = 0.3
     halo_um: float = 1.0
+    pixel_area: bool = False
 
     def draw(self, n: int, *, seed: int) -> dict[str, Tensor]:
         """Draw the adjustments of n microscopes, uniform in their ranges: (n,) by name."""
@@ -101,7 +112,9 @@ class LightSheetMicroscope(BaseModel):
             "depth_um": self.depth_um,
             "slope": self.slope,
             "spread_mrad": self.spread_mrad,
-        } | {f"Z{mode}": self.aberration_waves for mode in _MODES[:-1]}
+        }
+        ranges |= {f"Z{mode}": self.aberration_waves for mode in _MODES[:-1]}
+        ranges |= {f"Z{mode}_per_100_um": self.aberration_per_100_um for mode in _MODES[:-1]}
         return {
             name: low + (high - low) * torch.rand(n, generator=generator)
             for name, (low, high) in ranges.items()
@@ -119,15 +132,18 @@ class LightSheetMicroscope(BaseModel):
             + y * torch.tan(torch.deg2rad(state["tilt_y_degrees"]))
         )
         own = torch.stack([state[f"Z{mode}"] for mode in _MODES[:-1]])
+        added = torch.stack([state[f"Z{mode}_per_100_um"] for mode in _MODES[:-1]])
         spherical = self.spherical_per_100_um * depth / 100
-        gamma = torch.cat([own.expand(len(y), -1), spherical[:, None]], 1)
+        gamma = torch.cat([own + added * depth[:, None] / 100, spherical[:, None]], 1)
         # exp(-2 z² / w²) is a normal density of standard deviation w / 2.
-        steps = torch.linspace(-_REACH, _REACH, _N_DEPTHS)
+        n_depths = 1 + math.ceil(_REACH * float(thickness.max()) / _DEPTH_STEP_UM)
+        steps = torch.linspace(-_REACH, _REACH, max(_FEWEST_DEPTHS, n_depths))
         profile = torch.exp(-steps.square() / 2)
         z = centre[:, None] + thickness[:, None] / 2 * steps
         psf = self._mixed(gamma, z, profile / profile.sum())
         scattered = (self.halo * depth / 100 * (1 + x) / 2).clamp(0, 0.9)[:, None, None]
-        return (1 - scattered) * psf + scattered * self._halo()
+        psf = (1 - scattered) * psf + scattered * self._halo()
+        return _over_pixels(psf) if self.pixel_area else psf
 
     def _thickness(self, state: dict[str, Tensor], x: Tensor) -> Tensor:
         """Half thickness (1 / e²) of the sheet along its path, µm."""
@@ -141,7 +157,11 @@ class LightSheetMicroscope(BaseModel):
         return torch.hypot(diffracted, state["spread_mrad"] / 1000 * path)
 
     def _mixed(self, gamma: Tensor, z: Tensor, weights: Tensor) -> Tensor:
-        pupil = Pupil(_MODES, cutoff=self.optics.cutoff, window=self.window, optics=self.optics)
+        pupil = (
+            Pupil(_MODES, cutoff=self.optics.cutoff, window=self.window, optics=self.optics)
+            if self.window <= _LARGEST_QUADRATURE
+            else GridPupil(_MODES, window=self.window, optics=self.optics)
+        )
         flat = gamma[:, None].expand(-1, len(weights), -1).flatten(0, 1)
         psfs = torch.cat(
             [
@@ -160,3 +180,11 @@ class LightSheetMicroscope(BaseModel):
         profile = torch.exp(-(axis / width).square() / 2)
         halo = profile[:, None] * profile
         return halo / halo.sum()
+
+
+def _over_pixels(psfs: Tensor) -> Tensor:
+    """Integrate PSFs (M, h, w) over the area of each pixel: same sums."""
+    height, width = psfs.shape[-2:]
+    transfer = torch.sinc(fft.fftfreq(height))[:, None] * torch.sinc(fft.rfftfreq(width))
+    integrated: Tensor = fft.irfft2(fft.rfft2(psfs) * transfer, s=(height, width))
+    return integrated

@@ -9,14 +9,20 @@ from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from napari_deepblur.errors import SamplingError
 
-__all__ = ["CANONICAL_CUTOFF", "UNDERSAMPLED_ABOVE", "Optics", "Sampling"]
+__all__ = ["CANONICAL_CUTOFF", "NOTHING_LEFT_ABOVE", "UNDERSAMPLED_ABOVE", "Optics", "Sampling"]
 
 #: Cutoff NA · pixel / λ at which networks see images (cycles per pixel): Nyquist sampling.
 CANONICAL_CUTOFF = 0.25
 
 _OVERSAMPLED_BELOW = 0.02
+_ROUNDING = 1e-6
 UNDERSAMPLED_ABOVE = 0.3
-_NOTHING_LEFT_ABOVE = 0.5
+
+#: Above this cutoff a thin sample has no blur left: a pixel is larger than λ / 2NA.
+NOTHING_LEFT_ABOVE = 0.5
+
+#: A sheet of some µm blurs over several such pixels: what the family light-sheet is simulated for.
+_SHEETS_UP_TO = 0.9
 
 
 class Sampling(StrEnum):
@@ -138,7 +144,7 @@ class Optics(BaseModel):
         """Size of the pixels beside that of the optical blur, by `cutoff`."""
         if self.cutoff < _OVERSAMPLED_BELOW:
             return Sampling.TOO_FINE
-        if self.cutoff > _NOTHING_LEFT_ABOVE:
+        if self.cutoff > NOTHING_LEFT_ABOVE:
             return Sampling.TOO_COARSE
         if self.cutoff > UNDERSAMPLED_ABOVE:
             return Sampling.UNDERSAMPLED
@@ -157,11 +163,17 @@ class Optics(BaseModel):
                     "pixel size, or bin the image"
                 )
             case Sampling.TOO_COARSE:
-                return (
+                text = (
                     f"{pixel} are larger than the optical blur (λ / 2NA = {width_um / 2:.3g} µm; "
-                    f"cutoff {cutoff:.2f} > {_NOTHING_LEFT_ABOVE} cycles/pixel): there is no blur "
+                    f"cutoff {cutoff:.2f} > {NOTHING_LEFT_ABOVE} cycles/pixel): there is no blur "
                     "left to estimate. Check the units of pixel size and wavelength, or use an "
                     "image with smaller pixels"
+                )
+                if cutoff > _SHEETS_UP_TO:
+                    return text
+                return (
+                    f"{text}. A light sheet may blur over several such pixels: no bundled model "
+                    "reads that"
                 )
             case Sampling.UNDERSAMPLED:
                 return (
@@ -173,13 +185,30 @@ class Optics(BaseModel):
             case _:
                 return f"well sampled: cutoff NA · pixel / λ = {cutoff:.3f} cycles/pixel"
 
-    def require_resolved_blur(self) -> None:
+    def suits_wide_blur(self, coarsest_cutoff: float) -> bool:
+        """Tell whether coarse pixels are no fault, since the blur is wider than that of a pupil.
+
+        Parameters
+        ----------
+        coarsest_cutoff
+            Largest cutoff at which a model reads blurs; only those beyond
+            `NOTHING_LEFT_ABOVE` are of wide blurs.
+        """
+        is_coarse = UNDERSAMPLED_ABOVE < self.cutoff <= coarsest_cutoff * (1 + _ROUNDING)
+        return is_coarse and coarsest_cutoff > NOTHING_LEFT_ABOVE
+
+    def require_resolved_blur(self, coarsest_cutoff: float = NOTHING_LEFT_ABOVE) -> None:
         """Refuse pixels from which no blur can be estimated.
+
+        Parameters
+        ----------
+        coarsest_cutoff
+            As for `suits_wide_blur`.
 
         Raises
         ------
         SamplingError
-            If `cutoff` > 0.5 cycles per pixel, or < 0.02.
+            If `cutoff` > 0.5 cycles per pixel, or < 0.02, unless the blur is wider.
         """
-        if self.sampling.is_refused:
+        if self.sampling.is_refused and not self.suits_wide_blur(coarsest_cutoff):
             raise SamplingError(self.sampling_text)

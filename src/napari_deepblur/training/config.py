@@ -87,14 +87,15 @@ class FamilyFolderConfig(_Settings):
     varies: ClassVar[bool] = True
 
     def read(self) -> ProductConvolutionFamily:
-        """Read the family, at the canonical cutoff.
+        """Read the family, at the canonical cutoff unless it says where its images are seen.
 
         Raises
         ------
         ModelError
             If the folder has no valid family.
         """
-        return read_family(self.folder / "family.npz").at_cutoff(CANONICAL_CUTOFF)
+        family = read_family(self.folder / "family.npz")
+        return family if family.is_seen_coarser else family.at_cutoff(CANONICAL_CUTOFF)
 
     def relative_to(self, folder: Path) -> FamilyFolderConfig:
         """Copy whose folder, if relative, is meant relative to another."""
@@ -116,6 +117,8 @@ class ConditionsConfig(_Settings):
     hot_pixels: Share = 0.0
     #: The brightest pixels clipped.
     saturation: Share = 0.0
+    #: Shot noise of 5 to 200 photons in the brightest pixel, in place of all other noise.
+    few_photons: Share = 0.0
 
 
 class StageConfig(_Settings):

@@ -80,8 +80,9 @@ class FieldIdentificationTask:
         torch.manual_seed(config.seed)
         family = config.family.read()
         assert isinstance(family, ProductConvolutionFamily)
-        #: The family at the cutoff to which all images are resampled.
         self.family = family.to(device)
+        #: The same at the cutoff to which all images are resampled.
+        self.seen = self.family.at_cutoff(family.seen_at)
         self.microscope = Microscope(
             self.family, config.family.cutoff, config.conditions, config.highest_noise, device
         )
@@ -168,7 +169,7 @@ class FieldIdentificationTask:
         assert self.config.descriptions is not None
         size = self.config.descriptions.size
         gamma = self.family.admissible_set.sample(_N_VALIDATION, seed=1).to(self._device)
-        operator = self.family.operator(gamma, (size, size))
+        operator = self.seen.operator(gamma, (size, size))
         for name, sharp in held_out_crops(self._folders, _N_VALIDATION, operator.domain_shape[0]):
             clean = operator(sharp)
             for level in _VALIDATION_LEVELS:
@@ -191,7 +192,7 @@ class FieldHeadTask:
 
     def __init__(self, task: FieldIdentificationTask, descriptions: Descriptions) -> None:
         self.network = task.network.head
-        self._family = task.family
+        self._family = task.seen
         self._floor = task.config.error_floor
         self._descriptions = descriptions
         device = descriptions.description.device

@@ -13,7 +13,7 @@ from napari.types import LayerDataTuple
 
 from napari_deepblur.engine.blur import Scope
 from napari_deepblur.engine.events import finish
-from napari_deepblur.engine.models import DEFAULT_MODEL
+from napari_deepblur.engine.models import DEFAULT_MODEL, load_model
 from napari_deepblur.errors import ImageError
 from napari_deepblur.widgets.deblur.deblur_task import deblur_task
 from napari_deepblur.widgets.deblur.layers import deblurred_layer, psf_layers
@@ -127,7 +127,9 @@ def deblur_layer(
 def _wanted(layer: Image, **chosen: Any) -> Resolved:
     """Judge what is asked for, as the dock does."""
     given: dict[str, Any] = {name: value or None for name, value in chosen.items()}
-    wanted = resolve(DeblurSettings(**given), facts_of(layer))
+    settings = DeblurSettings(**given)
+    coarsest_cutoff = load_model(settings.model).coarsest_cutoff
+    wanted = resolve(settings, facts_of(layer), coarsest_cutoff=coarsest_cutoff)
     if not wanted.can_run:
         raise ImageError(wanted.message)
     return wanted

@@ -20,6 +20,7 @@ from napari_deepblur.training.data.synthesis import (
     observe,
     quantise,
     saturate,
+    shot_noise,
     smooth_background,
     uneven_illumination,
 )
@@ -303,3 +304,23 @@ def test_resampling_of_batches_is_that_of_each_image():
     together = resample_to(images, (41, 25))
     assert together.shape == (2, 2, 41, 25)
     torch.testing.assert_close(together[1, 0], resample_to(images[1, 0], (41, 25)))
+
+
+def test_few_photons_are_whole_and_as_many_as_asked():
+    image = rough(2, 128)
+    seen = shot_noise(image, torch.tensor([5.0, 100.0]), generator())
+    counts = seen * torch.tensor([5.0, 100.0])[:, None, None] / image.amax((1, 2), keepdim=True)
+    torch.testing.assert_close(counts, counts.round(), rtol=0, atol=1e-4)
+    torch.testing.assert_close(seen.mean((1, 2)), image.mean((1, 2)), rtol=0.02, atol=0)
+    error = (seen - image).square().mean((1, 2))
+    expected = image.mean((1, 2)) * image.amax((1, 2)) / torch.tensor([5.0, 100.0])
+    torch.testing.assert_close(error, expected, rtol=0.1, atol=0)
+
+
+def test_a_share_of_images_has_few_photons():
+    conditions = ConditionsConfig(few_photons=1.0)
+    microscope = Microscope(ZernikeFamily(), (0.25, 0.25), conditions, 0.0)
+    gamma = ZernikeFamily().admissible_set.sample(2, seed=0)
+    scenes = ProceduralScenes("membranes")
+    images, _ = microscope.images(gamma, torch.zeros(2), scenes, 96, generator())
+    assert max(len(image.unique()) for image in images) <= 300

@@ -200,6 +200,18 @@ def test_verdict_on_sampling(pixel: float, verdict: Verdict, can_run: bool) -> N
     assert (wanted.verdict, wanted.can_run) == (verdict, can_run)
 
 
+def test_a_model_of_wide_blurs_takes_coarse_pixels() -> None:
+    coarse = facts(**OPTICS | {"pixel_size_um": 0.25})
+    refused = resolve(DeblurSettings(), coarse)
+    assert refused.verdict is Verdict.REFUSED
+    assert "light sheet" in refused.message
+    wanted = resolve(DeblurSettings(), coarse, varies=True, coarsest_cutoff=0.9)
+    assert (wanted.verdict, wanted.can_run) == (Verdict.WELL_SAMPLED, True)
+    assert "several pixels" in wanted.message
+    in_3d = resolve(DeblurSettings(per="volume"), coarse, coarsest_cutoff=0.3)
+    assert in_3d.verdict is Verdict.REFUSED
+
+
 @pytest.mark.parametrize(
     ("name", "value", "text"),
     [

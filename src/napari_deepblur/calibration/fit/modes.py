@@ -19,6 +19,9 @@ from napari_deepblur.calibration.fit.smooth_psfs import smooth_psfs
 
 __all__ = ["EigenPsfs", "PsfSamples", "find_eigen_psfs"]
 
+#: Matrices with more rows and columns are decomposed by iteration (Lanczos).
+_LARGEST_DENSE = 4000
+
 Floats = NDArray[np.float64]
 
 
@@ -99,7 +102,12 @@ def _strongest_directions(rows: Floats, n_largest: int) -> Floats:
     """Right singular vectors (K, pixels) of rows (n, pixels), by the smaller Gram matrix."""
     n_rows, n_pixels = rows.shape
     n_kept = min(n_largest, n_rows, n_pixels)
-    if n_rows > n_pixels:
+    if min(n_rows, n_pixels) > _LARGEST_DENSE:
+        from scipy.sparse.linalg import svds
+
+        start = np.ones(min(n_rows, n_pixels))
+        basis = svds(rows, n_kept, v0=start, return_singular_vectors="vh")[2][::-1]
+    elif n_rows > n_pixels:
         basis = np.linalg.eigh(rows.T @ rows)[1][:, ::-1].T[:n_kept]
     else:
         basis = np.linalg.svd(rows, full_matrices=False)[2][:n_kept]

@@ -14,6 +14,8 @@ from napari_deepblur.engine.events import Job, Progress
 from napari_deepblur.evaluation.bench import Bench, optics_at
 from napari_deepblur.evaluation.tables import Table, markdown
 from napari_deepblur.evaluation.varying.bench import (
+    MEAN_SEED,
+    N_MEAN,
     STATIONARY_MODEL,
     VaryingObservation,
     field_snr_db,
@@ -42,7 +44,7 @@ def varying_accuracy_job(bench: Bench) -> Job[Table]:
     """PSF-SNR over the field at several noise levels, beside four answers that know less."""
     cells: list[list[str]] = []
     figures: dict[str, float] = {}
-    mean = bench.model.family.admissible_set.sample(_N_MEAN, seed=_MEAN_SEED).mean(0)
+    mean = bench.model.family.admissible_set.sample(N_MEAN, seed=MEAN_SEED).mean(0)
     for name in bench.images:
         for level in _NOISE_LEVELS:
             rows = []
@@ -51,10 +53,6 @@ def varying_accuracy_job(bench: Bench) -> Job[Table]:
                 yield Progress(len(rows), bench.n_images, f"{name}, σ = {level:g}")
             _add(cells, figures, name, level, rows)
     return Table("varying accuracy", "PSF over the field", markdown(_HEAD, cells), figures)
-
-
-#: Draws whose mean is the family's mean operator, apart from those that are measured.
-_N_MEAN, _MEAN_SEED = 300, 11
 
 
 def _measure(bench: Bench, observation: VaryingObservation, mean: Tensor) -> _Row:

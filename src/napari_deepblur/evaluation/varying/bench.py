@@ -10,17 +10,28 @@ from torch import Tensor
 
 from napari_deepblur.engine.blur import BlurEstimate
 from napari_deepblur.engine.metrics import psf_snr
-from napari_deepblur.evaluation.bench import Bench, noisy, optics_at
+from napari_deepblur.evaluation.bench import Bench, noisy
 from napari_deepblur.operators.product_convolution_family import ProductConvolutionFamily
 from napari_deepblur.training.field_identification import even_places
 
-__all__ = ["STATIONARY_MODEL", "VaryingObservation", "field_snr_db", "known_field", "varying"]
+__all__ = [
+    "MEAN_SEED",
+    "N_MEAN",
+    "STATIONARY_MODEL",
+    "VaryingObservation",
+    "field_snr_db",
+    "known_field",
+    "varying",
+]
 
 #: What users would take without a model of varying blurs.
 STATIONARY_MODEL = "widefield-zernike"
 
 #: Places along each axis of the field at which PSFs are compared.
 _N_PLACES = 8
+
+#: Draws whose mean is the family's mean operator, apart from those that are measured.
+N_MEAN, MEAN_SEED = 300, 11
 
 _AT_A_TIME = 4
 
@@ -43,10 +54,11 @@ def varying(
     """Noisy images of one set, the same at each call, by default with the bench's blurs."""
     gamma = bench.coefficients if gamma is None else gamma
     shape = (bench.size, bench.size)
+    family = bench.model.family.at_optics(bench.optics)
     images, sharps = [], []
     for start in range(0, len(gamma), _AT_A_TIME):
         part = gamma[start : start + _AT_A_TIME]
-        operator = bench.model.family.operator(part, shape)
+        operator = family.operator(part, shape)
         scenes = bench.scenes(name, operator.domain_shape[0], len(part), first=first + start)
         top, left = (
             (wide - side) // 2 for wide, side in zip(operator.domain_shape, shape, strict=True)
@@ -63,7 +75,7 @@ def known_field(bench: Bench, gamma: Tensor) -> BlurEstimate:
     return BlurEstimate(
         row,
         np.zeros_like(row),
-        optics_at(),
+        bench.optics,
         bench.model.reference,
         field_shape=(bench.size, bench.size),
     )

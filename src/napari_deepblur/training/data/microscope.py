@@ -11,7 +11,6 @@ from torch import Generator, Tensor
 from napari_deepblur.engine.hot_pixels import without_hot_pixels
 from napari_deepblur.engine.resample import resample_to, sampled_band
 from napari_deepblur.operators import OperatorFamily
-from napari_deepblur.optics.settings import CANONICAL_CUTOFF
 from napari_deepblur.training.config import ConditionsConfig
 from napari_deepblur.training.data.sources import Source
 from napari_deepblur.training.data.synthesis import (
@@ -21,6 +20,7 @@ from napari_deepblur.training.data.synthesis import (
     hot_pixels,
     quantise,
     saturate,
+    shot_noise,
     smooth_background,
     uneven_illumination,
 )
@@ -29,18 +29,20 @@ __all__ = ["Microscope"]
 
 _HAZE_DEPTHS_UM = (0.5, 3.0)
 _N_CUTOFFS = 5
+#: In the brightest pixel of images with few of them.
+_PHOTONS = (5.0, 200.0)
 
 
 class Microscope:
     """Source of training images of one family of blurs, as a microscope and its camera give them.
 
     Images are made at the sampling of a random cutoff and, as in the engine, relieved of hot
-    pixels there and resampled to the canonical cutoff.
+    pixels there and resampled to the cutoff at which networks see them.
 
     Parameters
     ----------
     family
-        The blurs as networks see them, at the canonical cutoff.
+        The blurs.
     cutoffs
         Range of the cutoffs at which images are taken.
     conditions
@@ -73,7 +75,7 @@ class Microscope:
         self._highest_noise = highest_noise
         self._cutoffs = [float(cutoff) for cutoff in np.linspace(*cutoffs, _N_CUTOFFS)]
         self._device = torch.device(device)
-        self._families: dict[float, OperatorFamily] = {CANONICAL_CUTOFF: self.family}
+        self._families: dict[float, OperatorFamily] = {self.family.cutoff: self.family}
         self._hazes: dict[float, Haze] = {}
 
     def draw_levels(self, n: int, generator: Generator) -> Tensor:
@@ -84,7 +86,7 @@ class Microscope:
     def images(
         self, gamma: Tensor, levels: Tensor, sources: Source, size: int, generator: Generator
     ) -> tuple[Tensor, float]:
-        """Images at the canonical cutoff, all of one random cutoff when they were taken.
+        """Images as networks see them, all of one random cutoff when they were taken.
 
         Parameters
         ----------
@@ -108,23 +110,23 @@ class Microscope:
         if cutoff not in self._families:
             self._families[cutoff] = self.family.at_cutoff(cutoff)
         # A coarser pixel shows the same field in fewer of them.
-        side = round(size * CANONICAL_CUTOFF / cutoff)
+        side = round(size * self.family.seen_at / cutoff)
         operator = self._families[cutoff].operator(gamma, (side, side))
         image = operator(_shuffled(sources, len(gamma), operator.domain_shape[0], generator))
         image = self._with_haze(image, gamma, cutoff, sources, generator)
         image = self._with_uneven_light(image, generator)
-        image = add_noise(image, levels, generator)
+        image = self._with_noise(image, levels, generator)
         image = self._through_camera(image, generator)
         image = resample_to(without_hot_pixels(image), (size, size))
-        return image, sampled_band(cutoff / CANONICAL_CUTOFF)
+        return image, sampled_band(cutoff / self.family.seen_at)
 
     def _draw_cutoff(self, generator: Generator) -> float:
         low, high = self._cutoffs[0], self._cutoffs[-1]
         if low == high:
             return low
         choice, position = torch.rand(2, generator=generator, device=generator.device).tolist()
-        if choice < 0.5 and low <= CANONICAL_CUTOFF <= high:
-            return CANONICAL_CUTOFF
+        if choice < 0.5 and low <= self.family.seen_at <= high:
+            return self.family.seen_at
         return self._cutoffs[int(position * _N_CUTOFFS)]
 
     def _with_haze(
@@ -157,6 +159,16 @@ class Microscope:
             changed = uneven_illumination(image[chosen], amplitude, generator)
             image = image.index_copy(0, chosen, changed)
         return image
+
+    def _with_noise(self, image: Tensor, levels: Tensor, generator: Generator) -> Tensor:
+        if not self._conditions.few_photons:  # nothing is drawn then, as ever
+            return add_noise(image, levels, generator)
+        chosen = self._chosen(self._conditions.few_photons, len(image), generator)
+        noisy = add_noise(image, levels, generator)
+        if n := len(chosen):
+            photons = torch.exp(_between(n, generator, *map(math.log, _PHOTONS)))
+            noisy = noisy.index_copy(0, chosen, shot_noise(image[chosen], photons, generator))
+        return noisy
 
     def _through_camera(self, image: Tensor, generator: Generator) -> Tensor:
         chosen = self._chosen(self._conditions.saturation, len(image), generator)

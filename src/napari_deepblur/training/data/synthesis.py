@@ -23,6 +23,7 @@ __all__ = [
     "observe",
     "quantise",
     "saturate",
+    "shot_noise",
     "smooth_background",
     "smooth_field",
     "uneven_illumination",
@@ -90,6 +91,26 @@ def add_noise(
     variance = 1 - share + share * relative / mean
     noise = torch.randn(image.shape, generator=generator, device=image.device)
     return image + peak * level[:, None, None] * variance.sqrt() * noise
+
+
+def shot_noise(image: Tensor, photons: Tensor | float, generator: Generator) -> Tensor:
+    """Count photons, so few that their number is Poisson's and nothing like normal.
+
+    Parameters
+    ----------
+    image
+        Noiseless, shape (n, Y, X).
+    photons
+        Mean number in each image's brightest pixel, a number or shape (n,).
+    generator
+        Draws the photons.
+
+    Returns
+    -------
+        In the image's own units.
+    """
+    gain = _per_image(photons, image) / _peak(image)
+    return torch.poisson((image * gain).clamp_min(0), generator=generator) / gain
 
 
 def hot_pixels(

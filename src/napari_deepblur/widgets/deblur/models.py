@@ -8,6 +8,7 @@ from pathlib import Path
 from napari_deepblur.engine.model_card import ModelCard
 from napari_deepblur.engine.models import available_models, load_model
 from napari_deepblur.errors import ModelError
+from napari_deepblur.optics.settings import NOTHING_LEFT_ABOVE
 
 __all__ = ["ModelList"]
 
@@ -59,3 +60,8 @@ class ModelList:
         """Tell whether the blurs of a model vary over the field."""
         card = self._cards.get(model)
         return card is not None and card.family.varies
+
+    def coarsest_cutoff(self, model: str) -> float:
+        """Largest cutoff at which a model reads blurs, cycles per pixel."""
+        card = self._cards.get(model)
+        return NOTHING_LEFT_ABOVE if card is None else card.coarsest_cutoff

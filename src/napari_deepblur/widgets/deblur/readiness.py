@@ -23,7 +23,7 @@ from napari_deepblur.engine.known_optics import (
 from napari_deepblur.engine.request import Request, TypedOptics
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.errors import describe
-from napari_deepblur.optics.settings import Optics, Sampling
+from napari_deepblur.optics.settings import NOTHING_LEFT_ABOVE, Optics, Sampling
 from napari_deepblur.widgets.deblur.known_wish import FEWEST_PLANES, KnownWish, ReusedBlur
 from napari_deepblur.widgets.deblur.settings import DeblurSettings
 from napari_deepblur.widgets.layers.facts import LayerFacts, axes_of, facts_of, pixels_of
@@ -234,6 +234,7 @@ def resolve(
     *,
     known: KnownWish = _ESTIMATE,
     varies: bool = False,
+    coarsest_cutoff: float = NOTHING_LEFT_ABOVE,
     last_time: Mapping[str, Known] = MappingProxyType({}),
 ) -> Resolved:
     """Judge the wishes for a layer; what was typed goes before what the layer says.
@@ -248,6 +249,8 @@ def resolve(
         The known blur that is wished for, if one is.
     varies
         True if the model's blurs vary over the field: a focus series tells nothing about those.
+    coarsest_cutoff
+        Largest cutoff at which the model reads blurs, cycles per pixel.
     last_time
         Optical values of last time, for what nobody says.
     """
@@ -257,7 +260,9 @@ def resolve(
     per = _scope(settings, facts, fields, varies=varies and not is_known)
     if is_known and (per := "volume" if per == "volume" else "stack") not in scopes:
         per = scopes[0]
-    verdict, message, optics = _judge(fields, facts, per)
+    if is_known or per == "volume":  # then no model reads the blur
+        coarsest_cutoff = NOTHING_LEFT_ABOVE
+    verdict, message, optics = _judge(fields, facts, per, coarsest_cutoff)
     step, sheet = (None if name not in fields else fields[name].value for name in STACK_FIELDS)
     may_be_series = per == "plane" and not varies and facts is not None and facts.axes == "ZYX"
     focus_step = step if may_be_series else None
@@ -315,7 +320,7 @@ def _scope(
 
 
 def _judge(
-    fields: Mapping[str, Known], facts: LayerFacts | None, per: Scope
+    fields: Mapping[str, Known], facts: LayerFacts | None, per: Scope, coarsest_cutoff: float
 ) -> tuple[Verdict, str, Optics | None]:
     if facts is None:
         return Verdict.NO_LAYER, "Open an image, or a sample from File > Open Sample.", None
@@ -323,11 +328,11 @@ def _judge(
         return Verdict.UNUSABLE, facts.problem, None
     if facts.asks_axes:
         return Verdict.MISSING, "Say what the axes are: one of them may be channels.", None
-    return _judge_fields(fields, facts, per)
+    return _judge_fields(fields, facts, per, coarsest_cutoff)
 
 
 def _judge_fields(
-    fields: Mapping[str, Known], facts: LayerFacts, per: Scope
+    fields: Mapping[str, Known], facts: LayerFacts, per: Scope, coarsest_cutoff: float
 ) -> tuple[Verdict, str, Optics | None]:
     missing = missing_optics(fields)
     if per == "volume" and "z_step_um" not in fields:
@@ -346,10 +351,16 @@ def _judge_fields(
             f"A z step of {step:g} µm is too long: if these are nanometres, type {step / 1000:g}."
         )
         return Verdict.INVALID, text, None
-    verdict = _VERDICTS[optics.sampling]
+    verdict, text = _VERDICTS[optics.sampling], optics.sampling_text
+    if optics.suits_wide_blur(coarsest_cutoff):
+        verdict = Verdict.WELL_SAMPLED
+        text = (
+            f"coarse pixels, wide blur: cutoff NA · pixel / λ = {optics.cutoff:.3f} cycles/pixel "
+            "suits this model, whose blurs reach over several pixels"
+        )
     if verdict is not Verdict.REFUSED and (old := _remembered_in_words(fields)):
         return Verdict.REMEMBERED, f"As last time: {old}. Is that this image, too?", optics
-    return verdict, optics.sampling_text, optics
+    return verdict, text, optics
 
 
 def _remembered_in_words(fields: Mapping[str, Known]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,12 +77,18 @@ class Work:
         """Values that a task would be started with now, or the reason why none can be."""
         facts = facts_of(self.layer) if self.layer is not None else None
         settings = self.session.settings
-        varies = self.session.models.varies(settings.model)
-        known = wish_of(settings, self.viewer, self.layer)
+        models, model = self.session.models, settings.model
+        judge = partial(
+            resolve,
+            settings,
+            facts,
+            known=wish_of(settings, self.viewer, self.layer),
+            varies=models.varies(model),
+            coarsest_cutoff=models.coarsest_cutoff(model),
+        )
         if self.layer is None:
-            return resolve(settings, facts, known=known, varies=varies)
-        last_time = self.session.last_time_of(self.layer)
-        resolved = resolve(settings, facts, known=known, varies=varies, last_time=last_time)
+            return judge()
+        resolved = judge(last_time=self.session.last_time_of(self.layer))
         as_last_time = self.session.as_last_time
         return replace(resolved, name=self.layer.name, as_last_time=as_last_time)
 
