@@ -107,7 +107,8 @@ def _measured(
         job = estimate_blur_job(
             image[0].numpy(), optics=optics, model=bench.model, device=bench.device
         )
-        yield _row(finish(job), family, gamma, mean)
+        # Coarse pixels are what is measured: no word of them.
+        yield _row(finish(job, warn=lambda _: None), family, gamma, mean)
 
 
 def _row(blur: BlurEstimate, family: ProductConvolutionFamily, gamma: Tensor, mean: Tensor) -> _Row:
