@@ -158,6 +158,17 @@ class BeadLikelihood:
         are_balls = (tells_size or is_wide) and gain * self._n_free > _LEAST_CHANGE
         return self._result(balls if are_balls else points)
 
+    @torch.no_grad()
+    def glance(self, starts: Tensor) -> BeadFit:
+        """Follow the likeliest start alone, in an eighth of the time of `fit`.
+
+        Parameters
+        ----------
+        starts
+            Coefficients to begin with, shape (S, P).
+        """
+        return self._result(self._followed(starts[self._likeness(starts).argmax()]))
+
     def _as_balls(self, state: _State) -> _State:
         """Give the beads the width of the blur."""
         shared = state.shared.clone()
@@ -181,13 +192,14 @@ class BeadLikelihood:
         if len(starts) == 1:
             return starts[0]
         likely = self._likeness(starts).argsort(descending=True)[:_N_FOLLOWED]
+        found = [self._followed(start) for start in starts[likely]]
+        return min(found, key=self.misfit).state.shared[:-1]
+
+    def _followed(self, start: Tensor) -> _Prediction:
+        """Follow a start, with beads that are points if the family has a width."""
         high = self._high_of_points if self._has_width else self._high
         size = torch.tensor([0.0 if self._has_width else _FIRST_SIZE])
-        found = [
-            self._search(self._begin(torch.cat([start, size]).double()), high)
-            for start in starts[likely]
-        ]
-        return min(found, key=self.misfit).state.shared[:-1]
+        return self._search(self._begin(torch.cat([start, size]).double()), high)
 
     def _likeness(self, coefficients: Tensor) -> Tensor:
         """Energy of the beads that the PSF of coefficients (S, P) explains, by its best: (S,)."""
