@@ -103,13 +103,14 @@ def centre_of(stack: np.ndarray) -> tuple[int, float, float]:
 
 
 def best_of_family(bead: np.ndarray, family: ZernikeFamily) -> np.ndarray:
-    """The PSF of seven modes that is nearest to the bead: what no estimate can surpass."""
-    space = EigenPsfSpace.of(family)
+    """The PSF of the family's modes that is nearest to the bead; it has no width besides."""
+    modes = ZernikeFamily(family.noll_indices, limit_waves=family.limit_waves, cutoff=family.cutoff)
+    space = EigenPsfSpace.of(modes)
     with torch.no_grad():
         gamma = space.fit(
             space.encode(torch.from_numpy(bead).float())[None], n_starts=64, n_iterations=40
         )
-        return family.psf(gamma)[0].numpy()
+        return modes.psf(gamma)[0].numpy()
 
 
 def compare_with_bead(result: Run, out: Path) -> None:
