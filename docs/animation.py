@@ -12,7 +12,7 @@ import napari
 import numpy as np
 from dock_states import Camera, run
 from PIL import Image
-from screenshots import settle
+from screenshots import first_time, settle
 
 #: Size of the picture, and milliseconds that a state and a place of the border are shown.
 SIZE, STATE_MS, BORDER_MS = (960, 600), 2200, 130
@@ -61,4 +61,5 @@ def main(path: Path) -> None:
 
 if __name__ == "__main__":
     default = Path(__file__).parent / "images" / "podosomes.gif"
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else default)
+    with first_time():
+        main(Path(sys.argv[1]) if len(sys.argv) > 1 else default)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import napari
 import numpy as np
-from screenshots import finish, settle
+from screenshots import clear, finish, first_time, settle
 
 from napari_deepblur.engine.known.blurs import ideal_blur
 from napari_deepblur.widgets.deblur.session import SESSIONS, Session
@@ -42,7 +42,7 @@ class Camera:
 
     def open(self, pixels=None, *, sample: str = "", **arguments) -> None:
         """Show one image only: pixels, or a sample."""
-        self.viewer.layers.clear()
+        clear(self.viewer)
         if sample:
             self.viewer.open_sample("napari-deepblur", sample)
         else:
@@ -189,4 +189,5 @@ def main(folder: Path) -> None:
 
 if __name__ == "__main__":
     default = Path(__file__).parent / "images" / "docks"
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else default)
+    with first_time():
+        main(Path(sys.argv[1]) if len(sys.argv) > 1 else default)

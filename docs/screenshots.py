@@ -1,5 +1,6 @@
 """Pictures of the dock for the documentation: python docs/screenshots.py [FOLDER].
 
+With dapi_001.tif of elgw/deconwolf, a real stack: python docs/screenshots.py --stack dapi_001.tif.
 Without a display: xvfb-run -a -s "-screen 0 1600x1000x24" python docs/screenshots.py
 
 That of a blur that varies over the field is left as it is where the model for it is not there.
@@ -7,10 +8,13 @@ That of a blur that varies over the field is left as it is where the model for i
 
 from __future__ import annotations
 
-import sys
+import argparse
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest.mock import patch
 
 import napari
 import numpy as np
@@ -22,6 +26,7 @@ from napari_deepblur.engine.models import available_models, load_model
 from napari_deepblur.optics.light_sheet import LightSheetMicroscope
 from napari_deepblur.samples.sample import photograph
 from napari_deepblur.training.data.scenes import SCENES
+from napari_deepblur.widgets import last_time
 from napari_deepblur.widgets.parts.vertical_scroll_area import VerticalScrollArea
 
 SIZE = (1440, 960)
@@ -30,6 +35,20 @@ FIELD = (512, 512)
 PHOTONS = 2000.0
 #: Steps of the estimate of a 3-D blur after which its PSF is worth a look.
 RUNNING_AT = 40
+
+
+#: What the file of the real stack does not state: its scale, and its objective and dye.
+VOXEL_UM = (0.3, 0.13, 0.13)
+NUCLEUS = {"numerical_aperture": 1.45, "wavelength_um": 0.461, "refractive_index": 1.512}
+
+
+@contextmanager
+def first_time() -> Iterator[None]:
+    """Do as where the docks were never used: no value of last time, and none of ours is kept."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "last-time.json"
+        with patch.object(last_time, "settings_file", lambda: file):
+            yield
 
 
 def settle(seconds: float = 0.5) -> None:
@@ -111,6 +130,34 @@ def z_stack(viewer, dock, folder: Path) -> None:
     viewer.window.screenshot(str(folder / "lymphocyte.png"), canvas_only=False, flash=False)
 
 
+def real_stack(path: Path, folder: Path) -> None:
+    """A real nucleus: with the PSF that was read off it, and deblurred, in a split view."""
+    folder.mkdir(parents=True, exist_ok=True)
+    viewer = napari.Viewer(show=True)
+    viewer.window.resize(*SIZE)
+    _, dock = viewer.window.add_plugin_dock_widget("napari-deepblur", "Deep-Blur")
+    (layer,) = viewer.open(path, scale=VOXEL_UM, units=("um",) * 3, axis_labels=tuple("zyx"))
+    settle()
+    for name, value in NUCLEUS.items():
+        field = dock.image.optics_form.field(name)
+        field.setText(f"{value:g}")
+        field.editingFinished.emit()
+    viewer.reset_view()
+    dock.controller.psf.estimate()
+    finish(dock)
+    viewer.dims.set_current_step(0, len(layer.data) // 2)
+    settle(1)
+    viewer.window.screenshot(str(folder / "nucleus-psf.png"), canvas_only=False, flash=False)
+    dock.controller.sharp.deblur()
+    finish(dock)
+    viewer.reset_view()
+    dock.controller.compare.split(on=True)
+    dock.controller.compare.choose_contrast("own")
+    settle(1)
+    viewer.window.screenshot(str(folder / "nucleus-split.png"), canvas_only=False, flash=False)
+    viewer.close()
+
+
 def calibration(viewer, path: Path) -> None:
     """Beads, the PSF over the field, and the figures, in the dock of its own."""
     clear(viewer)
@@ -183,4 +230,12 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent / "images"))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", nargs="?", type=Path, default=Path(__file__).parent / "images")
+    parser.add_argument("--stack", type=Path, help="dapi_001.tif")
+    given = parser.parse_args()
+    with first_time():
+        if given.stack is None:
+            main(given.folder)
+        else:
+            real_stack(given.stack, given.folder)
