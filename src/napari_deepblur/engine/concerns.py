@@ -100,7 +100,7 @@ _ADVICE = {
     ConcernKind.FOCUS_OUTSIDE: "take the stack through the whole sample",
     ConcernKind.TELLS_NOTHING: "take the ideal PSF, or a brighter stack",
     ConcernKind.NOT_A_BEAD: "check optics and z step; crop to one small bead",
-    ConcernKind.NOT_EXPLAINED: "look at the residual; check the optics and the PSF",
+    ConcernKind.NOT_EXPLAINED: "ask for the residual, and see what is left over",
     ConcernKind.BORDER_RINGING: "do not interpret what is near the border",
     ConcernKind.UNSUPPORTED: "do not interpret specks and granules",
     ConcernKind.OUTSIDE_TRAINING: "compare fine detail with the observed image",

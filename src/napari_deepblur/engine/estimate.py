@@ -192,7 +192,8 @@ def estimate_blur_job(
     of_model = concerns_of_model(opened.card.made_for, optics)
     concerns = [list(of_row) for of_row in encoded.concerns]
     for row, of_prediction, n in zip(encoded.rows, doubts, n_beads, strict=True):
-        concerns[row] += [*of_prediction, *of_model]
+        # First what another model would cure.
+        concerns[row] = [*of_model, *concerns[row], *of_prediction]
         if n:
             concerns[row] = [one for one in concerns[row] if one.kind not in _OF_NETWORK]
     estimate = BlurEstimate(

@@ -156,3 +156,15 @@ def test_saved_and_loaded_for_another_channel(found: Estimated, tmp_path) -> Non
     assert "the image was taken at 0.46 µm" in told[0]
     text = "Loaded the blur of 'green' from green.deepblur.json for 'blue'."
     assert bench.message == (Tone.GOOD, text)
+
+
+def test_a_typed_wavelength_stays_where_a_blur_is_loaded(found: Estimated, tmp_path) -> None:
+    bench = two(found, 96, 96)
+    bench.controller.select(bench.viewer.layers["green"])
+    bench.controller.psf.save(tmp_path / "green")
+    bench.controller.select(bench.viewer.layers["blue"])
+    bench.controller.settings.update({"wavelength_um": 0.46})
+    bench.controller.psf.load(tmp_path / "green.deepblur.json")
+    bench.runner.on_end(Done(finish(bench.runner.started[-1], warn=lambda _text: None)))
+    assert bench.controller.resolved.optics.wavelength_um == 0.46
+    assert "at 520 nm" in bench.view.show_blur.call_args.args[0].origin

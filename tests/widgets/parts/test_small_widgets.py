@@ -417,8 +417,8 @@ def test_each_number_says_what_it_means(check_panel: CheckPanel) -> None:
 
 def test_doubts_about_the_deblurred_image(check_panel: CheckPanel) -> None:
     check_panel.setValue(check_of(concerns=("not explained: by far",)))
-    assert check_panel.notice.headline.text().startswith("⚠ In doubt: look at the residual")
-    assert check_panel.notice.details.text().startswith("• Not explained: by far.\n→ Look at")
+    assert check_panel.notice.headline.text().startswith("⚠ In doubt: ask for the residual")
+    assert check_panel.notice.details.text().startswith("• Not explained: by far.\n→ Ask for")
     check_panel.setValue(check_of())
     assert check_panel.notice.headline.text().startswith("✓ Nothing found")
 

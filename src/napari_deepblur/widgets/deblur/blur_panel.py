@@ -78,7 +78,7 @@ class BlurPanel(QWidget):
         )
         self.beads = BeadLine()
         self.outdated = plain_label(wrap=True)
-        self.picture, self.unaberrated = PsfPicture("PSF"), PsfPicture("unaberrated")
+        self.picture, self.unaberrated = PsfPicture("PSF"), PsfPicture("ideal")
         self.figures = plain_label(tip=_FIGURES_TIP, wrap=True, selectable=True)
         self.caption = plain_label(wrap=True)
         self.notice = TrustNotice(_WORDS)
@@ -240,12 +240,10 @@ def _curve(value: BlurTable, name: str | None) -> Curve | None:
 
 
 def _figures(quality: PsfQuality, plane: int, coefficients: np.ndarray, unit: str) -> str:
-    width = (
-        f"{quality.widths_um[plane]:.2f} µm wide (perfect: {quality.unaberrated_width_um:.2f} µm)"
-    )
+    width = f"{quality.widths_um[plane]:.2f} µm wide (ideal: {quality.unaberrated_width_um:.2f} µm)"
     if quality.depths_um is not None:
         width += (
-            f", {quality.depths_um[plane]:.2f} µm deep (perfect: "
+            f", {quality.depths_um[plane]:.2f} µm deep (ideal: "
             f"{quality.unaberrated_depth_um:.2f} µm)"
         )
     if not unit.startswith("waves"):

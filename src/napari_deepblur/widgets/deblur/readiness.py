@@ -382,7 +382,8 @@ def _ask_for(missing: list[str], facts: LayerFacts) -> str:
 
 def blur_request(layer: Image, path: str | Path, fields: Mapping[str, Known]) -> Request:
     """Request to the engine for the blur in a file, for a layer whose voxels may be known."""
-    known, step = facts_of(layer).known, fields.get("z_step_um")
+    typed = {name: known for name, known in fields.items() if known.source == "typed"}
+    known, step = {**facts_of(layer).known, **typed}, fields.get("z_step_um")
     stated = {
         name: known[name].value for name in ("pixel_size_um", "wavelength_um") if name in known
     }

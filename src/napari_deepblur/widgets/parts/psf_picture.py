@@ -136,6 +136,9 @@ class PsfPicture(QWidget):
         painter.fillRect(QRect(6, bottom - 2, length, 3), QColor("white"))
         above = QRect(6, bottom - 18, self._side, 14)
         painter.drawText(above, Qt.AlignmentFlag.AlignLeft, _written(length_um))
+        if len(self._planes) > 1:
+            below = self._planes[0][1].height() + _GAP + 12
+            painter.drawText(QPoint(4, below), "XZ")
 
 
 def scale_bar_um(width_um: float) -> float:
