@@ -104,5 +104,6 @@ def test_all_microscopes_are_there():
 
 
 def test_an_unknown_microscope_is_answered_with_the_known_ones():
-    with pytest.raises(ValueError, match="'confocal': choose spim or widefield-fieldvarying"):
+    known = "spim or light-sheet or widefield-fieldvarying"
+    with pytest.raises(ValueError, match=f"'confocal': choose {known}"):
         simulated_microscope("confocal")

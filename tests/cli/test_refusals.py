@@ -168,7 +168,7 @@ class TestMachine:
         def exhausted(*_args):
             raise error
 
-        monkeypatch.setattr("napari_deepblur.engine.estimate.resample", exhausted)
+        monkeypatch.setattr("napari_deepblur.engine.plane_features.resample", exhausted)
         out = tmp_path / "a.tif"
         assert "out of memory" in fail("deblur", plane, *OPTICS, "--out", out)
         assert not out.exists()
@@ -177,7 +177,7 @@ class TestMachine:
         def interrupted(*_args):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("napari_deepblur.engine.estimate.resample", interrupted)
+        monkeypatch.setattr("napari_deepblur.engine.plane_features.resample", interrupted)
         result = run("deblur", plane, *OPTICS, "--out", tmp_path / "a.tif")
         assert result.exit_code == 130
         assert result.stderr.strip() == "stopped"
