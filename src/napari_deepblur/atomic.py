@@ -11,7 +11,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["check_writable", "flush_to_disk", "put_in_place", "replacing", "replacing_files"]
+__all__ = [
+    "check_replaceable",
+    "check_writable",
+    "flush_to_disk",
+    "put_in_place",
+    "replacing",
+    "replacing_files",
+]
 
 
 def check_writable(path: Path) -> None:
@@ -40,6 +47,25 @@ def check_writable(path: Path) -> None:
     finally:
         with suppress(OSError):
             trial.unlink(missing_ok=True)
+
+
+def check_replaceable(path: Path, *, overwrite: bool) -> None:
+    """Refuse a path where something lies that is not to be replaced.
+
+    Parameters
+    ----------
+    path
+        File or folder to be written.
+    overwrite
+        Whether it may replace an existing one.
+
+    Raises
+    ------
+    FileExistsError
+        If it exists and may not be replaced.
+    """
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path} exists: choose another name or ask to overwrite it")
 
 
 @contextmanager

@@ -64,7 +64,7 @@ class SimulatedMicroscope(Protocol):
 
     @property
     def pixel_area(self) -> bool:
-        """Whether its PSFs are those of pixels with an area."""
+        """True if its PSFs are those of pixels with an area."""
 
     def model_dump(self) -> dict[str, Any]:
         """Its parameters by name."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_deepblur.atomic import check_replaceable
 from napari_deepblur.engine.axes import Planes
 from napari_deepblur.engine.concerns import Concern, ConcernKind, mostly_disowned
 from napari_deepblur.engine.known.psf import KnownPsf
@@ -361,8 +362,7 @@ class BlurEstimate:
         from napari_deepblur.engine.blur_file import write_blur
 
         path = Path(path)
-        if path.exists() and not overwrite:
-            raise FileExistsError(f"{path} exists: choose another name or ask to overwrite it")
+        check_replaceable(path, overwrite=overwrite)
         write_blur(path, self)
 
     @property

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_deepblur.atomic import replacing
+from napari_deepblur.atomic import check_replaceable, replacing
 from napari_deepblur.engine.blur import BlurEstimate
 from napari_deepblur.engine.psf_quality import (
     PSF_3D_SHAPE,
@@ -18,7 +18,7 @@ from napari_deepblur.engine.psf_quality import (
 )
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 
-__all__ = ["write_figures"]
+__all__ = ["with_unit", "write_figures"]
 
 
 def write_figures(
@@ -52,10 +52,14 @@ def write_figures(
         If the file exists and `overwrite` is false.
     """
     path = Path(path)
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} exists: choose another name or ask to overwrite it")
+    check_replaceable(path, overwrite=overwrite)
     with replacing(path) as aside, aside.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(_lines(blur, quality or _quality(blur)))
+
+
+def with_unit(name: str, unit: str) -> str:
+    """Add the unit to the name of a coefficient, unless it says its own."""
+    return name if "(" in name else f"{name} ({unit})"
 
 
 def _quality(blur: BlurEstimate | VolumeBlurEstimate) -> PsfQuality:
@@ -68,11 +72,9 @@ def _quality(blur: BlurEstimate | VolumeBlurEstimate) -> PsfQuality:
 
 def _lines(blur: BlurEstimate | VolumeBlurEstimate, quality: PsfQuality) -> Iterator[list[str]]:
     unit = "waves RMS" if isinstance(blur, VolumeBlurEstimate) else blur.family.unit
-    names = [name if "(" in name else f"{name} ({unit})" for name in blur.coefficient_names]
+    names = [with_unit(name, unit) for name in blur.coefficient_names]
     with_std = [column for name in names for column in (name, f"std of {name}")]
-    figures = {"Strehl ratio": quality.strehl, "width (µm)": quality.widths_um}
-    if quality.depths_um is not None:
-        figures["depth (µm)"] = quality.depths_um
+    figures = quality.figures
     yield ["volume" if blur.per == "volume" else "plane", *with_std, *figures, "doubts"]
     for row, (coefficients, std) in enumerate(zip(blur.coefficients, blur.std, strict=True)):
         numbers = [*np.column_stack([coefficients, std]).ravel()]

@@ -143,7 +143,7 @@ class Concern(str):
 
     @property
     def advice(self) -> str:
-        """What to do next, in a few words without a full stop; empty where nothing is known."""
+        """Advice in a few words without a full stop; empty where none is known."""
         return _ADVICE.get(self.kind, "")
 
     @property

@@ -1,4 +1,4 @@
-"""What networks and likelihood need to know of the planes of an image, to read their blur."""
+"""Features of the planes of an image, from which networks and likelihood read their blur."""
 
 from __future__ import annotations
 

@@ -45,6 +45,12 @@ class PsfQuality:
     depths_um: NDArray[np.float32] | None = None
     unaberrated_depth_um: float | None = None
 
+    @property
+    def figures(self) -> dict[str, NDArray[np.float32]]:
+        """Numbers of all PSFs, shape (N,), by their names with units."""
+        figures = {"Strehl ratio": self.strehl, "width (µm)": self.widths_um}
+        return figures if self.depths_um is None else figures | {"depth (µm)": self.depths_um}
+
 
 def quality_of_planes(optics: Optics, psfs: NDArray[np.float32]) -> PsfQuality:
     """Put PSFs (N, h, w) beside that of a perfect objective, which is cut to their size.

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_deepblur.atomic import check_writable, replacing
+from napari_deepblur.atomic import check_replaceable, check_writable, replacing
 from napari_deepblur.errors import describe
 from napari_deepblur.io.metadata import ImageMetadata
 from napari_deepblur.io.tiff_writer import write_tiff
@@ -61,7 +61,7 @@ def check_output(
     check_writable(path)
     if source is not None and _holds(path, Path(source).expanduser()):
         raise ValueError(f"{path} is the input: choose another output name")
-    _check_replaceable(path, overwrite=overwrite)
+    _check_image_replaceable(path, overwrite=overwrite)
     return path
 
 
@@ -145,7 +145,7 @@ def write_image(
     """
     path = Path(path).expanduser()
     write = _writer_of(path)
-    _check_replaceable(path, overwrite=overwrite)
+    _check_image_replaceable(path, overwrite=overwrite)
     data = data if hasattr(data, "dtype") else np.asarray(data)
     if len(axes) != data.ndim:
         raise ValueError(f"axes {axes!r} do not fit an array of shape {data.shape}")
@@ -165,9 +165,8 @@ def write_image(
         raise OSError(f"{path} could not be written ({describe(error)}): {kept}") from error
 
 
-def _check_replaceable(path: Path, *, overwrite: bool) -> None:
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} exists: choose another name or ask to overwrite it")
+def _check_image_replaceable(path: Path, *, overwrite: bool) -> None:
+    check_replaceable(path, overwrite=overwrite)
     if path.is_dir() and not is_zarr(path):
         raise ValueError(f"{path} is a folder, but not OME-Zarr: it will not be replaced")
 

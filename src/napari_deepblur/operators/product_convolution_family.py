@@ -129,7 +129,7 @@ class ProductConvolutionFamily(OperatorFamily):
 
     @property
     def is_seen_coarser(self) -> bool:
-        """Whether networks see images at other pixels than those of the eigen-PSFs."""
+        """True if networks see images at other pixels than those of the eigen-PSFs."""
         return self._seen_at is not None
 
     def weights(self, coefficients: Tensor, field_yx: Tensor) -> Tensor:

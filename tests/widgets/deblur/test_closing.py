@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import time
 import weakref
 
 import pytest
@@ -29,6 +30,7 @@ class Endless:
         try:
             while True:
                 self.n_steps += 1
+                time.sleep(0.001)  # or the window would hear of nothing else
                 yield Progress(0, 0, "waiting")
         finally:
             self.closed = True

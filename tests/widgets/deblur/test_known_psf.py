@@ -59,6 +59,31 @@ def test_ideal_shows_the_psf_without_coefficients(bench: Bench) -> None:
     assert bench.names == ["cells", "PSF (cells)"]
 
 
+def test_an_estimate_is_there_again_after_the_ideal_psf(bench: Bench) -> None:
+    bench.controller.psf.estimate()
+    found = estimated()
+    bench.runner.on_end(Done(found))
+    bench.controller.settings.psf_source = "ideal"
+    show_psf(bench)
+    n_started = len(bench.runner.started)
+    bench.controller.settings.psf_source = "estimate"
+    table = bench.view.show_blur.call_args.args[0]
+    assert (table.known, table.outdated) == ("", "")
+    np.testing.assert_array_equal(table.coefficients, found.blur.coefficients[0])
+    np.testing.assert_array_equal(bench.viewer.layers["PSF (cells)"].data, found.psfs[0])
+    assert len(bench.runner.started) == n_started
+
+
+def test_an_estimate_of_other_settings_is_not_put_back(bench: Bench) -> None:
+    bench.controller.psf.estimate()
+    bench.runner.on_end(Done(estimated()))
+    bench.controller.settings.psf_source = "ideal"
+    show_psf(bench)
+    bench.controller.settings.numerical_aperture = 1.2
+    bench.controller.settings.psf_source = "estimate"
+    assert bench.view.show_blur.call_args.args[0].known == "ideal PSF"
+
+
 def test_deblur_uses_the_known_psf(bench: Bench) -> None:
     bench.controller.settings.psf_source = "ideal"
     bench.controller.sharp.deblur()

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import NonNegativeFloat, PositiveFloat
 
-from napari_deepblur.atomic import replacing
+from napari_deepblur.atomic import check_replaceable, replacing
 from napari_deepblur.engine.card import Card, SourceName, single_precision
 from napari_deepblur.engine.concerns import Concern, mostly_disowned
 from napari_deepblur.engine.volume.stack_optics import StackOptics
@@ -231,8 +231,7 @@ class VolumeBlurEstimate:
             If the file exists and `overwrite` is false.
         """
         path = Path(path)
-        if path.exists() and not overwrite:
-            raise FileExistsError(f"{path} exists: choose another name or ask to overwrite it")
+        check_replaceable(path, overwrite=overwrite)
         known = self.stack_optics
         content = _VolumeBlurFile(
             optics=known.optics,

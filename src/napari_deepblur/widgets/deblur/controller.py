@@ -205,6 +205,7 @@ class DeblurController:
     def _on_settings(self) -> None:
         if self.layer is not None:
             self._work.session.remember(self.layer)
+            self._work.put_back(self.layer)
         self._refresh()
 
     def _on_listed(self) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deepblur.engine.blur import BlurEstimate
+from napari_deepblur.engine.blur_figures import with_unit
 from napari_deepblur.engine.concerns import ConcernKind, one_of_each_kind
 from napari_deepblur.engine.diagnostics import DeblurringCheck
 from napari_deepblur.engine.psf_field import psf_width
@@ -102,14 +103,12 @@ def _curves(estimated: Estimated) -> dict[str, NDArray[np.float32]]:
     quality = estimated.quality
     if quality is None:
         return {}
-    curves = {"Strehl ratio": quality.strehl, "width (µm)": quality.widths_um}
+    curves = quality.figures
     if estimated.field is not None:  # of a field the ratio is that of its centre alone
-        curves = {"width (µm)": quality.widths_um}
-    if quality.depths_um is not None:
-        curves["depth (µm)"] = quality.depths_um
+        del curves["Strehl ratio"]
     if not estimated.known:
         for name, values in zip(estimated.names, estimated.blur.coefficients.T, strict=True):
-            curves[name if "(" in name else f"{name} ({estimated.unit})"] = values
+            curves[with_unit(name, estimated.unit)] = values
     return curves
 
 

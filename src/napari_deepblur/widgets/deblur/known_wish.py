@@ -274,7 +274,7 @@ def _calibration_wish(settings: DeblurSettings, made: Made) -> KnownWish:
 
 @dataclass(frozen=True, slots=True)
 class _Stated:
-    """What a PSF image says of itself."""
+    """Voxels and shape that a PSF image states."""
 
     pixel_size_um: float | None = None
     z_step_um: float | None = None

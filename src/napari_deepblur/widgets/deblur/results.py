@@ -50,6 +50,11 @@ class LayerResult:
         """True where the user must say whether to go on with this blur."""
         return self.estimated.blur.tells_nothing and not self.is_accepted
 
+    @property
+    def was_read(self) -> bool:
+        """True if the blur was read off the layer itself, which takes long."""
+        return self.file is None and self.estimated.choice is None
+
     def outdated(self, wanted: Resolved) -> str:
         """Name the settings of the blur that are others now; empty if none.
 
@@ -107,6 +112,8 @@ class Results:
 
     def __init__(self) -> None:
         self._by_layer: WeakKeyDictionary[Image, LayerResult] = WeakKeyDictionary()
+        # Blurs that were read, while known ones are in their places.
+        self._aside: WeakKeyDictionary[Image, LayerResult] = WeakKeyDictionary()
 
     def of(self, layer: Image | None) -> LayerResult | None:
         """Return the result of a layer, if there is one."""
@@ -114,7 +121,16 @@ class Results:
 
     def keep(self, layer: Image, estimated: Estimated, *, file: Path | None = None) -> None:
         """Remember a layer's blur; the check of what another blur made is forgotten."""
-        self._by_layer[layer] = LayerResult(estimated, file)
+        former, result = self.of(layer), LayerResult(estimated, file)
+        if result.was_read:
+            self._aside.pop(layer, None)
+        elif former is not None and former.was_read:
+            self._aside[layer] = replace(former, check=None)
+        self._by_layer[layer] = result
+
+    def aside(self, layer: Image) -> LayerResult | None:
+        """Return the blur that was read off a layer before a known one took its place."""
+        return self._aside.get(layer)
 
     def keep_check(self, layer: Image, check: DeblurringCheck | None) -> None:
         """Remember the check of a layer's deblurred version, or that it has none."""
@@ -127,6 +143,7 @@ class Results:
     def forget(self, layer: Image) -> None:
         """Forget the result of a layer."""
         self._by_layer.pop(layer, None)
+        self._aside.pop(layer, None)
 
     def keep_only(self, layers: list[Image]) -> None:
         """Forget the results of all other layers."""

@@ -197,6 +197,19 @@ class Work:
         Made.of(self.viewer).keep_blur(layer, estimated.blur)
         self.changed.emit()
 
+    def put_back(self, layer: Image) -> None:
+        """Show a blur again that was read off a layer, if the settings are those of it again.
+
+        One that varies over the field is read anew: its pictures were as large as the image.
+        """
+        results, wanted = self.session.results, self.resolved
+        shown, read = results.of(layer), results.aside(layer)
+        if self.busy or shown is None or read is None or read.estimated.field is not None:
+            return
+        if shown.outdated(wanted) and not read.outdated(wanted):
+            for _ in self.keep(layer, read.estimated):
+                pass
+
     def report(
         self,
         text: str,

@@ -65,7 +65,7 @@ def n_threads() -> int:
 
 
 class Speed:
-    """How much longer work takes here than on a server's cores, remembered for each computer.
+    """Time of work here by that on a server's cores, remembered for each computer.
 
     A small file in the user's settings folder holds it, for all viewers and for the next time; a
     folder that several computers share has the figures of each.
