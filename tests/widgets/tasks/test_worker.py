@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import warnings
 from dataclasses import replace
 
@@ -17,8 +18,8 @@ from napari_deepblur.errors import DeviceError
 from napari_deepblur.widgets.deblur.deblur_task import deblur_task
 from napari_deepblur.widgets.deblur.readiness import Resolved, Verdict
 from napari_deepblur.widgets.deblur.tasks import estimate_task
-from napari_deepblur.widgets.tasks.task import Cancelled, Done, Failed
-from napari_deepblur.widgets.tasks.worker import start_task
+from napari_deepblur.widgets.tasks.task import Cancelled, Done, Failed, Handover
+from napari_deepblur.widgets.tasks.worker import next_turn, start_task
 
 
 class Log:
@@ -50,6 +51,37 @@ def count(n: int, error: Exception | None = None):
 @pytest.fixture
 def log(qapp) -> Log:
     return Log()
+
+
+def test_a_task_waits_till_a_part_of_its_result_is_taken(qtbot, log: Log) -> None:
+    taken, seen = [], []
+
+    def hand_over(event_class):
+        yield event_class(0, 1, "handing over")
+        seen.append(list(taken))
+
+    def take_later(event) -> None:
+        time.sleep(0.1)
+        next_turn(lambda: taken.append(type(event)))
+
+    for event_class in (Handover, Progress):
+        start_task(hand_over(event_class), on_event=take_later, on_end=log.on_end)
+        qtbot.waitUntil(lambda: len(log.ends) == len(seen) > 0)
+    assert seen == [[Handover], [Handover]]
+
+
+def test_a_task_goes_on_where_nobody_takes_its_parts(qtbot, log: Log) -> None:
+    def fail(event) -> None:
+        raise KeyError(event)
+
+    def hand_over():
+        yield Handover(0, 1, "handing over")
+        return 1
+
+    with qtbot.capture_exceptions() as raised:
+        start_task(hand_over(), on_event=fail, on_end=log.on_end)
+        qtbot.waitUntil(lambda: log.ends == [Done(1)])
+    assert len(raised) == 1
 
 
 def test_events_and_result_arrive_in_this_thread(qtbot, log: Log) -> None:

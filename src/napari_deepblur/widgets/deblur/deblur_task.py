@@ -20,6 +20,7 @@ from napari_deepblur.io.metadata import Channel, ImageMetadata
 from napari_deepblur.widgets.deblur.metadata import result_metadata
 from napari_deepblur.widgets.deblur.readiness import Resolved
 from napari_deepblur.widgets.deblur.tasks import Estimated, estimate_task
+from napari_deepblur.widgets.tasks.task import Handover
 
 __all__ = [
     "OME_ZARR",
@@ -75,7 +76,7 @@ class Deblurred:
 
 
 @dataclass(frozen=True, slots=True)
-class Begun(Progress):
+class Begun(Handover):
     """The blur is known, and the deblurring begins.
 
     Attributes
@@ -91,7 +92,7 @@ class Begun(Progress):
 
 
 @dataclass(frozen=True, slots=True)
-class PlanesDone(Progress):
+class PlanesDone(Handover):
     """Planes are finished.
 
     Attributes

@@ -51,8 +51,7 @@ class GrowingResult:
         if isinstance(progress, Begun):
             self._begun = progress
             self._keep_blur(progress.estimated)
-            next(self._keeping, None)
-            self._work.slot.later(self._finish_keeping)
+            self._keep_on()
         elif isinstance(progress, PlanesDone) and self._begun is not None:
             self._grow(self._begun, progress)
 
@@ -120,6 +119,12 @@ class GrowingResult:
         if self._is_new:
             self._is_new = False
             self._keeping = self._work.keep(self._source, estimated)
+
+    def _keep_on(self) -> None:
+        """Do one step of keeping the blur, then wait for the window."""
+        for _ in self._keeping:
+            self._work.slot.later(self._keep_on)
+            break
 
     def _finish_keeping(self) -> None:
         for _ in self._keeping:

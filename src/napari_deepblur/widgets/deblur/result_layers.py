@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -57,26 +57,32 @@ class ResultLayers:
         self._viewer = viewer
         self._sources = sources
 
-    def show_blur(self, source: Image, estimated: Estimated) -> None:
+    def show_blur(self, source: Image, estimated: Estimated) -> Iterator[None]:
         """Show the layers of a blur in place of those of the former one; none becomes active.
 
         Where all of the image is in view, so is then the first PSF beside it. Layers of the same
         kind are brought up to date and not replaced: napari takes long to remove a layer.
+
+        Yields
+        ------
+            Nothing, when the window had better answer: adding a layer takes napari long, too.
         """
         formers = {kind_of(former): former for former in self._blur_layers(source)}
         makes_room = not formers and _is_whole_in_view(self._viewer, source)
-        active = self._viewer.layers.selection.active
         for made in psf_layers(source, estimated):
             former = formers.pop(made[1]["metadata"]["deepblur"]["kind"], None)
             if former is None:
-                self._add(source, made)
+                yield
+                if source not in self._viewer.layers:
+                    return
+                self._add_inactive(source, made)
             else:
                 bring_up_to_date(former, *made)
         for former in formers.values():
             self._viewer.layers.remove(former)
-        self._viewer.layers.selection.active = active
         if makes_room:
             self._viewer.reset_view()
+        yield
 
     def move_blur(self, source: Image, estimated: Estimated) -> None:
         """Let the layers of a blur follow their image, which was moved."""
@@ -147,9 +153,7 @@ class ResultLayers:
     def show_preview(self, source: Image, made: LayerData, extent: tuple[float, float]) -> None:
         """Show a preview in place of the former one; what is active stays so."""
         self.drop_preview(source)
-        active = self._viewer.layers.selection.active
-        _widen_contrast(self._add(source, made), extent)
-        self._viewer.layers.selection.active = active
+        _widen_contrast(self._add_inactive(source, made), extent)
 
     def keep_preview(self, source: Image) -> None:
         """Make a result of its own of the preview."""
@@ -210,6 +214,13 @@ class ResultLayers:
         layer = Image(data, **arguments)
         self._viewer.layers.insert(self._place(source, kind_of(layer)), layer)
         self._sources[layer] = source.unique_id
+        return layer
+
+    def _add_inactive(self, source: Image, made: LayerData) -> Image:
+        """Add a layer; what is active stays so."""
+        active = self._viewer.layers.selection.active
+        layer = self._add(source, made)
+        self._viewer.layers.selection.active = active
         return layer
 
     def _place(self, source: Image, kind: str) -> int:

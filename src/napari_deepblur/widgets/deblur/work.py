@@ -191,8 +191,7 @@ class Work:
         ------
             Nothing, when the window had better answer.
         """
-        self.layers.show_blur(layer, estimated)
-        yield
+        yield from self.layers.show_blur(layer, estimated)
         self.session.results.keep(layer, estimated.without_mosaics(), file=file)
         Made.of(self.viewer).keep_blur(layer, estimated.blur)
         self.changed.emit()

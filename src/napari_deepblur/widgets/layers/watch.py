@@ -69,7 +69,9 @@ class LayerWatch:
 
     def _on_inserted(self, event: Any) -> None:
         self._watch(event.value)
-        self.listed.emit()
+        # Another result changes nothing of what there is to work on.
+        if not is_by_product(event.value):
+            self.listed.emit()
 
     def _on_removed(self, event: Any) -> None:
         self._unwatch(event.value)

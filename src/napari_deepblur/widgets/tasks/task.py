@@ -1,11 +1,21 @@
-"""Outcomes of a job that runs in a worker thread."""
+"""What a job in a worker thread hands to the window, and how it ends."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Cancelled", "Done", "Failed", "Outcome"]
+from napari_deepblur.engine.events import Progress
+
+__all__ = ["Cancelled", "Done", "Failed", "Handover", "Outcome"]
+
+
+@dataclass(frozen=True, slots=True)
+class Handover(Progress):
+    """Progress that hands a part of the result to the window; the task waits till it has it.
+
+    Threads take turns with Python, which would make the window's work on it half as long again.
+    """
 
 
 @dataclass(frozen=True, slots=True)
