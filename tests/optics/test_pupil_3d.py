@@ -125,3 +125,15 @@ def test_derivatives_are_finite_differences(optics, options, shape):
 def test_a_wrong_number_of_coefficients_is_refused():
     with pytest.raises(ValueError, match="expected 7 coefficients"):
         pupil(shape=(4, 32, 32)).psf(torch.zeros(6))
+
+
+@pytest.mark.parametrize("pixel_size_um", [0.08, 0.13])
+@pytest.mark.parametrize("light_sheet_fwhm_um", [None, 1.5])
+def test_planes_one_by_one_are_those_of_all(pixel_size_um, light_sheet_fwhm_um):
+    optics = OPTICS.model_copy(update={"pixel_size_um": pixel_size_um})
+    known = {"light_sheet_fwhm_um": light_sheet_fwhm_um, "broadening_px": 0.3}
+    planes = pupil(optics, shape=(6, 50, 48), **known).at(GAMMA).planes
+    one = pupil(optics, shape=(1, 50, 48), **known)
+    z_um = Z_STEP * np.fft.fftfreq(6, 1 / 6)
+    found = torch.cat([one.planes_at(GAMMA, z_um[z : z + 2]) for z in (0, 2, 4)])
+    torch.testing.assert_close(found, planes, rtol=1e-5, atol=1e-5 * float(planes.abs().max()))

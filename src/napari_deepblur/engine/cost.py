@@ -10,6 +10,9 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING
 
+from napari_deepblur.engine.volume.scratch import MOST_IN_MEMORY
+from napari_deepblur.engine.volume.stored_sample import bytes_of
+
 if TYPE_CHECKING:
     from napari_deepblur.engine.volume.stack_optics import StackOptics
 
@@ -31,8 +34,8 @@ _ESTIMATING_3D, _DEBLURRING_3D = 20.0, 1.9
 #: Share of the time that more threads do not shorten.
 _SERIAL = 0.16
 
-#: Bytes of the largest tile of a volume.
-_TILE_3D_BYTES = 1_040_000_000
+#: Bytes of the planes of a volume that are worked on at a time, and of the part that sets the stop.
+_PIECES_BYTES = 200_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +103,11 @@ def deblurring_cost(
         seconds = n_planes * (0.1 + 2.1 * plane / _MEGA)
         return Cost(seconds, 90 * plane + 50 * min(plane, _TILE**2), results)
     n_volumes, volume = _volumes(shape, axes)
-    n_voxels = prod(volume)
-    seconds = n_volumes * _DEBLURRING_3D * prod(stack.reach_of(volume)) / _MEGA
-    return Cost(seconds, 20 * n_voxels + min(95 * n_voxels, _TILE_3D_BYTES), results)
+    domain = stack.reach_of(volume)
+    seconds = n_volumes * _DEBLURRING_3D * prod(domain) / _MEGA
+    work = bytes_of(volume, domain)
+    in_memory = work if work <= MOST_IN_MEMORY else 0
+    return Cost(seconds, in_memory + _PIECES_BYTES, results)
 
 
 def _share(n_threads: int) -> float:

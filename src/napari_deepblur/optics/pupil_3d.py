@@ -86,13 +86,14 @@ class Pupil3d(nn.Module):
         sine = rho * optics.numerical_aperture / optics.refractive_index
         cosine = np.sqrt(1 - sine**2)
         axial = optics.refractive_index / optics.wavelength_um * cosine
-        phase = 2j * np.pi * np.outer(z_um, axial - axial.mean())
+        self._axial, self._brightness = axial - axial.mean(), 1 / np.sqrt(cosine)
+        self._sheet_fwhm_um = light_sheet_fwhm_um
 
         def buffer(name: str, values: np.ndarray, dtype: torch.dtype) -> None:
             self.register_buffer(name, torch.as_tensor(values, dtype=dtype), persistent=False)
 
         buffer("modes", np.array([zernike(j, rho, theta) for j in noll_indices]), torch.float32)
-        buffer("depth", np.exp(phase) / np.sqrt(cosine), torch.complex64)
+        buffer("depth", self._depth_of(z_um), torch.complex64)
         buffer("inside", np.flatnonzero(inside), torch.int64)
         buffer("sheet", _sheet(z_um, light_sheet_fwhm_um)[:, None, None], torch.float32)
         buffer("lateral", self._pixel_and_gaussian(broadening_px), torch.float32)
@@ -121,21 +122,35 @@ class Pupil3d(nn.Module):
         coefficients
             γ in waves RMS, shape (P,).
         """
-        if coefficients.shape != (len(self.noll_indices),):
-            raise ValueError(
-                f"expected {len(self.noll_indices)} coefficients (Noll {self.noll_indices}), "
-                f"got shape {tuple(coefficients.shape)}"
-            )
-        angle = 2 * math.pi * (coefficients.float() @ self.modes)
-        return Aberrated(self, self.depth * torch.complex(angle.cos(), angle.sin()))
+        return Aberrated(self, self.depth * self._turn(coefficients))
+
+    @torch.no_grad()
+    def planes_at(self, coefficients: Tensor, z_um: np.ndarray) -> Tensor:
+        """Fourier transform of single planes of the PSF, (depths, Y, X // 2 + 1).
+
+        All that they need of the grid is its Y and X; planes of one γ have their sum in common.
+
+        Parameters
+        ----------
+        coefficients
+            γ in waves RMS, shape (P,).
+        z_um
+            Depths of the planes, µm.
+        """
+        depth = torch.as_tensor(self._depth_of(z_um), dtype=torch.complex64)
+        amplitude = self.amplitude(depth * self._turn(coefficients))
+        sheet = torch.as_tensor(_sheet(z_um, self._sheet_fwhm_um), dtype=torch.float32)
+        intensity = amplitude.real.square() + amplitude.imag.square()
+        return self._as_seen(sheet[:, None, None] * intensity)
 
     def amplitude(self, field: Tensor) -> Tensor:
         """Amplitude on the finer grid of pupil functions, shape (Z, points of the pupil).
 
         Up to a phase that is the same for all pupil functions.
         """
-        n_planes, height, width = self._grid
+        _, height, width = self._grid
         rows, columns = self._box
+        n_planes = len(field)
         pupil = field.new_zeros(n_planes, rows * columns).index_copy(1, self.inside, field)
         along_x = fft.ifft(pupil.reshape(n_planes, rows, columns), n=width)
         amplitude: Tensor = fft.ifft(along_x, n=height, dim=1)
@@ -150,7 +165,11 @@ class Pupil3d(nn.Module):
 
     def planes_of(self, intensity: Tensor) -> Tensor:
         """Fourier transform of each plane as the camera's pixels see an intensity."""
-        spectrum: Tensor = fft.rfft2(self.sheet * intensity) * self.lateral
+        return self._as_seen(self.sheet * intensity)
+
+    def _as_seen(self, intensity: Tensor) -> Tensor:
+        """Fourier transform of each plane, seen by pixels of the grid."""
+        spectrum: Tensor = fft.rfft2(intensity) * self.lateral
         if self._finer == 1:
             return spectrum
         # Every second pixel of an image: the halves of its spectrum fall onto each other.
@@ -167,6 +186,21 @@ class Pupil3d(nn.Module):
             planes = torch.cat((planes, beyond), -1).repeat(1, 2, 1)
         intensity: Tensor = fft.irfft2(planes * self.lateral, s=self._grid[1:])
         return self.sheet * intensity
+
+    def _turn(self, coefficients: Tensor) -> Tensor:
+        """Phase of an aberration in the points of the pupil."""
+        if coefficients.shape != (len(self.noll_indices),):
+            raise ValueError(
+                f"expected {len(self.noll_indices)} coefficients (Noll {self.noll_indices}), "
+                f"got shape {tuple(coefficients.shape)}"
+            )
+        angle = 2 * math.pi * (coefficients.float() @ self.modes)
+        return torch.complex(angle.cos(), angle.sin())
+
+    def _depth_of(self, z_um: np.ndarray) -> np.ndarray:
+        """Pupil functions without aberration, (depths, points of the pupil)."""
+        phase = 2j * np.pi * np.outer(z_um, self._axial)
+        return np.asarray(np.exp(phase) * self._brightness)
 
     def _pixel_and_gaussian(self, broadening_px: float) -> np.ndarray:
         """Lateral transfer function of the pixel's area and of the Gaussian."""

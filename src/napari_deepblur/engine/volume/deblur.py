@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,44 +12,52 @@ from numpy.typing import NDArray
 from napari_deepblur.engine.destination import GrowingImage, destination
 from napari_deepblur.engine.devices import memory_guard
 from napari_deepblur.engine.events import Job, Progress
-from napari_deepblur.engine.hot_pixels import spread_of_neighbours, without_hot_pixels
 from napari_deepblur.engine.plausibility import check_sampling_job
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.engine.volume.detail import find_detail_job
 from napari_deepblur.engine.volume.photons import halves, photons_of
 from napari_deepblur.engine.volume.richardson_lucy import Pace, RichardsonLucy, deviance
+from napari_deepblur.engine.volume.scratch import Scratch
 from napari_deepblur.engine.volume.stack_blur import StackBlur
-from napari_deepblur.engine.volume.stacks import Region, Stacks
-from napari_deepblur.engine.volume.tiles import tiles_of, weights_of
+from napari_deepblur.engine.volume.stacks import Stacks
+from napari_deepblur.engine.volume.stored_blur import Steps, StoredBlur
+from napari_deepblur.engine.volume.stored_sample import StoredSample, bytes_of
 
 if TYPE_CHECKING:
     from napari_deepblur.engine.volume.stack_optics import StackOptics
 
-__all__ = ["VolumeResult", "deblur_volumes_job"]
+__all__ = ["N_GENTLE", "ResultPlanes", "VolumeResult", "deblur_volumes_job"]
 
 _STAGE = "deblurring"
 
+#: Iterations with the PSF itself, before those that sharpen faster.
+N_GENTLE = 4
+
 #: Bold steps: the blur is known, and the stop is chosen afterwards.
-_PACE = Pace(n_gentle=4, background_step=0.3, shortens=False)
+_PACE = Pace(n_gentle=N_GENTLE, background_step=0.3, shortens=False)
 
 #: Iterations at most; the held-out likelihood of most stacks is best after 10 to 30.
 _MOST_ITERATIONS = 60
 _PATIENCE = 3
 
-#: A tile that is unlike the part which set the stop may overshoot, and then goes astray: it ends
+#: A volume that is unlike the part which set the stop may overshoot, and then goes astray: it ends
 #: where its misfit is so many times the lowest.
 _DIVERGES_ABOVE = 1.3
 
 #: A whole stack has twice the photons of a half, and bears a little more sharpening.
 _MORE_FOR_THE_WHOLE = 1.2
 
-#: Voxels of a tile and of what lies around it: about 40 bytes each.
-_LARGEST_DOMAIN = 20_000_000
+
+class ResultPlanes(Protocol):
+    """Planes of a result, which may be read from a temporary file one by one."""
+
+    def __getitem__(self, z: int, /) -> NDArray[np.float32]:
+        """Plane, shape (Y, X)."""
 
 
 @dataclass(frozen=True, slots=True)
 class VolumeResult:
-    """One volume that was deblurred, of shape (Z, Y, X) and in the image's unit.
+    """One volume that was deblurred, in the image's unit; it is there until the next one begins.
 
     Attributes
     ----------
@@ -63,8 +71,8 @@ class VolumeResult:
     """
 
     number: int
-    sharp: NDArray[np.float32]
-    expected: NDArray[np.float32] | None
+    sharp: ResultPlanes
+    expected: ResultPlanes | None
 
 
 def deblur_volumes_job(
@@ -108,17 +116,13 @@ def deblur_volumes_job(
     with memory_guard():
         sharp, missing = destination(stacks.planes, into)
         for volume in sorted({index // stacks.n_planes for index in missing}):
-            result = yield from _one_volume_job(stacks, volume, blur, explains=then is not None)
-            for z, plane in enumerate(result.sharp):
-                sharp[stacks.planes.position(volume * stacks.n_planes + z)] = plane
-            if then is not None:
-                yield from then(result)
+            yield from _one_volume_job(stacks, volume, blur, sharp, then)
     return sharp
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """Settings of deblurring a volume: the same in all of its tiles, so that no seam shows.
+    """Settings of deblurring a volume.
 
     Attributes
     ----------
@@ -136,109 +140,100 @@ class _Plan:
     background: float
 
 
-class _Optics:
-    """Blurs of one pupil for stacks of any shape; tiles of one shape share theirs."""
-
-    def __init__(self, known: StackOptics, gamma: NDArray[np.float32]) -> None:
-        self.known = known
-        self._gamma = gamma
-        self._last: StackBlur | None = None
-
-    def blur(self, shape: tuple[int, ...]) -> StackBlur:
-        """Blur of stacks of a shape."""
-        import torch
-
-        if self._last is None or self._last.shape != shape:
-            self._last = None  # memory, before that of the next is taken
-            domain = self.known.domain_of(shape)
-            with torch.no_grad():
-                transfer = self.known.pupil(domain).transfer(torch.from_numpy(self._gamma))
-            self._last = StackBlur(transfer, shape, domain)
-        return self._last
-
-
 def _one_volume_job(
-    stacks: Stacks, volume: int, blur: VolumeBlurEstimate, *, explains: bool
-) -> Job[VolumeResult]:
-    import torch
-
-    optics = _Optics(blur.stack_optics, blur.row(volume))
-    plan = yield from _plan_job(stacks, volume, optics)
+    stacks: Stacks,
+    volume: int,
+    blur: VolumeBlurEstimate,
+    sharp: Any,
+    then: Callable[[VolumeResult], Job[None]] | None,
+) -> Job[None]:
+    """Deblur a volume, write its planes, and do with it what is done then."""
+    known, gamma = blur.stack_optics, blur.row(volume)
+    plan = yield from _plan_job(stacks, volume, known, gamma)
     if plan is None:  # a blank volume stays as it is
         image = stacks.read(volume, stacks.whole)
-        return VolumeResult(volume, image, image)
-    planes = yield from _planes_job(stacks, volume)
-    # The observed volume is not held besides: parts of it are read as they are needed.
-    sharp = np.zeros(stacks.whole.shape, np.float32)
-    expected = np.zeros(stacks.whole.shape, np.float32) if explains else None
-    weights = np.zeros(stacks.planes.plane_shape, np.float32)
-    tiles = tiles_of(stacks.whole, optics.known.domain_of, _LARGEST_DOMAIN)
-    total = len(tiles) * len(plan.momenta)
-    observed = (float(np.mean([plane.mean for plane in planes])) - plan.zero) / plan.gain
-    light = max(observed - plan.background, 0.0)
-    for number, tile in enumerate(tiles):
-        photons = stacks.read(volume, tile, [plane.usual_spread for plane in planes])
-        photons -= plan.zero
-        photons /= plan.gain
-        counted = torch.from_numpy(np.maximum(photons, 0, out=photons))
-        sample = RichardsonLucy(
-            counted, plan.background, optics.blur(tile.shape), _PACE, light=light
+        yield from _hand_over_job(stacks, VolumeResult(volume, image, image), sharp, then)
+        return
+    shape = stacks.whole.shape
+    with Scratch.of(bytes_of(shape, known.domain_of(shape))) as scratch:
+        of_stack = StoredBlur(known, gamma, shape, scratch)
+        sample = StoredSample(of_stack, plan.background, n_gentle=N_GENTLE, scratch=scratch)
+        light = yield from _read_job(stacks, volume, plan, sample)
+        yield from _sharpen_job(plan, sample, light, explains=then is not None)
+        planes = range(stacks.n_planes)
+        found = sum(float(sample.plane(z).mean(dtype=float)) for z in planes) / len(planes)
+        # The light above the background is that of the observation.
+        factor = plan.gain * light / max(found, 1e-30)
+        offset = plan.gain * plan.background + plan.zero
+        result = VolumeResult(
+            volume,
+            _Scaled(sample.plane, factor, offset),
+            _Scaled(sample.expected, plan.gain, plan.zero) if then is not None else None,
         )
-        lowest = float("inf")
-        for done, momentum in enumerate(plan.momenta, number * len(plan.momenta)):
-            yield Progress(done, total, _STAGE)
-            misfit = deviance(counted, sample.advance(momentum).expected)
-            if not misfit <= _DIVERGES_ABOVE * lowest:
-                break
-            lowest = min(lowest, misfit)
-        weight = weights_of(tile, stacks.whole)
-        _add(sharp, tile, sample.estimate.numpy(), weight)
-        if expected is not None:
-            _add(expected, tile, sample.expected().numpy(), weight)
-        weights[tile.rows, tile.columns] += weight
-    yield Progress(total, total, _STAGE)
-    sharp /= weights
-    # The light above the background is that of the observation.
-    sharp *= plan.gain * light / max(float(sharp.mean(dtype=float)), 1e-30)
-    sharp += plan.gain * plan.background + plan.zero
-    if expected is not None:
-        expected *= plan.gain / weights
-        expected += plan.zero
-    return VolumeResult(volume, sharp, expected)
+        yield from _hand_over_job(stacks, result, sharp, then)
 
 
 @dataclass(frozen=True, slots=True)
-class _Plane:
-    """Knowledge of a plane before parts of it are read: see `without_hot_pixels`."""
+class _Scaled:
+    """Planes in the image's unit, of those in photons."""
 
-    mean: float
-    usual_spread: float
+    plane: Callable[[int], NDArray[np.float32]]
+    factor: float
+    offset: float
+
+    def __getitem__(self, z: int) -> NDArray[np.float32]:
+        return self.plane(z) * np.float32(self.factor) + np.float32(self.offset)
 
 
-def _planes_job(stacks: Stacks, volume: int) -> Job[list[_Plane]]:
-    """Look through the planes of a volume."""
-    found = []
+def _hand_over_job(
+    stacks: Stacks,
+    result: VolumeResult,
+    sharp: Any,
+    then: Callable[[VolumeResult], Job[None]] | None,
+) -> Job[None]:
+    for z in range(stacks.n_planes):
+        sharp[stacks.planes.position(result.number * stacks.n_planes + z)] = result.sharp[z]
+    if then is not None:
+        yield from then(result)
+
+
+def _read_job(stacks: Stacks, volume: int, plan: _Plan, sample: StoredSample) -> Job[float]:
+    """Store the photons of a volume; returns their mean light above the background."""
+    mean = 0.0
     for z in range(stacks.n_planes):
         yield Progress(z, stacks.n_planes, "reading the stack")
-        stored = stacks.planes.finite(volume * stacks.n_planes + z)
-        spread = spread_of_neighbours(stored) / stored.size
-        mean = float(without_hot_pixels(stored, spread).mean(dtype=float))
-        found.append(_Plane(mean, spread))
-    return found
+        plane = stacks.plane(volume, z)
+        mean += float(plane.mean(dtype=float)) / stacks.n_planes
+        photons = (plane - np.float32(plan.zero)) / np.float32(plan.gain)
+        sample.photons[z : z + 1, :] = photons.clip(0)[None]
+    return max((mean - plan.zero) / plan.gain - plan.background, 0.0)
 
 
-def _add(
-    volume: NDArray[np.float32],
-    tile: Region,
-    result: NDArray[np.float32],
-    weight: NDArray[np.float32],
-) -> None:
-    """Add the result of a tile, plane by plane: a copy of all of it would take its memory again."""
-    for plane, values in zip(volume, result, strict=True):
-        plane[tile.rows, tile.columns] += values * weight
+def _sharpen_job(plan: _Plan, sample: StoredSample, light: float, *, explains: bool) -> Job[None]:
+    """Do the iterations, and then leave what is expected in the place of the photons."""
+    n = sample.n_steps
+    total = n * (1 + len(plan.momenta) + int(explains))
+    yield from _steps_job(sample.begin(light), 0, n, total)
+    lowest = float("inf")
+    for number, momentum in enumerate(plan.momenta, 1):
+        yield from _steps_job(sample.advance(momentum), number * n, n, total)
+        if not sample.misfit <= _DIVERGES_ABOVE * lowest:
+            break
+        lowest = min(lowest, sample.misfit)
+    if explains:
+        yield from _steps_job(sample.explain(), total - n, n, total)
+    yield Progress(total, total, _STAGE)
 
 
-def _plan_job(stacks: Stacks, volume: int, optics: _Optics) -> Job[_Plan | None]:
+def _steps_job(work: Steps, done: int, n_steps: int, total: int) -> Job[None]:
+    """Do some work, which counts for so many steps."""
+    for step, _ in enumerate(work):
+        yield Progress(done + min(step, n_steps), total, _STAGE)
+
+
+def _plan_job(
+    stacks: Stacks, volume: int, known: StackOptics, gamma: NDArray[np.float32]
+) -> Job[_Plan | None]:
     """Stop, gain and background by the part of the volume that has most detail."""
     import torch
 
@@ -246,10 +241,13 @@ def _plan_job(stacks: Stacks, volume: int, optics: _Optics) -> Job[_Plan | None]
     part = stacks.read(volume, detail.region)
     if part.min() == part.max():
         return None
-    photons = photons_of(part, optics.known.optics.cutoff)
+    photons = photons_of(part, known.optics.cutoff)
     half, other = (torch.from_numpy(half) for half in halves(photons.values))
     darkest = photons.background / 2
-    sample = RichardsonLucy(half, darkest, optics.blur(part.shape), _PACE)
+    domain = known.domain_of(part.shape)
+    with torch.no_grad():
+        transfer = known.pupil(domain).transfer(torch.from_numpy(gamma))
+    sample = RichardsonLucy(half, darkest, StackBlur(transfer, part.shape, domain), _PACE)
     momenta: list[float] = []
     lowest, best, background = float("inf"), 1, photons.background
     for number in range(1, _MOST_ITERATIONS + 1):

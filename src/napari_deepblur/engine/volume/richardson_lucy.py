@@ -11,11 +11,23 @@ if TYPE_CHECKING:
 
     from napari_deepblur.engine.volume.stack_blur import StackBlur
 
-__all__ = ["Fit", "Pace", "RichardsonLucy", "deviance"]
+__all__ = [
+    "DAMPING",
+    "Fit",
+    "Pace",
+    "RichardsonLucy",
+    "ahead",
+    "deviance",
+    "evened",
+    "expected_of",
+    "grown",
+    "light_of",
+    "start",
+]
 
 #: λ of the back-projector H* (1 + λ) / (|H|² + λ), which takes ten times fewer iterations than H*:
 #: the smaller, the faster detail grows, and noise.
-_DAMPING = 0.2
+DAMPING = 0.2
 
 #: Light from outside the field that hardly reaches it is not raised by more than 1 / this.
 _LEAST_SENSITIVITY = 0.5
@@ -116,14 +128,14 @@ class RichardsonLucy:
         pace: Pace,
         *,
         light: float | None = None,
-        damping: float = _DAMPING,
+        damping: float = DAMPING,
     ) -> None:
         self.blur = blur
         self.background = self._darkest = background
         self._photons, self._pace, self._damping = photons, pace, damping
         self._n_gentle = pace.n_gentle if math.isfinite(damping) else math.inf
         light = max(float(photons.mean()) - background, 0.0) if light is None else light
-        self.domain = self._previous = self._light_seen(_LEAST_SHARE * light)
+        self.domain = self._previous = self._light_seen(light)
         self._change: Tensor | None = None
         self._length = self.momentum = 0.0
         self._step, self._misfit = 1.0, math.inf
@@ -146,15 +158,12 @@ class RichardsonLucy:
         momentum
             By default as the last changes suggest, which takes more time and memory.
         """
-        import torch
-
-        ahead = 1 + (self.momentum if momentum is None else momentum)
-        point = torch.lerp(self._previous, self.domain, ahead).clamp_min_(0)
+        point = ahead(self._previous, self.domain, self.momentum if momentum is None else momentum)
         expected = self._expected(point)
         if self._pace.shortens:
             self._shorten_step(deviance(self._photons, expected))
         factor = self._back_projected(self._photons / expected - 1).mul_(self._step)
-        following = factor.add_(1).clamp_(0, _LARGEST_FACTOR).mul_(point)
+        following = grown(point, factor)
         self._previous, self.domain = self.domain, following
         if momentum is None:
             self._measure((following - point).flatten())
@@ -172,15 +181,14 @@ class RichardsonLucy:
             self.background = min(max(background, 0.0), _MOST_BACKGROUND * self._darkest)
 
     def _expected(self, sharp: Tensor) -> Tensor:
-        return (self.blur.forward(sharp) + self.background).clamp_min_(_LEAST)
+        return expected_of(self.blur.forward(sharp), self.background)
 
-    def _light_seen(self, least: float) -> Tensor:
+    def _light_seen(self, mean: float) -> Tensor:
         """Light above the darkest places, blurred once more.
 
         An even light all over would be hard to tell from the background later.
         """
-        light = (self._photons - self._darkest).clamp_min_(0)
-        return self._gently(light).clamp_min_(max(least, _LEAST))
+        return start(self._gently(light_of(self._photons, self._darkest)), mean)
 
     def _shorten_step(self, misfit: float) -> None:
         if misfit > self._misfit and self._n_done > self._n_gentle:
@@ -194,14 +202,45 @@ class RichardsonLucy:
         return self.blur.spread(misfit, self.blur.damped_inverse(self._damping))
 
     def _gently(self, image: Tensor) -> Tensor:
-        seen = self.blur.sensitivity.clamp_min(_LEAST_SENSITIVITY)
-        return self.blur.adjoint(image).div_(seen)
+        return evened(self.blur.adjoint(image), self.blur.sensitivity)
 
     def _measure(self, change: Tensor) -> None:
         if self._change is not None:
             along = float(change.dot(self._change)) / max(self._length, 1e-30)
             self.momentum = min(max(along, 0.0), _MOST_MOMENTUM)
         self._change, self._length = change, float(change.dot(change))
+
+
+def light_of(photons: Tensor, darkest: float) -> Tensor:
+    """Light above the darkest places."""
+    return (photons - darkest).clamp_min_(0)
+
+
+def start(blurred: Tensor, mean: float) -> Tensor:
+    """Sample to begin with, by its light blurred once more, which is overwritten, and its mean."""
+    return blurred.clamp_min_(max(_LEAST_SHARE * mean, _LEAST))
+
+
+def ahead(previous: Tensor, sample: Tensor, momentum: float) -> Tensor:
+    """Point that a sample reaches where it goes on as from the previous one."""
+    import torch
+
+    return torch.lerp(previous, sample, 1 + momentum).clamp_min_(0)
+
+
+def expected_of(blurred: Tensor, background: float) -> Tensor:
+    """Photons that are expected of a blurred sample, and never none."""
+    return (blurred + background).clamp_min_(_LEAST)
+
+
+def grown(point: Tensor, factor: Tensor) -> Tensor:
+    """Sample by the point and its growth, which is overwritten."""
+    return factor.add_(1).clamp_(0, _LARGEST_FACTOR).mul_(point)
+
+
+def evened(image: Tensor, sensitivity: Tensor) -> Tensor:
+    """Divide what the adjoint gives, in place, by the share of light that is seen."""
+    return image.div_(sensitivity.clamp_min(_LEAST_SENSITIVITY))
 
 
 def deviance(photons: Tensor, expected: Tensor) -> float:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["StackBlur"]
+__all__ = ["StackBlur", "damped_inverse", "n_threads"]
 
 
 class StackBlur:
@@ -79,9 +79,7 @@ class StackBlur:
     def damped_inverse(self, damping: float) -> Tensor:
         """Half spectrum of H* (1 + λ) / (|H|² + λ), kept for the next time."""
         if self._inverse is None or self._inverse[0] != damping:
-            power = self.transfer.real.square().add_(self.transfer.imag.square())
-            gain = power.add_(damping).reciprocal_().mul_(1 + damping)
-            self._inverse = damping, self.transfer.conj() * gain
+            self._inverse = damping, damped_inverse(self.transfer, damping)
         return self._inverse[1]
 
     def crop(self, volume: Tensor) -> Tensor:
@@ -95,9 +93,9 @@ class StackBlur:
         from scipy.fft import fft, rfft
 
         depth, height, width = self.domain_shape
-        spectrum = rfft(volume.numpy(), n=width, axis=2, workers=_n_threads())
-        spectrum = fft(spectrum, n=height, axis=1, overwrite_x=True, workers=_n_threads())
-        spectrum = fft(spectrum, n=depth, axis=0, overwrite_x=True, workers=_n_threads())
+        spectrum = rfft(volume.numpy(), n=width, axis=2, workers=n_threads())
+        spectrum = fft(spectrum, n=height, axis=1, overwrite_x=True, workers=n_threads())
+        spectrum = fft(spectrum, n=depth, axis=0, overwrite_x=True, workers=n_threads())
         return torch.from_numpy(spectrum)
 
     def image(self, spectrum: Tensor) -> Tensor:
@@ -111,13 +109,20 @@ class StackBlur:
 
         depth, height, width = seen
         planes = spectrum.numpy()
-        planes = ifft(planes, axis=0, overwrite_x=True, workers=_n_threads())[:depth]
-        rows = ifft(planes, axis=1, overwrite_x=True, workers=_n_threads())[:, :height]
-        image = irfft(rows, n=self.domain_shape[2], axis=2, workers=_n_threads())
+        planes = ifft(planes, axis=0, overwrite_x=True, workers=n_threads())[:depth]
+        rows = ifft(planes, axis=1, overwrite_x=True, workers=n_threads())[:, :height]
+        image = irfft(rows, n=self.domain_shape[2], axis=2, workers=n_threads())
         return torch.from_numpy(image)[:, :, :width]
 
 
-def _n_threads() -> int:
+def damped_inverse(transfer: Tensor, damping: float) -> Tensor:
+    """H* (1 + λ) / (|H|² + λ) of H, or of a part of it."""
+    power = transfer.real.square().add_(transfer.imag.square())
+    gain = power.add_(damping).reciprocal_().mul_(1 + damping)
+    return transfer.conj() * gain
+
+
+def n_threads() -> int:
     """Threads that PyTorch was told to use: a single setting for all."""
     import torch
 

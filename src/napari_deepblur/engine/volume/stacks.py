@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,9 +90,7 @@ class Stacks:
         """
         return without_hot_pixels(self.planes.finite(volume * self.n_planes + z))
 
-    def read(
-        self, volume: int, region: Region, usual_spreads: Sequence[float] | None = None
-    ) -> NDArray[np.float32]:
+    def read(self, volume: int, region: Region) -> NDArray[np.float32]:
         """Part of a volume, shape (Z, Y, X).
 
         Parameters
@@ -102,9 +99,6 @@ class Stacks:
             Number of the volume.
         region
             The part.
-        usual_spreads
-            For each plane of the volume what `without_hot_pixels` needs to know of it, if that is
-            known: then no more than the part is read.
 
         Raises
         ------
@@ -113,22 +107,5 @@ class Stacks:
         """
         part = np.empty(region.shape, np.float32)
         for index, z in enumerate(range(region.planes.start, region.planes.stop)):
-            if usual_spreads is None:
-                part[index] = self.plane(volume, z)[region.rows, region.columns]
-            else:
-                part[index] = self._part_of_plane(volume, z, region, usual_spreads[z])
+            part[index] = self.plane(volume, z)[region.rows, region.columns]
         return part
-
-    def _part_of_plane(
-        self, volume: int, z: int, region: Region, usual_spread: float
-    ) -> NDArray[np.float32]:
-        """Read a part of a plane and the neighbours of its pixels."""
-        around = tuple(
-            slice(max(0, side.start - 1), side.stop + 1) for side in (region.rows, region.columns)
-        )
-        stored = self.planes.read(volume * self.n_planes + z, (around[0], around[1]))
-        own = tuple(
-            slice(side.start - wide.start, side.stop - wide.start)
-            for side, wide in zip((region.rows, region.columns), around, strict=True)
-        )
-        return without_hot_pixels(stored, usual_spread)[own]
