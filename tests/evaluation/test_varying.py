@@ -18,7 +18,7 @@ from napari_deepblur.evaluation.varying.deblurring import (
     varying_strong_blur_job,
 )
 from napari_deepblur.evaluation.varying.operator_cost import operator_cost_job
-from napari_deepblur.evaluation.varying.wide_blur import wide_blur_job
+from napari_deepblur.evaluation.varying.wide_blur import _gain, _Row, wide_blur_job
 from napari_deepblur.training.data.sources import is_held_out
 
 SIDE = 128
@@ -138,3 +138,9 @@ def test_wide_blurs_are_asked_at_several_pixel_sizes(tiny_varying_model, folder)
     # A family that varies is nearer to its own mean than to no aberration at all.
     figures = table.figures
     assert figures[f"{name} floor_mean_operator"] > figures[f"{name} floor_unaberrated"]
+
+
+def test_a_gain_has_a_standard_error_where_there_are_several_blurs():
+    rows = [_Row(10 + gain, 10, 0, 0, 0, 1, 1) for gain in (1.0, 2.0)]
+    assert _gain(rows) == "**+1.5** ± 0.5"
+    assert _gain(rows[:1]) == "**+1.0**"

@@ -38,12 +38,15 @@ _NOISE_LEVEL = 0.01
 
 _NOISE_SEED = 2
 
+#: Successive draws from the family are alike: one of so many is measured.
+_BLUR_SEED, _ONE_IN = 1, 4
+
 #: Places along each axis of the field at which PSFs, and their widths, are compared.
 _N_PLACES, _N_WIDTHS = 8, 4
 
 _HEAD = (
     "images", "f_c", "noise", "n", "PSF-SNR, estimated (dB)", "mean operator (dB)",
-    "gain over it (dB)", "unaberrated PSF (dB)", "error of the width, median",
+    "gain over it, ± its standard error (dB)", "unaberrated PSF (dB)", "error of the width, median",
     "the same of the mean operator", "within 2 std", "in domain",
 )  # fmt: skip
 
@@ -72,13 +75,15 @@ def wide_blur_job(bench: Bench) -> Job[Table]:
     conditions = [(own, level) for level in (*_NOISE_LEVELS, None)]
     conditions += [(low, _NOISE_LEVEL), (high, _NOISE_LEVEL)]
     mean = family.admissible_set.sample(N_MEAN, seed=MEAN_SEED).mean(0)
+    draws = family.admissible_set.sample(_ONE_IN * bench.n_images, seed=_BLUR_SEED)
+    blurs = draws[::_ONE_IN]
     cells: list[list[str]] = []
     figures: dict[str, float] = {}
     for name in bench.images:
         for cutoff, level in conditions:
             noise = f"{_N_PHOTONS:g} photons" if level is None else f"σ = {level:g}"
             rows = []
-            for row in _measured(bench, name, cutoff, level, mean):
+            for row in _measured(bench, name, cutoff, level, blurs=blurs, mean=mean):
                 rows.append(row)
                 yield Progress(len(rows), bench.n_images, f"{name}, f_c {cutoff:g}, {noise}")
             _add(cells, figures, (name, f"{cutoff:g}", noise), rows)
@@ -87,15 +92,15 @@ def wide_blur_job(bench: Bench) -> Job[Table]:
 
 @torch.no_grad()
 def _measured(
-    bench: Bench, name: str, cutoff: float, level: float | None, mean: Tensor
+    bench: Bench, name: str, cutoff: float, level: float | None, *, blurs: Tensor, mean: Tensor
 ) -> Iterator[_Row]:
-    """Measure the estimates of the bench's blurs on images of one set, one after the other."""
+    """Measure the estimates of blurs (n, P) on images of one set, one after the other."""
     own = bench.model.family
     assert isinstance(own, ProductConvolutionFamily)
     family, optics = own.at_cutoff(cutoff), _optics_at(bench, cutoff)
     # A coarser pixel shows the same field in fewer of them.
     side = round(bench.size * own.seen_at / cutoff)
-    for index, gamma in enumerate(bench.coefficients):
+    for index, gamma in enumerate(blurs):
         operator = family.operator(gamma[None], (side, side))
         # Neighbours by name are of one source.
         first = index * len(bench.images[name]) // bench.n_images
@@ -172,7 +177,7 @@ def _add(
             str(len(rows)),
             f"**{means['estimated']:.1f}**",
             f"{means['mean_operator']:.1f}",
-            f"**{means['estimated'] - means['mean_operator']:+.1f}**",
+            _gain(rows),
             f"{means['unaberrated']:.1f}",
             f"**{means['width_error']:.0%}**",
             f"{means['mean_width_error']:.0%}",
@@ -180,3 +185,10 @@ def _add(
             f"{means['in_domain']:.0%}",
         ]
     )
+
+
+def _gain(rows: Sequence[_Row]) -> str:
+    """Mean gain over the mean operator and, of several blurs, its standard error."""
+    gains = np.array([row.estimated - row.mean_operator for row in rows])
+    mean = f"**{gains.mean():+.1f}**"
+    return f"{mean} ± {gains.std(ddof=1) / len(gains) ** 0.5:.1f}" if len(gains) > 1 else mean
