@@ -126,7 +126,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("config", type=Path)
     parser.add_argument("--counts", type=int, nargs="+", default=[256, 768], help="descriptions")
-    parser.add_argument("--n", type=int, default=48, help="held-out blurs")
+    parser.add_argument("--n", type=int, default=48, help="held-out blurs, 4 or more")
     given = parser.parse_args()
     config = read_config(given.config, IdentificationConfig)
     described = config.descriptions.model_copy(update={"n_blurs": max(given.counts)})
