@@ -25,6 +25,7 @@ class ConcernKind(StrEnum):
     NO_DETAIL = "hardly any detail above the noise"
     GUESS = "little better than a guess"
     PSF_TOO_WIDE = "PSF far wider than the diffraction limit"
+    SHARED_LIGHT = "light of other planes"
     FAR_OPTICS = "far from the model's optics"
     # The estimate of a volume
     FEW_PLANES = "few planes"
@@ -58,6 +59,9 @@ _DETAILS = {
     ConcernKind.GUESS: "the standard errors are as large as coefficients of the model commonly are",
     ConcernKind.PSF_TOO_WIDE: "half of a point's light falls within {width:.2f} µm{where}, "
     "{ratio:.1f} times λ / 2NA = {limit:.2g} µm",
+    ConcernKind.SHARED_LIGHT: "the stack is {depth:.3g} µm deep, {times:.0f} times the depth of "
+    "field, {field:.2g} µm, and each plane holds nearly as much light as the others; a PSF that is "
+    "read off one plane takes the light of the others for blur, unless the sample is thin",
     ConcernKind.FAR_OPTICS: "it was made for NA {aperture:g} in a medium of n = {index:.3g} at "
     "{wavelength:g} µm; here planes go out of focus {times:.1f} times as {how}, so what it reads "
     "means little",
@@ -94,6 +98,7 @@ _ADVICE = {
     ConcernKind.NO_DETAIL: "take the ideal PSF, or a brighter image",
     ConcernKind.GUESS: "take the ideal PSF, or one blur per stack",
     ConcernKind.PSF_TOO_WIDE: "check NA, wavelength, pixel size and the model",
+    ConcernKind.SHARED_LIGHT: "take one 3-D blur of the stack",
     ConcernKind.FAR_OPTICS: "choose another model, or take the ideal PSF",
     ConcernKind.FEW_PLANES: "take 5 planes or more, or one blur per plane",
     ConcernKind.COARSE_STEP: "check the z step, or take one blur per plane",

@@ -55,9 +55,46 @@ def test_layers_are_listed_as_they_come_go_and_change_their_names(bench: Bench) 
     other.name = "renamed"
     listed, current = bench.view.show_layers.call_args.args
     assert [layer.name for layer in listed] == ["renamed", "cells"]
-    assert current.name == "cells"
-    bench.viewer.layers.remove("cells")
+    assert current.name == "renamed"
+    bench.viewer.layers.remove("renamed")
+    assert bench.controller.layer.name == "cells"
+
+
+def test_the_layer_that_is_selected_is_followed(bench: Bench) -> None:
+    cells, active = bench.controller.layer, bench.viewer.layers.selection
+    other = bench.viewer.add_image(spots(64, 64), name="other")
     assert bench.controller.layer == other
+    active.active = cells
+    assert bench.controller.layer == cells
+    bench.controller.psf.estimate()
+    active.active = other
+    assert bench.controller.layer == cells  # a task runs
+    bench.runner.on_end(Done(estimated()))
+    active.active = None
+    active.active = other
+    assert bench.controller.layer == other
+    active.active = bench.viewer.layers["PSF (cells)"]
+    assert bench.controller.layer == cells
+    active.active = bench.viewer.add_points([[1, 2]])
+    assert bench.controller.layer == cells
+
+
+def test_a_layer_that_is_looked_at_for_a_psf_image_is_not_followed(bench: Bench) -> None:
+    cells = bench.controller.layer
+    bench.controller.settings.psf_source = "psf"
+    bead = bench.viewer.add_image(spots(64, 64), name="bead", scale=(0.1, 0.1), units=("um",) * 2)
+    assert bench.controller.layer == cells
+    bench.controller.settings.psf_image = bead.unique_id
+    bench.viewer.layers.selection.active = cells
+    bench.viewer.layers.selection.active = bead
+    assert bench.controller.layer == cells
+
+
+def test_a_closed_dock_follows_nothing(bench: Bench) -> None:
+    cells = bench.controller.layer
+    bench.controller.close()
+    bench.viewer.add_image(spots(64, 64), name="other")
+    assert bench.controller.layer == cells
 
 
 def test_estimate_shows_table_and_psf_layer(bench: Bench) -> None:

@@ -107,7 +107,7 @@ def test_another_source_marks_what_is_shown(bench: Bench) -> None:
 
 def test_a_layer_is_asked_for_its_pixel_size(bench: Bench) -> None:
     settings = bench.controller.settings
-    psf = bench.viewer.add_image(bead(), name="bead")
+    psf = beside(bench, bead(), name="bead")
     settings.psf_source = "psf"
     assert not bench.resolved.can_run
     assert "Choose the PSF image" in bench.resolved.known.ask
@@ -123,14 +123,14 @@ def test_a_layer_is_asked_for_its_pixel_size(bench: Bench) -> None:
 
 
 def test_a_layer_that_states_its_pixel_size_is_not_asked(bench: Bench) -> None:
-    psf = bench.viewer.add_image(bead(), scale=(0.05, 0.05), units=("um", "um"))
+    psf = beside(bench, bead(), scale=(0.05, 0.05), units=("um", "um"))
     bench.controller.settings.update({"psf_source": "psf", "psf_image": psf.unique_id})
     assert bench.resolved.known.pixel_size_um == pytest.approx(0.05)
     assert bench.resolved.can_run
 
 
 def test_a_removed_layer_is_no_choice_any_more(bench: Bench) -> None:
-    psf = bench.viewer.add_image(bead(), scale=(0.05, 0.05), units=("um", "um"))
+    psf = beside(bench, bead(), scale=(0.05, 0.05), units=("um", "um"))
     bench.controller.settings.update({"psf_source": "psf", "psf_image": psf.unique_id})
     bench.viewer.layers.remove(psf)
     assert "Choose the PSF image" in bench.resolved.known.ask
@@ -239,6 +239,14 @@ def test_the_heading_names_the_psf_that_deblur_takes(viewer) -> None:
 # In 3-D
 
 
+def beside(bench: Bench, pixels: np.ndarray, **arguments) -> Image:
+    """A layer that comes while the dock stays with its image."""
+    image = bench.controller.layer
+    added = bench.viewer.add_image(pixels, **arguments)
+    bench.controller.select(image)
+    return added
+
+
 def stack(**changes) -> Image:
     return known_layer(8, 64, 64, **changes)
 
@@ -293,9 +301,7 @@ def test_without_a_z_step_it_is_asked_for() -> None:
 
 def test_a_bead_stack_gives_a_3d_psf() -> None:
     bench = Bench(stack())
-    psf = bench.viewer.add_image(
-        bead_stack(), name="bead", scale=(1, 0.1, 0.1), units=("pixel", "um", "um")
-    )
+    psf = beside(bench, bead_stack(), name="bead", scale=(1, 0.1, 0.1), units=("pixel", "um", "um"))
     bench.controller.settings.update({"psf_source": "psf", "psf_image": psf.unique_id})
     assert bench.resolved.known.ask == "Type the z step of the PSF image."
     bench.controller.settings.psf_z_step_um = 0.3
@@ -308,7 +314,7 @@ def test_a_bead_stack_gives_a_3d_psf() -> None:
 
 def test_one_plane_or_a_calibration_says_why_there_is_no_3d_psf() -> None:
     bench = Bench(stack())
-    psf = bench.viewer.add_image(bead(), scale=(0.05, 0.05), units=("um", "um"))
+    psf = beside(bench, bead(), scale=(0.05, 0.05), units=("um", "um"))
     bench.controller.settings.update({"psf_source": "psf", "psf_image": psf.unique_id})
     assert bench.resolved.per == "stack"
     assert "one plane of a PSF does not tell" in bench.resolved.known.note
@@ -318,7 +324,7 @@ def test_one_plane_or_a_calibration_says_why_there_is_no_3d_psf() -> None:
 
 
 def test_a_bead_stack_serves_no_single_plane(bench: Bench) -> None:
-    psf = bench.viewer.add_image(bead_stack(), scale=(0.3, 0.1, 0.1), units=("um",) * 3)
+    psf = beside(bench, bead_stack(), scale=(0.3, 0.1, 0.1), units=("um",) * 3)
     bench.controller.settings.update({"psf_source": "psf", "psf_image": psf.unique_id})
     assert "is a z-stack" in bench.resolved.known.ask
 

@@ -68,14 +68,26 @@ def test_what_is_typed_instead_is_not_asked_about() -> None:
     assert bench.resolved.verdict is Verdict.WELL_SAMPLED
 
 
-def test_the_objective_is_looked_at_once_for_all_layers() -> None:
-    worked()
+def test_an_objective_that_was_typed_is_looked_at_again_at_the_next_layer() -> None:
     bench = Bench(bare("red"), bare("blue"))
-    bench.controller.settings.pixel_size_um = 0.1
-    bench.controller.accept_remembered()
+    bench.controller.settings.update(TYPED | {"pixel_size_um": 0.1})
     first = bench.controller.layer
     bench.controller.select(next(one for one in bench.viewer.layers if one != first))
     bench.controller.settings.update({"pixel_size_um": 0.1, "wavelength_um": 0.46})
+    assert bench.resolved.verdict is Verdict.REMEMBERED
+    assert bench.resolved.message == "As last time: NA 1.3, n 1.406. Is that this image, too?"
+    bench.controller.accept_remembered()
+    assert bench.resolved.can_run
+    bench.controller.select(first)
+    assert bench.resolved.fields["numerical_aperture"].source == "typed"
+
+
+def test_what_the_file_of_the_next_layer_says_goes_before_what_was_typed(layer: Image) -> None:
+    bench = Bench(bare("red"))
+    bench.controller.settings.update(TYPED | {"pixel_size_um": 0.1})
+    bench.viewer.add_layer(layer)
+    bench.controller.select(layer)
+    assert bench.resolved.optics.numerical_aperture == OPTICS["numerical_aperture"]
     assert bench.resolved.can_run
 
 
@@ -105,7 +117,7 @@ def test_neither_pixel_size_nor_z_step_is_ever_written(settings_file: Path) -> N
 
 def test_model_scope_and_device_come_back(tiny_model) -> None:
     worked(tiny_model, per="stack", device="cpu")
-    bench = Bench(bare())
+    bench = Bench(known_layer(96, 96))
     settings = bench.controller.settings
     assert (settings.model, settings.per, settings.device) == (str(tiny_model), "stack", "cpu")
     assert str(tiny_model) in bench.view.show_models.call_args.args[0]
@@ -113,6 +125,31 @@ def test_model_scope_and_device_come_back(tiny_model) -> None:
     assert bench.resolved.note_of("per") == "as last time"
     settings.per = "plane"
     assert bench.resolved.note_of("per") == ""
+
+
+def test_a_model_that_does_not_fit_the_image_is_not_proposed_again() -> None:
+    remember(model="spim")
+    bench = Bench(bare())
+    assert bench.resolved.model == DEFAULT_MODEL
+    oil = {"numerical_aperture": 1.4, "refractive_index": 1.518, "wavelength_um": 0.52}
+    bench.controller.settings.update(oil | {"pixel_size_um": 0.1})
+    assert bench.resolved.model == DEFAULT_MODEL
+    assert "model" not in bench.resolved.as_last_time
+    bench.controller.psf.estimate()
+    bench.runner.on_end(Done(estimated()))
+    assert recall().model == "spim"
+
+
+def test_a_model_that_fits_the_image_is_proposed_as_last_time() -> None:
+    remember(model="spim")
+    bench = Bench(bare())
+    water = {"numerical_aperture": 0.8, "refractive_index": 1.333, "wavelength_um": 0.52}
+    bench.controller.settings.update(water | {"pixel_size_um": 0.16})
+    assert bench.resolved.model == "spim"
+    assert bench.resolved.note_of("model") == "as last time"
+    bench.controller.settings.model = DEFAULT_MODEL
+    bench.controller.settings.pixel_size_um = 0.17
+    assert bench.resolved.model == DEFAULT_MODEL
 
 
 def test_a_model_that_is_gone_is_not_asked_for(tmp_path) -> None:

@@ -335,3 +335,19 @@ def test_a_layer_can_say_that_it_is_of_a_light_sheet() -> None:
 def test_a_problem_of_the_layer_comes_first() -> None:
     wanted = resolve(DeblurSettings(), LayerFacts(problem="colour"))
     assert (wanted.verdict, wanted.message) == (Verdict.UNUSABLE, "colour")
+
+
+@pytest.mark.parametrize(
+    ("wishes", "said", "depth_um"),
+    [
+        ({"per": "plane"}, {}, 5.7),
+        ({"per": "stack"}, {}, 5.7),
+        ({"per": "volume"}, {}, None),
+        ({"per": "plane", "focus_series": True}, {}, None),
+        ({"per": "plane"}, {"is_light_sheet": True}, None),
+        ({"per": "plane"}, {"n_depths": 1}, None),
+    ],
+)
+def test_planes_of_a_widefield_stack_may_share_their_light(wishes, said, depth_um) -> None:
+    wanted = resolve(DeblurSettings(**wishes), replace(stack(), **said))
+    assert wanted.shares_light_over_um == (None if depth_um is None else pytest.approx(depth_um))

@@ -56,7 +56,9 @@ def test_a_choice_is_there_for_stacks_only(viewer, dock: DeblurDock) -> None:
     assert form.value()["z_step_um"] == 0.5
     assert dock.psf.model_box.isHidden()
     assert dock.deblur.device_box.isHidden()
+    assert not dock.psf.proposed.isHidden()
     box.valueChanged.emit("plane")
+    assert dock.psf.proposed.isHidden()
     assert not dock.deblur.device_box.isHidden()
     assert not dock.psf.model_box.isHidden()
     assert form.field("light_sheet_fwhm_um").isHidden()

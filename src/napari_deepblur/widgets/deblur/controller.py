@@ -77,6 +77,7 @@ class DeblurController:
         self._watch = LayerWatch(viewer)
         self._watch.listed.connect(self._on_listed)
         self._watch.edited.connect(self._on_edited)
+        viewer.layers.selection.events.active.connect(self._on_active)
         self._display = ResultDisplay(viewer, view, session.results, pace)
         self._work.changed.connect(self._refresh)
         self._made = Made.of(viewer)
@@ -177,6 +178,7 @@ class DeblurController:
         """Stop listening and drop what runs."""
         self._work.slot.silence()
         self._watch.close()
+        self._work.viewer.layers.selection.events.active.disconnect(self._on_active)
         self._display.close()
         self.compare.close()
         self._made.changed.disconnect(self._refresh)
@@ -192,6 +194,7 @@ class DeblurController:
         self.select(next((layer for layer in candidates if layer in images), None))
 
     def _refresh(self) -> None:
+        self._work.session.propose_model(self.resolved.optics)
         resolved = self.resolved
         self._work.view.show_resolved(resolved)
         self._display.show(self.layer, resolved)
@@ -207,6 +210,22 @@ class DeblurController:
             self._work.session.remember(self.layer)
             self._work.put_back(self.layer)
         self._refresh()
+
+    def _on_active(self) -> None:
+        """Work on the layer that the user turned to, or the image of that result; not in a task."""
+        active, images = self._work.viewer.layers.selection.active, self._watch.images()
+        if active is None or self.busy or self._is_psf(active):
+            return
+        source = self._work.session.sources.get(active, active.unique_id)
+        image = next((layer for layer in images if layer.unique_id == source), None)
+        if image is not None and image != self.layer:
+            self.select(image)
+
+    def _is_psf(self, layer: Any) -> bool:
+        """Tell whether a layer is looked at as the PSF image, or while one is asked for."""
+        if self.settings.psf_source != "psf":
+            return False
+        return bool(self.resolved.known.ask) or layer.unique_id == self.settings.psf_image
 
     def _on_listed(self) -> None:
         images = self._watch.images()

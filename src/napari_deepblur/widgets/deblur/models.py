@@ -7,8 +7,9 @@ from pathlib import Path
 
 from napari_deepblur.engine.model_card import ModelCard
 from napari_deepblur.engine.models import available_models, load_model
+from napari_deepblur.engine.plausibility import concerns_of_model
 from napari_deepblur.errors import ModelError
-from napari_deepblur.optics.settings import NOTHING_LEFT_ABOVE
+from napari_deepblur.optics.settings import NOTHING_LEFT_ABOVE, Optics
 
 __all__ = ["ModelList"]
 
@@ -55,6 +56,11 @@ class ModelList:
                 "`deepblur train` writes it"
             )
         return self.add(folder)
+
+    def fits(self, model: str, optics: Optics) -> bool:
+        """Tell whether a model on offer is made for an image's optics, or for any."""
+        card = self._cards.get(model)
+        return card is not None and not concerns_of_model(card.made_for, optics)
 
     def varies(self, model: str) -> bool:
         """Tell whether the blurs of a model vary over the field."""

@@ -130,6 +130,10 @@ class Resolved:
         Name of the layer.
     as_last_time
         Settings that are as they were the last time, and were not chosen since.
+    is_proposed
+        True where nobody chose `per`, and a 3-D blur is proposed.
+    shares_light_over_um
+        Depth of a z-stack of a widefield microscope, µm, whose planes are read one by one.
     """
 
     verdict: Verdict
@@ -153,6 +157,8 @@ class Resolved:
     known: KnownWish = field(default_factory=KnownWish)
     name: str = ""
     as_last_time: frozenset[str] = frozenset()
+    is_proposed: bool = False
+    shares_light_over_um: float | None = None
 
     def note_of(self, setting: str) -> str:
         """Say where a setting comes from, where that is not the user or the program."""
@@ -286,7 +292,18 @@ def resolve(
         facts.n_channels if facts else 1,
         facts is not None and facts.n_depths > 1,
         known,
+        is_proposed=settings.per is None and per == "volume" and not is_known,
+        shares_light_over_um=None
+        if is_known or per == "volume" or settings.focus_series
+        else _depth_um(facts, step, varies=varies),
     )
+
+
+def _depth_um(facts: LayerFacts | None, step: float | None, *, varies: bool) -> float | None:
+    """Depth of a z-stack that could have a 3-D blur; None of a light sheet's and other images."""
+    if facts is None or step is None or "volume" not in _scopes(facts) or varies:
+        return None
+    return None if facts.is_light_sheet else (facts.n_depths - 1) * step
 
 
 def _typed(settings: DeblurSettings) -> dict[str, Known]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from napari_deepblur.engine.known_optics import Known
+from napari_deepblur.engine.models import DEFAULT_MODEL
 from napari_deepblur.errors import ModelError
 from napari_deepblur.widgets.deblur.cost.speed import Speed
 from napari_deepblur.widgets.deblur.models import ModelList
@@ -21,6 +22,8 @@ from napari_deepblur.widgets.layers.optics_fields import AS_LAST_TIME, LABELS, O
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
+
+    from napari_deepblur.optics.settings import Optics
 
 __all__ = ["SESSIONS", "Session"]
 
@@ -57,7 +60,9 @@ class Session:
         self._last_time = last_time or recall()
         self.models = ModelList()
         self._kept = self._usable()
-        self.settings = DeblurSettings(**self._kept)
+        self._proposed = DEFAULT_MODEL
+        others = {name: value for name, value in self._kept.items() if name != "model"}
+        self.settings = DeblurSettings(**others)
         self.results = Results()
         self.speed = Speed()
         self.sources: WeakKeyDictionary[Image, Hashable] = WeakKeyDictionary()
@@ -102,9 +107,28 @@ class Session:
             for name, known in wanted.fields.items()
             if known.source == "typed" and name in LastTime.model_fields
         }
-        settings = self.settings
-        chosen = {"model": settings.model, "per": settings.per, "device": settings.device}
-        remember(**typed, **chosen)
+        settings, model = self.settings, self.settings.model
+        if model == self._proposed == DEFAULT_MODEL:
+            # That the remembered model did not fit this image is no reason to forget it.
+            model = self._kept.get("model", model)
+        remember(**typed, model=model, per=settings.per, device=settings.device)
+
+    def propose_model(self, optics: Optics | None) -> None:
+        """Set the model of last time where it fits an image's optics, else the default one.
+
+        A model that was chosen since stays.
+
+        Parameters
+        ----------
+        optics
+            Optics of the image; None while they are not known.
+        """
+        last = self._kept.get("model")
+        if last is None or self.settings.model != self._proposed:
+            return
+        fits = optics is not None and self.models.fits(last, optics)
+        self._proposed = last if fits else DEFAULT_MODEL
+        self.settings.model = self._proposed
 
     def _usable(self) -> dict[str, Any]:
         """Return the settings of last time that still can be: a model may be gone."""
@@ -130,20 +154,23 @@ class Session:
     def turn_to(self, layer: Image) -> None:
         """Set the settings that belong to a layer as they were when it was left.
 
-        What was not typed there is empty, but for what is the objective's and not known from
-        the layer itself: that stays, as does a known PSF.
+        What was not typed there is empty. The objective that was typed for the layer before is
+        offered as that of last time, to be looked at; a known PSF stays.
         """
+        self._offer_objective()
         self._last = weakref.ref(layer)
         self._first = self._first or self._last
-        known = facts_of(layer).known
         empty = dict.fromkeys(_OF_A_LAYER) | {"focus_series": False}
-        carried = {
-            name: getattr(self.settings, name) for name in OF_THE_OBJECTIVE if name not in known
-        }
         source = self.settings.psf_source
-        carried["psf_source"] = "estimate" if source == "layer" else source
+        carried = {"psf_source": "estimate" if source == "layer" else source}
         self.settings.update(empty | carried | self._choices.get(layer, {}))
         self.remember(layer)
+
+    def _offer_objective(self) -> None:
+        """Take the objective that is typed now for that of last time."""
+        typed = {name: getattr(self.settings, name) for name in OF_THE_OBJECTIVE}
+        if any(value is not None for value in typed.values()):
+            self._last_time = self._last_time.model_copy(update=typed)
 
     def remember(self, layer: Image) -> None:
         """Remember the present settings as those of a layer."""

@@ -20,6 +20,7 @@ from napari_deepblur.engine.psf_quality import (
 )
 from napari_deepblur.engine.request import Request
 from napari_deepblur.engine.restore import find_blur_job
+from napari_deepblur.engine.shared_light import concerns_of_shared_light
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
 from napari_deepblur.engine.volume.stacks import Stacks
 from napari_deepblur.widgets.deblur.known_wish import ReusedBlur
@@ -116,8 +117,19 @@ def estimate_task(image: Any, wanted: Resolved) -> Job[Estimated]:
     """Estimate an image's blur."""
     yield Progress(0, 0, "loading what is needed (longer the first time)")
     request = wanted.request(image)
-    found = yield from _pictured((yield from find_blur_job(request)), request)
+    blur = yield from find_blur_job(request)
+    if wanted.shares_light_over_um is not None and isinstance(blur, BlurEstimate):
+        blur = _doubted(blur, request, wanted.shares_light_over_um)
+    found = yield from _pictured(blur, request)
     return replace(found, choice=wanted.known.choice)
+
+
+def _doubted(blur: BlurEstimate, request: Request, depth_um: float) -> BlurEstimate:
+    """Add to each plane's concerns that its stack's planes share their light, if they do."""
+    shared = concerns_of_shared_light(
+        request.image, request.axes or "", optics=blur.optics, depth_um=depth_um
+    )
+    return replace(blur, concerns=tuple((*shared, *row) for row in blur.concerns))
 
 
 def load_task(request: Request) -> Job[Estimated]:

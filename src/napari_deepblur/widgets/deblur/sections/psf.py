@@ -26,7 +26,7 @@ from napari_deepblur.widgets.deblur.view import BlurTable, ShownPsf
 from napari_deepblur.widgets.parts.choice_box import ChoiceBox
 from napari_deepblur.widgets.parts.file_choice import choose_file, choose_folder, choose_new_file
 from napari_deepblur.widgets.parts.form_row import add_row, set_note
-from napari_deepblur.widgets.parts.text import literal
+from napari_deepblur.widgets.parts.text import literal, plain_label
 
 __all__ = ["PsfSection"]
 
@@ -87,6 +87,7 @@ class PsfSection(QWidget):
             self.per_box.setChoices([(words[scope], scope) for scope in resolved.scopes])
         self.per_box.setValue(resolved.per)
         set_note(self._form, self.per_box, resolved.note_of("per"))
+        self._form.setRowVisible(self.proposed, resolved.is_proposed)
         set_note(self._form, self.model_box, resolved.note_of("model"))
         self._form.setRowVisible(self.model_box, is_read and resolved.per != "volume")
         step = resolved.focus_step_um
@@ -123,6 +124,12 @@ class PsfSection(QWidget):
             "of other planes, too; it is read off the stack itself, of 5 planes or more whose z "
             "step is known, and needs no model"
         )
+        self.proposed = plain_label(
+            "Proposed: the z step is known, and planes share light.",
+            tip="Nobody chose yet. Choose above if each plane, or the stack, is to have a blur of "
+            "its own, as of a thin sample or a confocal stack",
+            wrap=True,
+        )
         self.focus_box = QCheckBox("Focus series of a thin object")
         self.focus_box.setToolTip(_FOCUS_SERIES.format(step="?"))
         self.blur_panel = BlurPanel()
@@ -139,6 +146,7 @@ class PsfSection(QWidget):
         self._form = form = QFormLayout(self._estimate_form)
         form.setContentsMargins(0, 0, 0, 0)
         add_row(form, "Blur", self.per_box)
+        form.addRow(self.proposed)
         add_row(form, "Model", self.model_box)
         form.addRow(self.focus_box)
         files = QHBoxLayout()
