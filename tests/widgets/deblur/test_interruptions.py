@@ -120,6 +120,7 @@ def test_layers_without_units_beside_others_can_be_removed(how: str) -> None:
 def test_removing_a_layer_during_a_task_says_so(bench: Bench, layer: Image, others) -> None:
     for name in others:
         bench.viewer.add_layer(known_layer(64, 64, name=name))
+    bench.controller.select(layer)
     bench.controller.psf.estimate()
     bench.viewer.layers.remove(layer)
     assert bench.runner.n_cancelled == 1
@@ -171,6 +172,7 @@ def shown_after_move(bench: Bench):
 
 def test_a_running_task_is_not_left_for_another_layer(bench: Bench, layer: Image) -> None:
     other = bench.viewer.add_layer(known_layer(64, 64, name="other"))
+    bench.viewer.layers.selection.active = layer
     bench.controller.psf.estimate()
     bench.viewer.layers.selection.active = other
     assert not bench.controller.select_active()

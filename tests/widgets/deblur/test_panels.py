@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QWidget
 
 from napari_deepblur.engine.concerns import Concern
@@ -30,6 +31,29 @@ def test_blur_panel_round_trip(qtbot) -> None:
     assert "95 %" in panel.bars.toolTip()
     panel.setValue(None)
     assert panel.value() is None
+
+
+def test_words_of_the_panel_are_explained_where_they_stand(panel: BlurPanel) -> None:
+    panel.setValue(table_of())
+    assert "Waves RMS: how far" in panel.bars.toolTip()
+    assert "both signs give the same PSF" in panel.limits.toolTip()
+    panel.setValue(table_of(twin_resolved=True))
+    assert "on which side of the sample's focus" in panel.limits.toolTip()
+
+
+def test_the_axis_of_the_bars_has_more_than_the_zero(panel: BlurPanel) -> None:
+    numbers = np.array([0.13], np.float32)
+    panel.setValue(BlurTable("cells", ("defocus",), numbers, numbers / 10, PSF))
+    axis = panel.bars._plot.getAxis("bottom")
+    assert [text for _, text in axis._tickLevels[0]] == ["-0.1", "0", "0.1"]
+
+
+def test_a_long_name_loses_its_middle_and_the_tooltip_has_all_of_it(panel: BlurPanel) -> None:
+    name = "a_long_file_name_of_a_nucleus_" * 4
+    panel.setValue(replace(table_of(), title=name))
+    assert panel._title.elideMode() is Qt.TextElideMode.ElideMiddle
+    assert name in panel._title.toolTip()
+    assert panel.minimumSizeHint().width() <= 300
 
 
 def table_of(**changes) -> BlurTable:

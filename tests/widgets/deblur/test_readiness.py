@@ -351,3 +351,14 @@ def test_a_problem_of_the_layer_comes_first() -> None:
 def test_planes_of_a_widefield_stack_may_share_their_light(wishes, said, depth_um) -> None:
     wanted = resolve(DeblurSettings(**wishes), replace(stack(), **said))
     assert wanted.shares_light_over_um == (None if depth_um is None else pytest.approx(depth_um))
+
+
+def test_a_pixel_size_in_nm_is_asked_about() -> None:
+    said = facts(**OPTICS | {"pixel_size_um": 65})
+    wanted = resolve(DeblurSettings(), said)
+    assert wanted.verdict is Verdict.INVALID
+    assert wanted.message == "A pixel size of 65 µm is too large: did you mean 65 nm (0.065)?"
+    assert (
+        "did you mean"
+        not in resolve(DeblurSettings(), facts(**OPTICS | {"pixel_size_um": 1})).message
+    )

@@ -19,7 +19,7 @@ from napari_deepblur.widgets.parts.number_edit import LengthEdit, NumberEdit
 from napari_deepblur.widgets.parts.optics_form import OpticsForm
 from napari_deepblur.widgets.parts.plot import make_plot
 from napari_deepblur.widgets.parts.progress_row import ProgressRow
-from napari_deepblur.widgets.parts.text import literal, plain_label
+from napari_deepblur.widgets.parts.text import breakable, literal, plain_label
 from napari_deepblur.widgets.parts.vertical_scroll_area import VerticalScrollArea
 
 PSF = ShownPsf(np.eye(5))
@@ -257,3 +257,32 @@ def test_details_are_seen_at_a_click(folded: FoldedText) -> None:
     folded.setText("short")
     assert folded.why.isHidden()
     assert folded.details.isHidden()
+
+
+def test_a_long_name_in_a_list_loses_its_middle(qtbot, monkeypatch) -> None:
+    from qtpy.QtWidgets import QStylePainter
+
+    drawn = []
+    monkeypatch.setattr(
+        QStylePainter, "drawControl", lambda _self, _what, option: drawn.append(option.currentText)
+    )
+    box = ChoiceBox()
+    qtbot.addWidget(box)
+    box.setChoices([("a_long_name_of_a_file_" * 4 + "end.tif", 1)])
+    box.setValue(1)
+    box.resize(180, 30)
+    box.grab()
+    assert "…" in drawn[-1]
+    assert drawn[-1].startswith("a_l")
+    assert drawn[-1].endswith(".tif")
+    box.setPlaceholderText("choose")
+    box.setValue(None)
+    box.grab()
+    assert drawn[-1] == "choose"
+
+
+def test_a_long_name_in_a_message_can_be_broken() -> None:
+    name = "a_long_name_of_a_file_end.tif"
+    assert breakable(f"Deblurred {name}").replace("\u200b", "") == f"Deblurred {name}"
+    assert breakable(name).count("\u200b") == name.count("_") + name.count(".")
+    assert breakable("a_b.tif") == "a_b.tif"

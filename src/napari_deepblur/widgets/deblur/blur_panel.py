@@ -16,7 +16,7 @@ from napari_deepblur.widgets.parts.choice_box import ChoiceBox
 from napari_deepblur.widgets.parts.coefficient_bars import CoefficientBars, Coefficients
 from napari_deepblur.widgets.parts.curve import Curve, CurveOverPlanes
 from napari_deepblur.widgets.parts.psf_picture import PsfPicture, Scaled
-from napari_deepblur.widgets.parts.text import plain_label
+from napari_deepblur.widgets.parts.text import elided_label, literal, plain_label
 from napari_deepblur.widgets.parts.tone import Tone
 
 __all__ = ["BlurPanel"]
@@ -25,6 +25,10 @@ _FIGURES_TIP = (
     "Strehl ratio: peak of the PSF as a share of the peak of a perfect objective's. Width: of the "
     "smallest area that holds half of the light of a point, which for a round spot without rings "
     "or halo is its full width at half maximum (FWHM)"
+)
+_WAVES_TIP = (
+    ". Waves RMS: how far the wavefront departs from a perfect one, as the root mean square over "
+    "the pupil, in wavelengths"
 )
 _OVER_FIELD_TIP = (
     "Width of the smallest area that holds half of the light of a point: for a round spot without "
@@ -36,6 +40,10 @@ _SIGN_UNKNOWN = "Sign of defocus and astigmatism unknown: {} not tell it."
 _SIGN_TIP = (
     "The common sign of all even modes (defocus, astigmatisms) can't be told from planes that are "
     "read one by one: both signs give the same PSF. A focus series, or a 3-D blur, tells it"
+)
+_SIGN_KNOWN_TIP = (
+    "The sign says on which side of the sample's focus a plane lies: planes on both sides at the "
+    "same distance have the same PSF, and their known distances tell which is which"
 )
 _SIGN_KNOWN = "The sign of the even modes (defocus, astigmatisms) is resolved by the focus series."
 _SIGN_KNOWN_IN_3D = "A z-stack tells the signs of all modes; its defocus is where the sample lies."
@@ -72,7 +80,7 @@ class BlurPanel(QWidget):
         super().__init__(parent)
         self._value: BlurTable | None = None
         self._is_running = False
-        self._title = plain_label(wrap=True)
+        self._title = elided_label()
         self.origin = plain_label(
             tip="Where this blur comes from, and what was changed for this layer", wrap=True
         )
@@ -114,7 +122,9 @@ class BlurPanel(QWidget):
         self.notice.setWords(_WORDS_IN_3D if in_3d else _WORDS)
         # What speaks against a PSF that is not taken any more is of no use.
         self.notice.setValue(None if value is not None and value.outdated else value)
-        self._title.setText("No estimate of this image yet." if value is None else value.title)
+        title = "No estimate of this image yet." if value is None else value.title
+        self._title.setText(title)
+        self._title.setToolTip(literal(title))
         self.origin.setText("" if value is None else value.origin)
         self.origin.setVisible(bool(self.origin.text()))
         if value is None:
@@ -201,6 +211,8 @@ class BlurPanel(QWidget):
         if quality is not None and value.optics is not None:
             pixel_um = value.optics.pixel_size_um
             self.unaberrated.setValue(Scaled(quality.unaberrated, pixel_um, value.z_step_um))
+            in_waves = value.unit.startswith("waves")
+            self.figures.setToolTip(_FIGURES_TIP + (_WAVES_TIP if in_waves else ""))
             self.figures.setText(_figures(quality, value.plane, value.coefficients, value.unit))
         self.unaberrated.setVisible(quality is not None)
         self.figures.setVisible(quality is not None)
@@ -210,7 +222,8 @@ class BlurPanel(QWidget):
         sign = known if value.twin_resolved else _SIGN_UNKNOWN.format(_who_is_silent(value))
         further = [] if value.over_field is not None or value.known else [sign]
         self.limits.setText("\n".join([value.known, *value.others, *further]).strip())
-        self.limits.setToolTip(_SIGN_TIP if further and not value.twin_resolved else "")
+        tip = _SIGN_KNOWN_TIP if value.twin_resolved else _SIGN_TIP
+        self.limits.setToolTip(tip if further else "")
 
 
 def _who_is_silent(value: BlurTable) -> str:

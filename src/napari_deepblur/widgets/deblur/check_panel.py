@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from napari_deepblur.widgets.deblur.trust_notice import NoticeWords, TrustNotice
 from napari_deepblur.widgets.deblur.view import CheckTable
-from napari_deepblur.widgets.parts.text import plain_label
+from napari_deepblur.widgets.parts.text import elided_label, literal, plain_label
 from napari_deepblur.widgets.parts.tone import Tone
 
 __all__ = ["CheckPanel"]
@@ -71,7 +71,7 @@ class CheckPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._value: CheckTable | None = None
-        self._title = plain_label(wrap=True)
+        self._title = elided_label()
         self.outdated = plain_label(wrap=True)
         self.notice = TrustNotice(_WORDS)
         self.numbers = {row.field: plain_label() for row in _ROWS}
@@ -105,7 +105,9 @@ class CheckPanel(QWidget):
         """Show a check; None clears."""
         self._value = value
         self.notice.setValue(value)
-        self._title.setText("" if value is None else value.title)
+        title = "" if value is None else value.title
+        self._title.setText(title)
+        self._title.setToolTip(literal(title))
         outdated = "" if value is None else value.outdated
         self.outdated.setVisible(bool(outdated))
         self.outdated.setText(f"{Tone.WARNING.value} Deblurred with other settings: {outdated}")

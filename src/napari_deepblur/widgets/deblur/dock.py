@@ -276,6 +276,8 @@ class DeblurDock(DockWidget):
         self.run_bar.set_state(busy=self._busy, can_run=can_run)
         is_known = self._resolved is not None and self._resolved.known.source != "estimate"
         self.run_bar.set_known(is_known=is_known)
+        in_3d = self._resolved is not None and self._resolved.per == "volume"
+        self.run_bar.set_in_3d(in_3d=in_3d)
 
 
 def _unbind(viewer: ViewerModel, flick: Callable[..., Any]) -> None:

@@ -69,6 +69,9 @@ _OF_PLANES: tuple[Scope, ...] = ("plane", "stack")
 #: Longest step between planes of a z-stack, µm: what is longer was meant in nm.
 _LONGEST_STEP_UM = 20.0
 
+#: Smallest pixel size that may be meant in nm, µm.
+_SMALLEST_IN_NM = 10.0
+
 #: Values of the objective in a sentence.
 _SHORT = {"numerical_aperture": "NA {:g}", "refractive_index": "n {:g}"}
 
@@ -363,11 +366,8 @@ def _judge_fields(
     for name in STACK_FIELDS:
         if name in fields and fields[name].value <= 0:
             return Verdict.INVALID, _NO_LENGTH[name].format(fields[name].value), None
-    if "z_step_um" in fields and (step := fields["z_step_um"].value) > _LONGEST_STEP_UM:
-        text = (
-            f"A z step of {step:g} µm is too long: if these are nanometres, type {step / 1000:g}."
-        )
-        return Verdict.INVALID, text, None
+    if question := _meant_in_nm(optics, fields):
+        return Verdict.INVALID, question, None
     verdict, text = _VERDICTS[optics.sampling], optics.sampling_text
     if optics.suits_wide_blur(coarsest_cutoff):
         verdict = Verdict.WELL_SAMPLED
@@ -378,6 +378,20 @@ def _judge_fields(
     if verdict is not Verdict.REFUSED and (old := _remembered_in_words(fields)):
         return Verdict.REMEMBERED, f"As last time: {old}. Is that this image, too?", optics
     return verdict, text, optics
+
+
+def _meant_in_nm(optics: Optics, fields: Mapping[str, Known]) -> str:
+    """Ask whether a length that is far too large was meant in nm; empty where none is."""
+    if "z_step_um" in fields and (step := fields["z_step_um"].value) > _LONGEST_STEP_UM:
+        return (
+            f"A z step of {step:g} µm is too long: if these are nanometres, type {step / 1000:g}."
+        )
+    side = optics.pixel_size_um
+    if optics.sampling is not Sampling.TOO_COARSE or side < _SMALLEST_IN_NM:
+        return ""
+    if optics.moved(pixel_size_um=side / 1000).sampling.is_refused:
+        return ""
+    return f"A pixel size of {side:g} µm is too large: did you mean {side:g} nm ({side / 1000:g})?"
 
 
 def _remembered_in_words(fields: Mapping[str, Known]) -> str:

@@ -17,7 +17,12 @@ _SHOW_TIP = "Show the known PSF at the pixels of the image; it becomes a layer"
 _PREVIEW_TIP = (
     "Take the blur out of a part of the current plane, to see what Deblur would give: the shape "
     "that is selected in a Shapes layer, or else what is in view, and of that the middle 512 × 512 "
-    "pixels; in 3-D the middle 160 × 160, through the planes"
+    "pixels"
+)
+_PREVIEW_3D_TIP = (
+    "Take the blur out of a part of the stack, through its planes, to see what Deblur would give: "
+    "the shape that is selected in a Shapes layer, or else what is in view, and of that the middle "
+    "160 × 160 pixels. An estimate of the PSF comes first"
 )
 _COST_TIP = (
     "Time and memory, roughly: at first those of as many cores of a server as are used here, after "
@@ -114,6 +119,10 @@ class RunBar(QWidget):
         """Say whether the PSF is known, and needs no estimate."""
         self.estimate.setText("Show PSF" if is_known else "Estimate PSF")
         self.estimate.setToolTip(_SHOW_TIP if is_known else _ESTIMATE_TIP)
+
+    def set_in_3d(self, *, in_3d: bool) -> None:
+        """Say what a preview shows of a stack with a 3-D PSF, or of a plane."""
+        self.preview.setToolTip(_PREVIEW_3D_TIP if in_3d else _PREVIEW_TIP)
 
     def show_question(self, text: str) -> None:
         """Ask with which PSF to go on, beside the buttons that answer; empty to ask nothing."""

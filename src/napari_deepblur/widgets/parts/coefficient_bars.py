@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_deepblur.widgets.parts.plot import make_plot
+from napari_deepblur.widgets.parts.psf_picture import round_length
 from napari_deepblur.widgets.parts.text import literal
 
 __all__ = ["CoefficientBars", "Coefficients"]
@@ -26,6 +27,10 @@ _MEANING = (
     "Bars are the coefficients, the lines on them ± twice the standard error, within which 95 % of "
     "the true coefficients are meant to lie. This does not hold where there is a warning, or of "
     "images unlike those that a network was trained with"
+)
+_WAVES = (
+    "Waves RMS: how far a mode bends the wavefront, as the root mean square over the pupil, in "
+    "wavelengths"
 )
 
 
@@ -101,7 +106,8 @@ class CoefficientBars(QWidget):
             self.layout().addWidget(self._plot)
         self._draw(value)
         sentences = [value.sentence(index) for index in range(len(value.names))]
-        self.setToolTip(literal("\n".join([*sentences, _MEANING])))
+        waves = [_WAVES] if value.unit.startswith("waves") else []
+        self.setToolTip(literal("\n".join([*sentences, _MEANING, *waves])))
 
     def _draw(self, value: Coefficients) -> None:
         import pyqtgraph
@@ -129,6 +135,9 @@ class CoefficientBars(QWidget):
         self._plot.setYRange(-0.6, n - 0.4, padding=0)
         self._plot.getAxis("left").setTicks([list(enumerate(map(_in_words, value.names)))])
         self._plot.getAxis("bottom").setLabel(value.unit or "without unit")
+        # In a narrow dock there is no room for more, and pyqtgraph would write the zero alone.
+        tick = round_length(limit)
+        self._plot.getAxis("bottom").setTicks([[(x, f"{x:g}") for x in (-tick, 0, tick)]])
         self._plot.setFixedHeight(_AXIS + _ROW * n)
 
 

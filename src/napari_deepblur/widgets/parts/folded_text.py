@@ -6,7 +6,7 @@ from qtpy.QtCore import QRect, Qt
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
-from napari_deepblur.widgets.parts.text import plain_label
+from napari_deepblur.widgets.parts.text import breakable, plain_label
 
 __all__ = ["FoldedText"]
 
@@ -67,7 +67,7 @@ class FoldedText(QWidget):
     def _fold(self) -> None:
         is_open = self.why.isChecked()
         folded = self._folded()
-        self.headline.setText(self._whole if is_open else folded)
+        self.headline.setText(breakable(self._whole if is_open else folded))
         self.details.setVisible(is_open and bool(self.details.text()))
         self.why.setVisible(folded != self._whole or bool(self.details.text()))
 

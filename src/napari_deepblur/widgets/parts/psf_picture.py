@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_deepblur.widgets.parts.coloured import coloured
 
-__all__ = ["PsfPicture", "Scaled", "scale_bar_um"]
+__all__ = ["PsfPicture", "Scaled", "round_length", "scale_bar_um"]
 
 _SIDE = 120
 _GAP = 4
@@ -143,7 +143,11 @@ class PsfPicture(QWidget):
 
 def scale_bar_um(width_um: float) -> float:
     """Return the longest of 1, 2, 5 × 10ᵏ µm that takes at most half of a width."""
-    longest = _LONGEST_BAR * width_um
+    return round_length(_LONGEST_BAR * width_um)
+
+
+def round_length(longest: float) -> float:
+    """Return the largest of 1, 2, 5 × 10ᵏ up to a length, in its unit."""
     power = 10.0 ** math.floor(math.log10(longest))
     return max(step * power for step in (1, 2, 5) if step * power <= longest * (1 + 1e-9))
 

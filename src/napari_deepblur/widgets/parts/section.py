@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
-from superqt import QElidingLabel
+from qtpy.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
-from napari_deepblur.widgets.parts.text import literal
+from napari_deepblur.widgets.parts.text import elided_label, literal
 
 __all__ = ["Section"]
 
@@ -37,10 +36,8 @@ class Section(QWidget):
         font = self.button.font()
         font.setBold(True)
         self.button.setFont(font)
-        self.summary = QElidingLabel()
-        self.summary.setTextFormat(Qt.TextFormat.PlainText)
+        self.summary = elided_label()
         self.summary.setToolTip("The present choice in short")
-        self.summary.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.content = content
         heading = QHBoxLayout()
         heading.addWidget(self.button)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel
+from qtpy.QtWidgets import QLabel, QSizePolicy
+from superqt import QElidingLabel
 
-__all__ = ["literal", "plain_label"]
+__all__ = ["breakable", "elided_label", "literal", "plain_label"]
+
+#: Letters of a word that may not fit into a line of a dock of 300 pixels.
+_LONG_WORD = 24
+
+_SIGN = re.compile(r"([_.\-/])")
 
 
 def plain_label(
@@ -33,6 +40,21 @@ def plain_label(
     if selectable:
         label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return label
+
+
+def elided_label() -> QElidingLabel:
+    """Make a label of one line, which leaves out the middle where it is too long."""
+    label = QElidingLabel()
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setElideMode(Qt.TextElideMode.ElideMiddle)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    return label
+
+
+def breakable(text: str) -> str:
+    """Let long words, such as names of files, be broken after their signs."""
+    words = text.split(" ")
+    return " ".join(_SIGN.sub("\\1\u200b", one) if len(one) > _LONG_WORD else one for one in words)
 
 
 def literal(text: str) -> str:

@@ -62,6 +62,7 @@ class PreviewActions:
         layer = self._work.layer
         if layer is not None:
             self._work.layers.keep_preview(layer)
+            self._work.view.show_message(Tone.INFO, "")  # what it said of the preview
             self._work.changed.emit()
 
     def discard(self) -> None:
@@ -69,6 +70,7 @@ class PreviewActions:
         layer = self._work.layer
         if layer is not None:
             self._work.layers.drop_preview(layer)
+            self._work.view.show_message(Tone.INFO, "")  # what it said of the preview
             self._work.changed.emit()
 
     def _take(self, layer: Image, region: PreviewRegion, preview: Preview) -> None:

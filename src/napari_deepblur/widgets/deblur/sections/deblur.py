@@ -15,6 +15,7 @@ from napari_deepblur.widgets.deblur.view import CheckTable
 from napari_deepblur.widgets.parts.choice_box import ChoiceBox
 from napari_deepblur.widgets.parts.file_choice import choose_new_file
 from napari_deepblur.widgets.parts.form_row import add_row, set_note
+from napari_deepblur.widgets.parts.text import plain_label
 
 __all__ = ["DeblurSection"]
 
@@ -46,10 +47,17 @@ class DeblurSection(QWidget):
             "explain: the image minus the deblurred one blurred again, in units of the noise. "
             "Where all is well it looks like noise alone"
         )
+        self.colours = plain_label(
+            "Residual: green is light that the deblurred image misses, pink is light too much.",
+            tip="In units of the noise. Green and pink in fine grain all over is noise, as it "
+            "should be; patches and outlines of the sample are what the PSF does not explain",
+            wrap=True,
+        )
         self.check_panel, self.compare = CheckPanel(), CompareRow()
         self._form = form = QFormLayout()
         add_row(form, "Device", self.device_box)
         form.addRow(self.residual)
+        form.addRow(self.colours)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 0, 0, 4)
         layout.addLayout(form)
@@ -96,6 +104,7 @@ class DeblurSection(QWidget):
         # No network runs in 3-D, and there is no choice yet.
         self._form.setRowVisible(self.device_box, resolved.per != "volume")
         self.residual.setChecked(resolved.residual_layer)
+        self._form.setRowVisible(self.colours, resolved.residual_layer)
 
     def show_busy(self, *, busy: bool) -> None:
         """Lock the choices while a task runs; what is shown can still be looked at."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from napari_deepblur.optics.settings import UNDERSAMPLED_ABOVE
+from napari_deepblur.optics.settings import NOTHING_LEFT_ABOVE, UNDERSAMPLED_ABOVE, Sampling
 from napari_deepblur.widgets.deblur.axes_words import axes_in_words, names_on_offer
 from napari_deepblur.widgets.deblur.readiness import Resolved, Verdict
 from napari_deepblur.widgets.layers.optics_fields import LABELS
@@ -169,6 +169,12 @@ class ImageSection(QWidget):
 def _short(resolved: Resolved) -> str:
     """Say the verdict in one line where the optics are known; the tooltip has all of it."""
     optics = resolved.optics
+    if optics is not None and optics.sampling is Sampling.TOO_COARSE and not resolved.can_run:
+        most = NOTHING_LEFT_ABOVE * optics.wavelength_um / optics.numerical_aperture
+        return (
+            f"A pixel of {optics.pixel_size_um:g} µm is larger than the blur, so there is none to "
+            f"take out: check pixel size and wavelength, or use pixels below {most:.2g} µm."
+        )
     sampled = {Verdict.WELL_SAMPLED: "Well sampled", Verdict.UNDERSAMPLED: "Undersampled"}
     if resolved.verdict not in sampled or optics is None:
         return resolved.message
