@@ -63,14 +63,15 @@ class ChoiceBox(QComboBox):
         """Draw the choice; of a text that is too long the middle is left out."""
         painter, option = QStylePainter(self), QStyleOptionComboBox()
         self.initStyleOption(option)
-        if self.currentIndex() < 0:
-            option.currentText = self.placeholderText()
-        part = QStyle.SubControl.SC_ComboBoxEditField
         kind = QStyle.ComplexControl.CC_ComboBox
-        room = self.style().subControlRect(kind, option, part, self).width() - _MARGIN
-        option.currentText = self.fontMetrics().elidedText(
-            option.currentText, Qt.TextElideMode.ElideMiddle, room
-        )
+        if self.currentIndex() < 0:
+            option.currentText = self.placeholderText()  # our own words, which fit
+        else:
+            part = QStyle.SubControl.SC_ComboBoxEditField
+            room = self.style().subControlRect(kind, option, part, self).width() - _MARGIN
+            option.currentText = self.fontMetrics().elidedText(
+                option.currentText, Qt.TextElideMode.ElideMiddle, room
+            )
         painter.drawComplexControl(kind, option)
         painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
         painter.end()
