@@ -118,6 +118,7 @@ def test_a_residual_layer_lies_beneath_the_deblurred_one(bench: Bench, monkeypat
 
 def test_results_lie_directly_above_their_image(bench: Bench) -> None:
     bench.viewer.add_layer(known_layer(128, 128, name="other"))
+    bench.controller.select(bench.viewer.layers["cells"])
     bench.controller.settings.residual_layer = True
     bench.controller.sharp.deblur()
     bench.runner.on_end(Done(deblurred(estimated(), 128, 128, residual=True)))

@@ -98,7 +98,10 @@ def test_a_residual_layer_on_demand(viewer, dock: DeblurDock, qtbot) -> None:
     viewer.add_layer(source)
     assert dock.deblur.check_panel.isHidden()
     assert not dock.deblur.residual.isChecked()
+    assert dock.deblur.colours.isHidden()
     dock.deblur.residual.click()
+    assert "green is light that the deblurred image misses" in dock.deblur.colours.text()
+    assert not dock.deblur.colours.isHidden()
     dock.run_bar.deblur.click()
     finish(qtbot, dock)
     assert names(viewer) == ["cells", "PSF (cells)", "residual (cells)", "deblurred (cells)"]
@@ -298,6 +301,22 @@ def test_bad_pixels_are_told(viewer, dock: DeblurDock, qtbot) -> None:
     dock.run_bar.estimate.click()
     finish(qtbot, dock)
     assert "NaN" in dock.psf.blur_panel.notice.text() + dock.message.text()
+
+
+def test_pixels_too_coarse_for_any_blur_are_told_in_one_sentence(viewer, dock: DeblurDock) -> None:
+    viewer.add_layer(known_layer(96, 96, scale=(0.5, 0.5)))
+    text = dock.image.verdict.text()
+    assert text.startswith("✗ A pixel of 0.5 µm is larger than the blur")
+    assert text.count(".") - text.count("0.") == 1
+    assert "check pixel size and wavelength, or use pixels below" in text
+
+
+def test_the_tooltip_of_the_preview_is_of_what_it_would_show(viewer, dock: DeblurDock) -> None:
+    viewer.add_layer(known_layer(8, 64, 64))
+    dock.controller.settings.per = "volume"
+    assert "160 × 160" in dock.run_bar.preview.toolTip()
+    dock.controller.settings.per = "plane"
+    assert "512 × 512" in dock.run_bar.preview.toolTip()
 
 
 def test_an_undersampled_image_is_warned_of(viewer, dock: DeblurDock, qtbot) -> None:

@@ -218,3 +218,14 @@ def test_in_3d_the_psf_comes_first() -> None:
     preview(bench, estimated_in_3d(), origin=(0, 0, 0), shape=(8, 64, 64))
     shown = bench.viewer.layers["preview (cells)"]
     np.testing.assert_allclose(shown.data_to_world((0, 0, 0)), layer.data_to_world((0, 0, 0)))
+
+
+@pytest.mark.parametrize("answer", ["keep", "discard"])
+def test_the_line_on_a_preview_goes_with_it(answer: str) -> None:
+    layer = known_layer(64, 64)
+    look_at(layer, slice(0, 64), slice(0, 64))
+    bench = Bench(layer)
+    preview(bench)
+    assert bench.message[1].startswith("Preview of")
+    getattr(bench.controller.preview, answer)()
+    assert bench.message[1] == ""

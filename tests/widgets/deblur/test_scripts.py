@@ -110,6 +110,7 @@ def test_layers_without_files(tmp_path, monkeypatch) -> None:
     psf = (1e4 * ndb.ideal_blur(MICROSCOPE).psf()).astype(np.float32)
     bench = bench_of(known_layer(96, 96))
     bead = bench.viewer.add_image(psf, name="bead", scale=(0.09, 0.09), units=("um", "um"))
+    bench.controller.select(bench.viewer.layers["cells"])
     bench.controller.settings.update({"psf_source": "psf", "psf_image": bead.unique_id})
     expected = clicked(bench)
     assert_same(python_of(bench), expected)
@@ -167,6 +168,7 @@ def test_a_batch_does_what_the_click_did(opened, tiny_model, tmp_path, settings)
 def test_a_batch_names_what_is_to_be_saved_first(tmp_path) -> None:
     bench = bench_of(known_layer(96, 96))
     bead = bench.viewer.add_image(spots(64, 64), name="bead", scale=(0.09,) * 2, units=("um",) * 2)
+    bench.controller.select(bench.viewer.layers["cells"])
     bench.controller.settings.update({"psf_source": "psf", "psf_image": bead.unique_id})
     bench.controller.sharp.save_for_batch(tmp_path / "a.yml")
     assert f"save 'bead' as {tmp_path / 'bead.tif'}" in bench.message[1]
