@@ -195,7 +195,7 @@ def counted(
         return call
 
     def of_network(network: ProximalNetwork, image: torch.Tensor, _: torch.Tensor) -> float:
-        weights = [layer.weight for layer in network.layers[::2]]
+        weights = [one for one in network.layers.parameters() if one.ndim == 4]
         n_blocks = image.numel() / network.unshuffle**2
         return sum(2 * n_blocks * one.numel() / rates[one.dtype] for one in weights)
 

@@ -42,9 +42,8 @@ def gaussian_mean(
     if radius == 0:
         return plane.copy()
     matrix = _matrix(width, radius)
-    down = _filtered(torch.from_numpy(np.ascontiguousarray(plane)), matrix, radius)
-    smooth = _filtered(down.T.contiguous(), matrix, radius)
-    return np.asarray(smooth.T.contiguous().numpy(), np.float32)
+    down = _filtered(torch.from_numpy(np.ascontiguousarray(plane)), matrix, radius, 0)
+    return np.asarray(_filtered(down, matrix, radius, 1).numpy(), np.float32)
 
 
 def transposed(plane: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -80,23 +79,23 @@ def _matrix(width: float, radius: int) -> Tensor:
     return torch.from_numpy(matrix)
 
 
-def _filtered(plane: Tensor, matrix: Tensor, radius: int) -> Tensor:
-    """Filter along the columns."""
+def _filtered(plane: Tensor, matrix: Tensor, radius: int, dim: int) -> Tensor:
+    """Filter along the columns (dimension 0) or the rows (1)."""
     import torch
 
-    height = len(plane)
-    places = np.pad(np.arange(height), radius, mode="reflect")
-    above, below = plane[places[:radius]], plane[places[height + radius :]]
-    padded = torch.cat([above, plane, below])
+    side = plane.shape[dim]
+    places = torch.from_numpy(np.pad(np.arange(side), radius, mode="reflect"))
+    before, after = places[:radius], places[side + radius :]
+    padded = torch.cat(
+        [plane.index_select(dim, before), plane, plane.index_select(dim, after)], dim
+    )
     filtered = torch.empty_like(plane)
-    for first in range(0, height, _ROWS):
-        rows = min(_ROWS, height - first)
-        around = rows + 2 * radius
-        torch.mm(
-            matrix[:rows, :around],
-            padded[first : first + around],
-            out=filtered[first : first + rows],
-        )
+    for first in range(0, side, _ROWS):
+        rows = min(_ROWS, side - first)
+        weights = matrix[:rows, : rows + 2 * radius]
+        around = padded.narrow(dim, first, rows + 2 * radius)
+        pair = (weights, around) if dim == 0 else (around, weights.T)
+        torch.mm(*pair, out=filtered.narrow(dim, first, rows))
     return filtered
 
 

@@ -13,7 +13,7 @@ __all__ = ["ProximalNetwork"]
 
 #: Pixel blocks that go through the layers at once on a processor, so that what lies between two
 #: layers stays in its cache: beyond it memory is what takes the time.
-_BAND = 2**16
+_BAND = 2**17
 
 #: The noise level is heard as its logarithm, which then has about the range of an image.
 _LEAST_NOISE, _LOG_SCALE = 1e-3, 4.0
@@ -44,33 +44,54 @@ class ProximalNetwork(nn.Module):
         for n_in, n_out in pairwise(widths):
             layers += [nn.Conv2d(n_in, n_out, 3, padding=1), nn.ReLU(inplace=True)]
         self.layers = nn.Sequential(*layers[:-1])
+        #: Pixels by which the surroundings matter.
+        self._reach = unshuffle * n_layers
         # The last change is zero: training starts from plain FISTA.
         for parameter in self.layers[-1].parameters():
             nn.init.zeros_(parameter)
 
-    def forward(self, image: Tensor, noise_level: Tensor) -> Tensor:
+    def forward(self, image: Tensor, heard: Tensor) -> Tensor:
         """Clean images of a known noise level.
 
         Parameters
         ----------
         image
             Shape (N, Y, X).
-        noise_level
-            Standard deviation of the noise in the images' own unit: shape (N,), or (N, Y, X)
-            where it differs from pixel to pixel.
+        heard
+            What `hear` makes of the noise level; (N, 1, 1, 1) or (N, 1, Y / unshuffle, X /
+            unshuffle).
         """
         height, rows = image.shape[-2], self._rows_at_once(image)
         if rows >= height:
-            return self._cleaned(image, noise_level)
-        reach = self.unshuffle * (len(self.layers) + 1) // 2
+            return self._cleaned(image, heard)
         cleaned = torch.empty_like(image)
         for first in range(0, height, rows):
             # What the border of a band spoils is cut off; that of the image is as it was.
-            begin, end = max(0, first - reach), min(height, first + rows + reach)
-            level = noise_level if noise_level.ndim == 1 else noise_level[:, begin:end]
+            begin, end = max(0, first - self._reach), min(height, first + rows + self._reach)
+            last = -(-end // self.unshuffle)
+            level = heard if heard.shape[-2] == 1 else heard[..., begin // self.unshuffle : last, :]
             band = self._cleaned(image[:, begin:end], level)
             cleaned[:, first : first + rows] = band[:, first - begin :][:, :rows]
         return cleaned
+
+    def hear(self, noise_level: Tensor) -> Tensor:
+        """Say a noise level as the layers hear it: once for all iterations.
+
+        Parameters
+        ----------
+        noise_level
+            Standard deviation of the noise in the images' own unit: shape (N,), or (N, Y, X)
+            where it differs from pixel to pixel.
+
+        Returns
+        -------
+            Shape (N, 1, 1, 1), or (N, 1, Y / unshuffle, X / unshuffle) rounded up.
+        """
+        if noise_level.ndim == 1:
+            level = noise_level[:, None, None, None]
+        else:
+            level = functional.avg_pool2d(self._padded(noise_level), self.unshuffle)
+        return level.clamp_min(_LEAST_NOISE).log() / _LOG_SCALE
 
     @torch.no_grad()
     def keep_units(self, units: Sequence[Sequence[int]]) -> None:
@@ -96,23 +117,19 @@ class ProximalNetwork(nn.Module):
             return height
         return self.unshuffle * max(1, _BAND * self.unshuffle // (n_images * width))
 
-    def features(self, image: Tensor, noise_level: Tensor) -> Tensor:
+    def features(self, image: Tensor, heard: Tensor) -> Tensor:
         """Compute what the first layer is given, shape (N, unshuffle² + 1, Y / 2, X / 2).
 
         For the parameters see `forward`.
         """
         blocks = functional.pixel_unshuffle(self._padded(image), self.unshuffle)
-        if noise_level.ndim == 1:
-            level = noise_level[:, None, None, None].expand(-1, 1, *blocks.shape[-2:])
-        else:
-            level = functional.avg_pool2d(self._padded(noise_level), self.unshuffle)
-        level = level.clamp_min(_LEAST_NOISE).log() / _LOG_SCALE
+        level = heard.expand(-1, 1, *blocks.shape[-2:])
         return torch.cat([blocks, level], 1).to(
             dtype=next(self.layers.parameters()).dtype, memory_format=torch.channels_last
         )
 
-    def _cleaned(self, image: Tensor, noise_level: Tensor) -> Tensor:
-        features = self.features(image, noise_level)
+    def _cleaned(self, image: Tensor, heard: Tensor) -> Tensor:
+        features = self.features(image, heard)
         change = functional.pixel_shuffle(self.layers(features).float(), self.unshuffle)
         return image + change[:, 0, : image.shape[-2], : image.shape[-1]]
 

@@ -98,7 +98,7 @@ class UnrolledFista(Unrolled):
     Parameters
     ----------
     proximal
-        One module per iteration, called with (image, noise_level).
+        One module per iteration, called with the image and what `heard` makes of its noise.
     initial_step
         τ · ‖A‖² before training, between 0 and 1; learned steps stay inside.
     """
@@ -126,6 +126,10 @@ class UnrolledFista(Unrolled):
         """
         return noise_level.new_zeros(self.n_iterations, len(noise_level))
 
+    def heard(self, noise_level: Tensor) -> Tensor:
+        """Say the noise as the proximal operators are told it, once for all; here its level."""
+        return noise_level
+
     def iterate(
         self,
         image: Tensor,
@@ -139,6 +143,7 @@ class UnrolledFista(Unrolled):
         overall = overall_level(noise_level, image) if overall is None else overall
         if noise_level.ndim == image.ndim:
             noise_level = operator.extend(noise_level)
+        heard = self.heard(noise_level)
         momentum = 1.0
         for proximal, step, curvature in zip(
             self.proximal, self.steps, self.curvature(overall), strict=True
@@ -146,9 +151,9 @@ class UnrolledFista(Unrolled):
             residual = operator.forward(point) - image
             slope = operator.preconditioned_adjoint(residual, curvature)
             previous = estimate
-            estimate = proximal(point - step * slope, noise_level)
+            estimate = proximal(torch.addcmul(point, slope, -step), heard)
             following = (1 + math.sqrt(1 + 4 * momentum**2)) / 2
-            point = estimate + (momentum - 1) / following * (estimate - previous)
+            point = torch.lerp(previous, estimate, 1 + (momentum - 1) / following)
             momentum = following
             yield estimate
 
@@ -193,11 +198,18 @@ class DeblurringNetwork(UnrolledFista):
         """Let the layers of the first half of the iterations compute in bfloat16.
 
         They change an image by a thousandth, so the rounding costs 1e-5 of the range; in the second
-        half it would cost up to 1e-2. Images, and all that the operator does, stay in float32.
+        half it would cost up to 1e-2, and tiles would differ from the whole by as much. Images, and
+        all that the operator does, stay in float32.
         """
         for proximal in self.proximal[: (self.n_iterations + 1) // 2]:
             proximal.layers.bfloat16()
         return self
+
+    def heard(self, noise_level: Tensor) -> Tensor:
+        """Noise level as all proximal operators hear it: see `ProximalNetwork.hear`."""
+        first = self.proximal[0]
+        assert isinstance(first, ProximalNetwork)
+        return first.hear(noise_level)
 
     def keep_units(self, units: Sequence[Sequence[Sequence[int]]]) -> None:
         """Leave out all but some units of each iteration's hidden layers.
