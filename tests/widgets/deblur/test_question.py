@@ -54,7 +54,7 @@ def test_a_stack_that_does_not_tell_its_blur_is_asked_about() -> None:
     bench = Bench(known_layer(8, 64, 64))
     estimate(bench, estimated_in_3d(concerns=(("the stack does not tell its blur: x",),)))
     assert question(bench) == "The stack does not tell the PSF. Deblur with"
-    assert bench.message == (Tone.WARNING, "Estimated the blur of 'cells'.")
+    assert bench.message == (Tone.INFO, "Estimated the blur of 'cells'.")
 
 
 def test_deblur_waits_for_the_answer(bench: Bench) -> None:

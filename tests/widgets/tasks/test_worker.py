@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 import warnings
 from dataclasses import replace
 
@@ -12,12 +11,14 @@ import pytest
 
 from helpers.layers import OPTICS, spots
 from napari_deepblur import Optics
+from napari_deepblur.engine.concerns import ConcernKind
 from napari_deepblur.engine.events import Progress, Warned, finish
 from napari_deepblur.engine.models import load_model
 from napari_deepblur.errors import DeviceError
 from napari_deepblur.widgets.deblur.deblur_task import deblur_task
 from napari_deepblur.widgets.deblur.readiness import Resolved, Verdict
 from napari_deepblur.widgets.deblur.tasks import estimate_task
+from napari_deepblur.widgets.tasks import worker
 from napari_deepblur.widgets.tasks.task import Cancelled, Done, Failed, Handover
 from napari_deepblur.widgets.tasks.worker import next_turn, start_task
 
@@ -53,20 +54,24 @@ def log(qapp) -> Log:
     return Log()
 
 
-def test_a_task_waits_till_a_part_of_its_result_is_taken(qtbot, log: Log) -> None:
-    taken, seen = [], []
+def test_a_task_waits_till_a_part_of_its_result_is_taken(qtbot, log: Log, monkeypatch) -> None:
+    monkeypatch.setattr(worker, "_PATIENCE", 60)
+    taken, seen, went_on = [], [], threading.Event()
 
     def hand_over(event_class):
         yield event_class(0, 1, "handing over")
         seen.append(list(taken))
+        went_on.set()
 
-    def take_later(event) -> None:
-        time.sleep(0.1)
+    def take(event) -> None:
+        if not isinstance(event, Handover):
+            assert went_on.wait(60)  # such an event waits for nobody
         next_turn(lambda: taken.append(type(event)))
 
-    for event_class in (Handover, Progress):
-        start_task(hand_over(event_class), on_event=take_later, on_end=log.on_end)
-        qtbot.waitUntil(lambda: len(log.ends) == len(seen) > 0)
+    for n_done, event_class in enumerate((Handover, Progress), 1):
+        went_on.clear()
+        start_task(hand_over(event_class), on_event=take, on_end=log.on_end)
+        qtbot.waitUntil(lambda n_done=n_done: len(log.ends) == n_done, timeout=60_000)
     assert seen == [[Handover], [Handover]]
 
 
@@ -201,6 +206,22 @@ def wanted(tiny_varying_model) -> Resolved:
         device="cpu",
         residual_layer=True,
     )
+
+
+@pytest.mark.parametrize("shares", [True, False])
+def test_planes_that_share_their_light_are_doubted(tiny_model, shares: bool) -> None:
+    wanted = Resolved(
+        Verdict.WELL_SAMPLED,
+        "",
+        optics=Optics(**OPTICS),
+        axes="ZYX",
+        model=str(tiny_model),
+        device="cpu",
+        shares_light_over_um=6.4 if shares else None,
+    )
+    estimated = finish(estimate_task(spots(6, 64, 64), wanted))
+    for row in estimated.blur.concerns:
+        assert (ConcernKind.SHARED_LIGHT in {one.kind for one in row}) == shares
 
 
 def test_a_blur_that_varies_comes_with_its_pictures(wanted: Resolved) -> None:

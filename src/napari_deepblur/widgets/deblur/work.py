@@ -220,7 +220,7 @@ class Work:
         # These stand in the sections, where they belong.
         concerns = chain.from_iterable((*blur.concerns, *(() if check is None else check.concerns)))
         told = {self.resolved.message, *map(str, concerns)}
-        if self.question(self.resolved):  # which says so itself
-            doubts = ""
         tone = Tone.WARNING if doubts else Tone.GOOD
+        if self.question(self.resolved):  # which says so itself
+            tone, doubts = Tone.INFO, ""
         self.slot.report(f"{text} {doubts}".rstrip(), told=told, tone=tone)
