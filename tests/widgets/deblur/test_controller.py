@@ -18,7 +18,7 @@ from helpers.layers import (
 )
 from napari_deepblur import Optics
 from napari_deepblur.engine.events import Progress, Warned
-from napari_deepblur.widgets.deblur.readiness import Verdict
+from napari_deepblur.widgets.deblur.judgement import Verdict
 from napari_deepblur.widgets.parts.tone import Tone
 from napari_deepblur.widgets.tasks.task import Done, Failed
 

@@ -12,7 +12,7 @@ from helpers.bench import Bench
 from helpers.layers import OPTICS, estimated, known_layer, spots
 from napari_deepblur.engine.models import DEFAULT_MODEL
 from napari_deepblur.widgets.deblur.dock import DeblurDock
-from napari_deepblur.widgets.deblur.readiness import Verdict
+from napari_deepblur.widgets.deblur.judgement import Verdict
 from napari_deepblur.widgets.last_time import LastTime, recall, remember
 from napari_deepblur.widgets.tasks.task import Done
 

@@ -11,7 +11,8 @@ from napari.layers import Image
 
 from helpers.layers import OPTICS, known_layer, spots
 from napari_deepblur import Optics
-from napari_deepblur.widgets.deblur.readiness import Verdict, resolve
+from napari_deepblur.widgets.deblur.judgement import Verdict
+from napari_deepblur.widgets.deblur.readiness import resolve
 from napari_deepblur.widgets.deblur.settings import DeblurSettings
 from napari_deepblur.widgets.layers.facts import Known, LayerFacts, axes_of, facts_of, pixels_of
 

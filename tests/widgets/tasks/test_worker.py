@@ -16,7 +16,8 @@ from napari_deepblur.engine.events import Progress, Warned, finish
 from napari_deepblur.engine.models import load_model
 from napari_deepblur.errors import DeviceError
 from napari_deepblur.widgets.deblur.deblur_task import deblur_task
-from napari_deepblur.widgets.deblur.readiness import Resolved, Verdict
+from napari_deepblur.widgets.deblur.judgement import Verdict
+from napari_deepblur.widgets.deblur.readiness import Resolved
 from napari_deepblur.widgets.deblur.tasks import estimate_task
 from napari_deepblur.widgets.tasks import worker
 from napari_deepblur.widgets.tasks.task import Cancelled, Done, Failed, Handover

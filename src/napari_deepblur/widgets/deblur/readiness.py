@@ -4,83 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from napari_deepblur.engine.blur import BlurEstimate, Scope
 from napari_deepblur.engine.devices import Device
-from napari_deepblur.engine.known_optics import (
-    Known,
-    merge_optics,
-    missing_optics,
-    optics_of,
-    stated,
-)
+from napari_deepblur.engine.known_optics import Known, merge_optics, stated
 from napari_deepblur.engine.request import Request, TypedOptics
 from napari_deepblur.engine.volume.blur import VolumeBlurEstimate
-from napari_deepblur.errors import describe
-from napari_deepblur.optics.settings import NOTHING_LEFT_ABOVE, Optics, Sampling
+from napari_deepblur.optics.settings import NOTHING_LEFT_ABOVE, Optics
+from napari_deepblur.widgets.deblur.judgement import Verdict, judge
 from napari_deepblur.widgets.deblur.known_wish import FEWEST_PLANES, KnownWish, ReusedBlur
 from napari_deepblur.widgets.deblur.settings import DeblurSettings
 from napari_deepblur.widgets.layers.facts import LayerFacts, axes_of, facts_of, pixels_of
-from napari_deepblur.widgets.layers.optics_fields import (
-    AS_LAST_TIME,
-    LABELS,
-    STACK_FIELDS,
-    with_labels,
-)
+from napari_deepblur.widgets.layers.optics_fields import AS_LAST_TIME, STACK_FIELDS
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
-__all__ = ["Resolved", "Verdict", "blur_request", "resolve"]
-
-
-class Verdict(Enum):
-    """Verdict on whether the blur of a layer can be estimated."""
-
-    NO_LAYER = "no image"
-    UNUSABLE = "unusable image"
-    MISSING = "missing values"
-    INVALID = "invalid values"
-    REFUSED = "refused"
-    REMEMBERED = "remembered values"
-    UNDERSAMPLED = "undersampled"
-    WELL_SAMPLED = "well sampled"
-
-
-_VERDICTS = {
-    Sampling.TOO_FINE: Verdict.REFUSED,
-    Sampling.TOO_COARSE: Verdict.REFUSED,
-    Sampling.UNDERSAMPLED: Verdict.UNDERSAMPLED,
-    Sampling.WELL_SAMPLED: Verdict.WELL_SAMPLED,
-}
+__all__ = ["Resolved", "blur_request", "resolve"]
 
 
 _ESTIMATE = KnownWish()
 
 #: What there is for every layer.
 _OF_PLANES: tuple[Scope, ...] = ("plane", "stack")
-
-#: Longest step between planes of a z-stack, µm: what is longer was meant in nm.
-_LONGEST_STEP_UM = 20.0
-
-#: Smallest pixel size that may be meant in nm, µm.
-_SMALLEST_IN_NM = 10.0
-
-#: Values of the objective in a sentence.
-_SHORT = {"numerical_aperture": "NA {:g}", "refractive_index": "n {:g}"}
-
-_NO_LENGTH = {
-    "z_step_um": "The z step must be above 0 µm, not {:g}: type the distance from one plane to the "
-    "next.",
-    "light_sheet_fwhm_um": "The light sheet must be above 0 µm, not {:g}: type its full "
-    "width at half maximum, or leave the field empty for widefield.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +220,7 @@ def resolve(
         per = scopes[0]
     if is_known or per == "volume":  # then no model reads the blur
         coarsest_cutoff = NOTHING_LEFT_ABOVE
-    verdict, message, optics = _judge(fields, facts, per, coarsest_cutoff)
+    verdict, message, optics = judge(fields, facts, per, coarsest_cutoff)
     step, sheet = (None if name not in fields else fields[name].value for name in STACK_FIELDS)
     may_be_series = per == "plane" and not varies and facts is not None and facts.axes == "ZYX"
     focus_step = step if may_be_series else None
@@ -337,78 +286,6 @@ def _scope(
     is_widefield = not varies and facts is not None and not facts.is_light_sheet
     is_proposed = "volume" in scopes and "z_step_um" in fields and is_widefield
     return "volume" if is_proposed else "plane"
-
-
-def _judge(
-    fields: Mapping[str, Known], facts: LayerFacts | None, per: Scope, coarsest_cutoff: float
-) -> tuple[Verdict, str, Optics | None]:
-    if facts is None:
-        return Verdict.NO_LAYER, "Open an image, or a sample from File > Open Sample.", None
-    if facts.problem:
-        return Verdict.UNUSABLE, facts.problem, None
-    if facts.asks_axes:
-        return Verdict.MISSING, "Say what the axes are: one of them may be channels.", None
-    return _judge_fields(fields, facts, per, coarsest_cutoff)
-
-
-def _judge_fields(
-    fields: Mapping[str, Known], facts: LayerFacts, per: Scope, coarsest_cutoff: float
-) -> tuple[Verdict, str, Optics | None]:
-    missing = missing_optics(fields)
-    if per == "volume" and "z_step_um" not in fields:
-        missing.append("z_step_um")
-    if missing:
-        return Verdict.MISSING, _ask_for(missing, facts), None
-    try:
-        optics = optics_of(fields)
-    except ValidationError as error:
-        return Verdict.INVALID, with_labels(describe(error)), None
-    for name in STACK_FIELDS:
-        if name in fields and fields[name].value <= 0:
-            return Verdict.INVALID, _NO_LENGTH[name].format(fields[name].value), None
-    if question := _meant_in_nm(optics, fields):
-        return Verdict.INVALID, question, None
-    verdict, text = _VERDICTS[optics.sampling], optics.sampling_text
-    if optics.suits_wide_blur(coarsest_cutoff):
-        verdict = Verdict.WELL_SAMPLED
-        text = (
-            f"coarse pixels, wide blur: cutoff NA · pixel / λ = {optics.cutoff:.3f} cycles/pixel "
-            "suits this model, whose blurs reach over several pixels"
-        )
-    if verdict is not Verdict.REFUSED and (old := _remembered_in_words(fields)):
-        return Verdict.REMEMBERED, f"As last time: {old}. Is that this image, too?", optics
-    return verdict, text, optics
-
-
-def _meant_in_nm(optics: Optics, fields: Mapping[str, Known]) -> str:
-    """Ask whether a length that is far too large was meant in nm; empty where none is."""
-    if "z_step_um" in fields and (step := fields["z_step_um"].value) > _LONGEST_STEP_UM:
-        return (
-            f"A z step of {step:g} µm is too long: if these are nanometres, type {step / 1000:g}."
-        )
-    side = optics.pixel_size_um
-    if optics.sampling is not Sampling.TOO_COARSE or side < _SMALLEST_IN_NM:
-        return ""
-    if optics.moved(pixel_size_um=side / 1000).sampling.is_refused:
-        return ""
-    return f"A pixel size of {side:g} µm is too large: did you mean {side:g} nm ({side / 1000:g})?"
-
-
-def _remembered_in_words(fields: Mapping[str, Known]) -> str:
-    """Name the values of last time; empty where there are none."""
-    old = {name: one.value for name, one in fields.items() if one.source == AS_LAST_TIME}
-    names = [words.format(old[name]) for name, words in _SHORT.items() if name in old]
-    if "wavelength_um" in old:
-        names.append(f"{1000 * old['wavelength_um']:.0f} nm")
-    return ", ".join(names)
-
-
-def _ask_for(missing: list[str], facts: LayerFacts) -> str:
-    names = ", ".join(LABELS[name].lower().replace("(µm)", "in µm") for name in missing)
-    message = f"Please fill in: {names}."
-    if "pixel_size_um" in missing and facts.hint:
-        message += f" {facts.hint[0].upper()}{facts.hint[1:]}."
-    return message
 
 
 def blur_request(layer: Image, path: str | Path, fields: Mapping[str, Known]) -> Request:

@@ -10,7 +10,8 @@ from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QPushButton, QVBoxLayout, Q
 
 from napari_deepblur.optics.settings import NOTHING_LEFT_ABOVE, UNDERSAMPLED_ABOVE, Sampling
 from napari_deepblur.widgets.deblur.axes_words import axes_in_words, names_on_offer
-from napari_deepblur.widgets.deblur.readiness import Resolved, Verdict
+from napari_deepblur.widgets.deblur.judgement import Verdict
+from napari_deepblur.widgets.deblur.readiness import Resolved
 from napari_deepblur.widgets.layers.optics_fields import LABELS
 from napari_deepblur.widgets.layers.presets import FLUOROPHORES, OBJECTIVES
 from napari_deepblur.widgets.parts.choice_box import ChoiceBox
