@@ -254,8 +254,11 @@ def test_the_command_line_under_torchrun(tmp_path):
     assert [line.split()[0] for line in lines.splitlines()[3:]] == ["12", "wrote"]
 
     config = read_config(path, DeblurringConfig)
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as torchrun does
     network = finish(train(DeblurringTask(config, CPU), config, CPU, tmp_path / "one", n_parts=2))
-    # Both compute in bfloat16, whose rounding depends on the machine's kernels and threads.
+    torch.set_num_threads(n_threads)
+    # Both compute in bfloat16, whose rounding depends on the machine's kernels.
     assert_same_log(
         read_log(tmp_path / "model" / "training" / "deblurring"),
         read_log(tmp_path / "one"),
